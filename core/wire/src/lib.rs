@@ -1,0 +1,64 @@
+//! libprocess and HTTP as data: what a process can receive and send, without a socket.
+//!
+//! A machine that lives at a libprocess address (master, agent, driver) takes [`NetInput`] and puts out [`NetEffect`];
+//! `io/net` turns sockets into the one and the other into sockets, the simulator does the same over a simulated
+//! network. Source: libprocess `process.cpp`, `encoder.hpp`, `pid.hpp`.
+
+pub mod http;
+pub mod upid;
+
+use bytes::Bytes;
+pub use http::{Request, Response};
+pub use upid::Upid;
+
+/// A one-way libprocess message. The name is the full V0 protobuf type name (`mesos.internal.RegisterSlaveMessage`),
+/// the body that message in binary form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The process that sent it, with its advertised address.
+    pub from: Upid,
+    /// The process it is for.
+    pub to: Upid,
+    /// Full V0 type name.
+    pub name: String,
+    /// Serialized protobuf; may be empty.
+    pub body: Bytes,
+}
+
+/// Names one HTTP request between arrival and answer, and the stream its answer may have opened. Unique in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// What reaches a process from the network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NetInput {
+    /// A libprocess message. Messages of one sender arrive in the order they were sent while one socket lasts.
+    Message(Message),
+    /// The link to this process broke, or could not be made.
+    Exited(Upid),
+    /// An HTTP request, to be answered by one [`NetEffect::Respond`].
+    Http(RequestId, Request),
+    /// The peer left a streaming response (or never took it); nothing more can be written to it.
+    StreamClosed(RequestId),
+}
+
+/// What a process does to the network.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NetEffect {
+    /// Sends a one-way message; lost silently when the peer cannot be reached.
+    Send(Message),
+    /// Watches a process: [`NetInput::Exited`] comes when the connection to its address ends. `reconnect` replaces an
+    /// existing connection, whose end then is not reported.
+    Link {
+        /// The process to watch.
+        to: Upid,
+        /// Whether an existing connection is to be replaced.
+        reconnect: bool,
+    },
+    /// Answers a request. A [`http::Body::Stream`] stays open for [`NetEffect::StreamWrite`].
+    Respond(RequestId, Response),
+    /// One chunk of a streaming response, written as one HTTP chunk in one write.
+    StreamWrite(RequestId, Bytes),
+    /// Ends a streaming response after everything written to it.
+    StreamClose(RequestId),
+}
