@@ -1,1 +1,5 @@
 //! tepui-allocator
+pub mod amounts;
+pub mod key;
+pub mod role;
+pub mod sorter;
