@@ -4,26 +4,26 @@
 //! text. Metadata (reservations, disks, ports) stays in [`tepui_resources::Resources`], aside.
 
 use smallvec::SmallVec;
-use std::sync::Arc;
 use tepui_base::Map;
+use tepui_resources::{Name, Quantities, Resource, Scalar};
 
 /// Names that nearly every agent has; the others follow in the order in which they are met.
-const FIRST: [&str; INLINE] = ["cpus", "mem", "disk", "gpus"];
+const FIRST: [&str; INLINE] = ["cpus", "mem", "disk", "gpus", "ports"];
 /// How many names fit without an allocation.
-const INLINE: usize = 4;
+const INLINE: usize = 5;
 
 /// Numbers for resource names. A name is never forgotten: a cluster knows a handful of them.
 #[derive(Clone, Debug)]
 pub struct Names {
-    all: Vec<Arc<str>>,
-    numbers: Map<Arc<str>, usize>,
+    all: Vec<Name>,
+    numbers: Map<Name, usize>,
 }
 
 impl Default for Names {
     fn default() -> Self {
         let mut names = Names { all: Vec::new(), numbers: Map::default() };
         for name in FIRST {
-            names.number(name);
+            names.number(&Name::from(name));
         }
         names
     }
@@ -31,23 +31,50 @@ impl Default for Names {
 
 impl Names {
     /// The number of a name, a new one if it was never met.
-    pub fn number(&mut self, name: &str) -> usize {
-        if let Some(number) = self.find(name) {
+    pub fn number(&mut self, name: &Name) -> usize {
+        // The names nearly every resource bears are found without hashing.
+        if let Some(number) = self.all.iter().take(INLINE).position(|first| first == name) {
             return number;
         }
-        let (number, name) = (self.all.len(), Arc::<str>::from(name));
-        self.all.push(Arc::clone(&name));
-        self.numbers.insert(name, number);
-        number
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        self.all.push(name.clone());
+        self.numbers.insert(name.clone(), self.all.len() - 1);
+        self.all.len() - 1
     }
 
-    /// The number of a name that was met.
-    pub fn find(&self, name: &str) -> Option<usize> {
-        self.numbers.get(name).copied()
+    /// The scalar amounts among some resources; each shared resource counts once.
+    pub fn scalars<'a>(&mut self, resources: impl IntoIterator<Item = &'a Resource>) -> Amounts {
+        let mut sum = Amounts::default();
+        for resource in resources {
+            if let Some(amount) = resource.amount() {
+                sum.add_one(self.number(resource.name()), amount.thousandths());
+            }
+        }
+        sum
+    }
+
+    /// The quantities of some resources, where ranges and sets count their members.
+    pub fn quantities<'a>(&mut self, resources: impl IntoIterator<Item = &'a Resource>) -> Amounts {
+        let mut sum = Amounts::default();
+        for resource in resources {
+            sum.add_one(self.number(resource.name()), resource.value().quantity().thousandths());
+        }
+        sum
+    }
+
+    /// Quantities as amounts.
+    pub fn amounts(&mut self, quantities: &Quantities) -> Amounts {
+        let mut sum = Amounts::default();
+        for (name, amount) in quantities.iter() {
+            sum.add_one(self.number(name), amount.thousandths());
+        }
+        sum
     }
 
     /// All names by their numbers.
-    pub fn all(&self) -> &[Arc<str>] {
+    pub fn all(&self) -> &[Name] {
         &self.all
     }
 }
@@ -168,8 +195,8 @@ impl Pool {
 }
 
 /// Thousandths as the double Mesos holds for them.
-pub fn whole(thousandths: i64) -> f64 {
-    thousandths as f64 / 1000.0
+fn whole(thousandths: i64) -> f64 {
+    Scalar::from_thousandths(thousandths).to_f64()
 }
 
 #[cfg(test)]
@@ -207,7 +234,8 @@ mod tests {
     #[test]
     fn names_keep_their_numbers() {
         let mut names = Names::default();
-        assert_eq!((names.number("mem"), names.number("foo"), names.number("foo")), (1, 4, 4));
-        assert_eq!(names.find("bar"), None);
+        let (mem, foo) = (Name::from("mem"), Name::from("foo"));
+        assert_eq!((names.number(&mem), names.number(&foo), names.number(&foo)), (1, 5, 5));
+        assert_eq!(names.all()[5], foo);
     }
 }

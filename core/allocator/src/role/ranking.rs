@@ -77,6 +77,16 @@ impl Roles {
         }
     }
 
+    /// The scopes [`Roles::charge`] may pass through.
+    pub fn scopes(&self, id: RoleId) -> impl Iterator<Item = Scope> + '_ {
+        [Scope::Only(id)].into_iter().chain(self.upwards(id).map(Scope::Within))
+    }
+
+    /// A role and the roles above it.
+    pub fn upwards(&self, id: RoleId) -> impl Iterator<Item = RoleId> + '_ {
+        std::iter::successors(Some(id), |id| self.at(*id).parent)
+    }
+
     /// Sets a role's weight from now on; `weight` is positive.
     pub fn weigh(&mut self, path: &str, weight: f64, pool: &Pool) {
         let id = self.set_weight(path, weight);
@@ -149,7 +159,7 @@ impl Roles {
         while let Some(id) = next {
             let (path, weight, parent) = {
                 let role = self.at(id);
-                (Arc::clone(&role.path), role.weight, role.parent)
+                (Arc::from(role.path.as_str()), role.weight, role.parent)
             };
             self.standings.put(subtree(id), Standing::new(path, weight));
             next = None;

@@ -1,8 +1,8 @@
 //! The tree of role paths: numbers instead of texts, counted uses, weights.
 
 use crate::sorter::{Order, Standings};
-use std::sync::Arc;
 use tepui_base::Map;
+use tepui_resources::Role;
 
 /// The weight of a role nobody gave one.
 const DEFAULT_WEIGHT: f64 = 1.0;
@@ -12,8 +12,8 @@ const DEFAULT_WEIGHT: f64 = 1.0;
 pub struct RoleId(pub(super) u32);
 
 #[derive(Clone, Debug)]
-pub(super) struct Role {
-    pub(super) path: Arc<str>,
+pub(super) struct Node {
+    pub(super) path: Role,
     pub(super) parent: Option<RoleId>,
     /// What keeps the role here: clients, holdings, reservations, a weight, children.
     uses: u32,
@@ -29,9 +29,9 @@ pub(super) struct Role {
 /// All roles in use.
 #[derive(Clone, Debug, Default)]
 pub struct Roles {
-    pub(super) slots: Vec<Option<Role>>,
+    pub(super) slots: Vec<Option<Node>>,
     free: Vec<u32>,
-    by_path: Map<Arc<str>, RoleId>,
+    by_path: Map<Role, RoleId>,
     /// The ranked roles without a parent.
     pub(super) top: Order,
     pub(super) standings: Standings,
@@ -81,7 +81,7 @@ impl Roles {
     }
 
     /// The path of a role.
-    pub fn path(&self, id: RoleId) -> &Arc<str> {
+    pub fn path(&self, id: RoleId) -> &Role {
         &self.at(id).path
     }
 
@@ -116,7 +116,7 @@ impl Roles {
 
     /// All roles in use, by number.
     pub fn ids(&self) -> impl Iterator<Item = RoleId> + '_ {
-        let used = |(at, slot): (usize, &Option<Role>)| slot.is_some().then_some(RoleId(at as u32));
+        let used = |(at, slot): (usize, &Option<Node>)| slot.is_some().then_some(RoleId(at as u32));
         self.slots.iter().enumerate().filter_map(used)
     }
 
@@ -125,11 +125,11 @@ impl Roles {
         self.by_path.len()
     }
 
-    pub(super) fn at(&self, id: RoleId) -> &Role {
+    pub(super) fn at(&self, id: RoleId) -> &Node {
         self.slots[id.0 as usize].as_ref().expect("a role number is held only while the role is in use")
     }
 
-    pub(super) fn at_mut(&mut self, id: RoleId) -> &mut Role {
+    pub(super) fn at_mut(&mut self, id: RoleId) -> &mut Node {
         self.slots[id.0 as usize].as_mut().expect("a role number is held only while the role is in use")
     }
 
@@ -137,9 +137,9 @@ impl Roles {
         if let Some(parent) = parent {
             self.retain_id(parent);
         }
-        let path = Arc::<str>::from(path);
-        let role = Role {
-            path: Arc::clone(&path),
+        let path = Role::from(path);
+        let role = Node {
+            path: path.clone(),
             parent,
             uses: 0,
             weight: DEFAULT_WEIGHT,
