@@ -29,7 +29,7 @@ pub struct RoleMetrics {
 }
 
 impl Hierarchical {
-    pub(super) fn figures(&self) -> Metrics {
+    pub(crate) fn figures(&self) -> Metrics {
         let pool = self.pool.amounts().iter();
         let total = pool.map(|(number, amount)| (self.names.all()[number].clone(), Scalar::from_thousandths(amount)));
         let mut offered_or_allocated = Quantities::new();
