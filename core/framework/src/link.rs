@@ -121,6 +121,11 @@ impl Link {
         }
     }
 
+    /// Whether it waits for nothing.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
     /// What `now` has made due.
     pub fn due(&self, now: Instant) -> Option<Due> {
         if self.deadline().is_none_or(|deadline| now < deadline) {

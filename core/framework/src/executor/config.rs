@@ -52,11 +52,9 @@ impl Config {
         let required = |name| get(name).ok_or(ConfigError::Missing(name));
         let span = |name, default: u64| match get(name) {
             None => Ok(Duration::from_secs(default)),
-            Some(value) => duration::parse(&value).map_err(|error| ConfigError::Invalid {
-                name,
-                reason: error.to_string(),
-                value,
-            }),
+            Some(value) => {
+                duration::parse(&value).map_err(|error| ConfigError::Invalid { name, reason: error.to_string(), value })
+            }
         };
         let checkpoint = get("MESOS_CHECKPOINT").as_deref() == Some("1");
         let token = get("MESOS_EXECUTOR_AUTHENTICATION_TOKEN");
@@ -81,11 +79,9 @@ fn agent(get: impl Fn(&str) -> Option<String>) -> Result<String, ConfigError> {
     let pid = get("MESOS_SLAVE_PID").ok_or(ConfigError::Missing("MESOS_AGENT_ENDPOINT"))?;
     match pid.split_once('@') {
         Some((_, address)) => Ok(address.to_owned()),
-        None => Err(ConfigError::Invalid {
-            name: "MESOS_SLAVE_PID",
-            reason: "expecting id@ip:port".to_owned(),
-            value: pid,
-        }),
+        None => {
+            Err(ConfigError::Invalid { name: "MESOS_SLAVE_PID", reason: "expecting id@ip:port".to_owned(), value: pid })
+        }
     }
 }
 
@@ -94,9 +90,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        Config::from_env(|name| {
-            variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
-        })
+        Config::from_env(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
     }
 
     const LEAST: [(&str, &str); 3] =

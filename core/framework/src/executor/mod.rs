@@ -17,10 +17,10 @@ use crate::link::{Due, Link};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tepui_base::{Instant, Machine, Now, Outbox, Rng};
+use tepui_proto::ToProto;
 use tepui_proto::mesos::executor::call::{Message, Type, Update};
 use tepui_proto::mesos::executor::{self as wire, Call};
 use tepui_proto::mesos::{TaskStatus, task_status};
-use tepui_proto::{ToProto, v1};
 use unacknowledged::Unacknowledged;
 
 /// Path of the executor API.
@@ -81,6 +81,11 @@ impl Executor {
             calls: BTreeSet::new(),
             config,
         }
+    }
+
+    /// Whether nothing follows any more, after a stop, a shutdown or an error. Also true before the start.
+    pub fn is_stopped(&self) -> bool {
+        self.link.is_idle() && self.calls.is_empty()
     }
 
     fn blank(&self, kind: Type) -> Call {
@@ -174,7 +179,7 @@ impl Executor {
             Err(error) => return self.fail(format!("the agent's stream cannot be read: {error}"), out),
         };
         for record in records {
-            match v1::decode_event::<wire::Event>(self.config.content_type, &record) {
+            match self.config.content_type.decode::<wire::Event>(&record) {
                 Ok(event) => self.event(now, event, out),
                 Err(error) => return self.fail(format!("an event of the agent cannot be read: {error}"), out),
             }

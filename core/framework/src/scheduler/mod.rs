@@ -60,11 +60,13 @@ pub enum Effect {
 }
 
 /// Why a call had no effect, as far as one can know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no subscription at present; the call was not sent.
+    #[error("the framework is not subscribed at present")]
     NotSubscribed,
     /// The master refused it.
+    #[error("the master refused the call ({status}): {reason}")]
     Rejected {
         /// HTTP status.
         status: u16,
@@ -72,6 +74,7 @@ pub enum Refusal {
         reason: String,
     },
     /// The connection broke; the call may or may not have been taken.
+    #[error("the connection broke before the answer: {0}")]
     Lost(String),
 }
 
@@ -113,6 +116,11 @@ impl Scheduler {
             calls: BTreeMap::new(),
             config,
         }
+    }
+
+    /// Whether nothing follows any more, after a stop, a teardown or an error. Also true before the start.
+    pub fn is_stopped(&self) -> bool {
+        self.link.is_idle() && self.calls.is_empty()
     }
 
     /// Whether calls can be made at present.

@@ -5,7 +5,7 @@ use crate::exchange::{ExchangeId, HttpEffect, Reply, location_address};
 use crate::updates::Verdict;
 use std::time::Duration;
 use tepui_base::{FrameworkId, Instant, Outbox, duration};
-use tepui_proto::{ToProto, v1};
+use tepui_proto::ToProto;
 use tepui_proto::mesos::TaskStatus;
 use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
 use tepui_proto::mesos::scheduler::{self as wire, Call};
@@ -46,7 +46,7 @@ impl Scheduler {
         }
         match reply.status {
             307 => match reply.header("location").and_then(location_address) {
-                Some(leader) if self.masters.redirected(leader) => self.link.start(now),
+                Some(leader) if self.masters.redirected(leader.clone()) => self.link.start(now),
                 _ => self.disconnected(now, "the masters do not agree on a leader".to_owned(), out),
             },
             404 | 500..=599 => self.disconnected(now, reply.reason(), out),
@@ -63,7 +63,7 @@ impl Scheduler {
             Err(error) => return self.fail(format!("the master's stream cannot be read: {error}"), out),
         };
         for record in records {
-            match v1::decode_event::<wire::Event>(self.config.content_type, &record) {
+            match self.config.content_type.decode::<wire::Event>(&record) {
                 Ok(event) => self.event(now, event, out),
                 Err(error) => return self.fail(format!("an event of the master cannot be read: {error}"), out),
             }

@@ -78,8 +78,7 @@ impl Tasks {
         let Some((_, pause)) = self.ask_again.filter(|(at, _)| now >= *at) else {
             return Vec::new();
         };
-        self.ask_again =
-            (!self.unanswered.is_empty()).then(|| (now + pause, pause.saturating_mul(2).min(ASK_AGAIN.1)));
+        self.ask_again = (!self.unanswered.is_empty()).then(|| (now + pause, pause.saturating_mul(2).min(ASK_AGAIN.1)));
         self.unanswered.iter().map(|task| (proto(task), self.running.get(task).cloned().flatten())).collect()
     }
 
@@ -121,9 +120,9 @@ mod tests {
         let first = tasks.deadline().unwrap();
         assert_eq!(names(&tasks.due(first)), ["c"]);
         let second = tasks.deadline().unwrap();
-        assert_eq!(second.since(first), ASK_AGAIN.0);
+        assert_eq!(second.since(first), ASK_AGAIN.0 * 2);
         assert_eq!(names(&tasks.due(second)), ["c"]);
-        assert_eq!(tasks.deadline().unwrap().since(second), ASK_AGAIN.0 * 2);
+        assert_eq!(tasks.deadline().unwrap().since(second), ASK_AGAIN.0 * 4);
         tasks.updated(&status("c", TaskState::TASK_UNKNOWN));
         let third = tasks.deadline().unwrap();
         assert!(tasks.due(third).is_empty());
