@@ -218,7 +218,10 @@ impl Executor {
                 self.give_up_at.get_or_insert(now + timeout);
                 self.retry(now);
             }
-            None => self.shutdown(out),
+            None => {
+                self.link.stop();
+                self.shutdown(out);
+            }
         }
     }
 
