@@ -1,13 +1,12 @@
 //! The life of each container, one task per container.
 
-use crate::{fetcher, launch_info, process, runtime, sandbox, tree, usage};
-use nix::sys::signal::Signal;
+use crate::child::Child;
+use crate::{fetcher, launch_info, process, runtime, sandbox, usage};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_base::{ContainerId, Map, WaitStatus};
 use tepui_proto::mesos::ResourceStatistics;
 use tepui_proto::mesos::containerizer::{ContainerConfig, ContainerLaunchInfo, ContainerTermination};
-use tokio::process::Child;
 use tokio::sync::{Notify, mpsc, watch};
 
 /// What all containers of an agent have in common.
@@ -144,9 +143,10 @@ impl Containerizer {
                 tracing::warn!(container = %id, message, "container did not start");
                 Event::LaunchFailed { id: id.clone(), message }
             }
-            Ok((child, pid)) => {
+            Ok(child) => {
+                let pid = child.pid();
                 self.emit(Event::Launched { id: id.clone(), pid });
-                let status = watch_until_end(child, pid, destroy).await;
+                let status = child.end(destroy).await.status;
                 tracing::info!(container = %id, pid, "container {status}");
                 runtime::write_status(&self.config.runtime_dir, &id, status);
                 Event::Terminated { id: id.clone(), termination: termination(status) }
@@ -158,18 +158,16 @@ impl Containerizer {
         self.count.send_modify(|count| *count -= 1);
     }
 
-    async fn start(&self, launch: Launch, destroy: &Notify) -> Result<(Child, i32), String> {
+    async fn start(&self, launch: Launch, destroy: &Notify) -> Result<Child, String> {
         let Launch { id, config, environment } = launch;
         let info = launch_info::of(&config, &environment);
         if let Some(what) = launch_info::unsupported(&config, &info) {
             return Err(what);
         }
         prepare(self.config.clone(), id.clone(), config.clone()).await?;
-        tokio::select! {
-            fetched = fetcher::fetch(&self.config, &id, &config) => fetched?,
-            () = destroy.notified() => return Err("Container destroyed during fetching".to_owned()),
-        }
-        let (child, pid) = spawn(&info, Path::new(&config.directory)).map_err(|e| format!("Failed to fork: {e}"))?;
+        fetcher::fetch(&self.config, &id, &config, destroy).await?;
+        let child = spawn(&info, Path::new(&config.directory)).map_err(|e| format!("Failed to fork: {e}"))?;
+        let pid = child.pid();
         if let Some(entry) = self.entries().get_mut(&id) {
             entry.pid = Some(pid);
         }
@@ -177,7 +175,7 @@ impl Containerizer {
             tracing::error!(container = %id, pid, "failed to write the container's pid: {e}");
         }
         tracing::info!(container = %id, pid, "container started");
-        Ok((child, pid))
+        Ok(child)
     }
 
     fn emit(&self, event: Event) {
@@ -196,38 +194,10 @@ async fn prepare(config: Arc<Config>, id: ContainerId, container: ContainerConfi
     tokio::task::spawn_blocking(work).await.map_err(|e| format!("Failed to prepare: {e}"))?
 }
 
-fn spawn(info: &ContainerLaunchInfo, sandbox: &Path) -> Result<(Child, i32), process::Error> {
+fn spawn(info: &ContainerLaunchInfo, sandbox: &Path) -> Result<Child, process::Error> {
     let mut spec = process::Spec::of(info)?;
     spec.output = Some(sandbox::open_output(sandbox, spec.user.as_ref()).map_err(process::Error::Output)?);
-    let child = tokio::process::Command::from(spec.command()).spawn().map_err(process::Error::Exec)?;
-    let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).expect("a child that was not awaited has a pid");
-    Ok((child, pid))
-}
-
-/// Waits for the first process to end, killing it when asked to, then ends whatever it left behind.
-async fn watch_until_end(mut child: Child, pid: i32, destroy: &Notify) -> WaitStatus {
-    let exited = tokio::select! {
-        status = child.wait() => Some(status),
-        () = destroy.notified() => None,
-    };
-    let status = match exited {
-        Some(status) => status,
-        None => {
-            kill(pid).await;
-            child.wait().await
-        }
-    };
-    // Members of the session and the group outlive their leader.
-    kill(pid).await;
-    use std::os::unix::process::ExitStatusExt;
-    WaitStatus(status.expect("a child of this process can be waited for").into_raw())
-}
-
-async fn kill(pid: i32) {
-    let result = tokio::task::spawn_blocking(move || tree::signal(pid, Signal::SIGKILL)).await;
-    if let Ok(Err(e)) = result {
-        tracing::error!(pid, "failed to kill a process tree: {e}");
-    }
+    Child::spawn(spec)
 }
 
 fn termination(status: WaitStatus) -> ContainerTermination {

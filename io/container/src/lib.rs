@@ -23,6 +23,7 @@
 //!
 //! Source: `slave/containerizer/mesos/{containerizer,launcher,launch}.cpp`, `slave/containerizer/fetcher.cpp`.
 
+mod child;
 pub mod containerizer;
 pub mod fetcher;
 pub mod http;
