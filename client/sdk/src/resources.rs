@@ -5,21 +5,21 @@ use tepui_proto::mesos::{Resource, value};
 /// Mesos counts scalars in thousandths; anything finer is rounding noise.
 const PARTS: f64 = 1000.0;
 
-/// The resources a task must name to get these amounts out of an offer, each with the reservation and allocation it is
-/// offered with; reserved ones first. `None` if the offer does not hold them. Revocable resources, persistent volumes
-/// and disks of their own are left alone.
-pub fn take(offered: &[Resource], wanted: &[(&str, f64)]) -> Option<Vec<Resource>> {
-    let mut taken = Vec::new();
+/// Takes these amounts out of `pool`, what an agent offers: the resources a task must name to get them, each with the
+/// reservation and allocation it is offered with, reserved ones first. `None`, and the pool as it was, if it does not
+/// hold them. Revocable resources, persistent volumes and disks of their own are left alone.
+pub fn take(pool: &mut Vec<Resource>, wanted: &[(&str, f64)]) -> Option<Vec<Resource>> {
+    let (mut rest, mut taken) = (pool.clone(), Vec::new());
     for (name, amount) in wanted {
         let mut missing = parts(*amount);
-        let mut candidates: Vec<&Resource> = offered.iter().filter(|resource| is_plain(resource, name)).collect();
+        let mut candidates: Vec<&mut Resource> = rest.iter_mut().filter(|resource| is_plain(resource, name)).collect();
         // A stable sort: among equals the order of the offer stays.
         candidates.sort_by_key(|resource| resource.reservations.is_empty());
         for resource in candidates {
             let part = missing.min(parts(resource.scalar.value));
             if part > 0 {
-                let scalar = value::Scalar { value: part as f64 / PARTS, ..value::Scalar::default() };
-                taken.push(Resource { scalar: scalar.into(), ..resource.clone() });
+                taken.push(with_amount(resource, part));
+                *resource = with_amount(resource, parts(resource.scalar.value) - part);
                 missing -= part;
             }
         }
@@ -27,7 +27,13 @@ pub fn take(offered: &[Resource], wanted: &[(&str, f64)]) -> Option<Vec<Resource
             return None;
         }
     }
+    *pool = rest;
     Some(taken)
+}
+
+fn with_amount(resource: &Resource, parts: i64) -> Resource {
+    let scalar = value::Scalar { value: parts as f64 / PARTS, ..value::Scalar::default() };
+    Resource { scalar: scalar.into(), ..resource.clone() }
 }
 
 /// How much of a scalar could be taken at most.
@@ -63,18 +69,19 @@ mod tests {
 
     #[test]
     fn reserved_resources_are_used_first_and_keep_their_reservation() {
-        let offered = [scalar("cpus", 2.0), reserved("cpus", 0.5), scalar("mem", 100.0)];
-        let taken = take(&offered, &[("cpus", 0.7), ("mem", 32.0)]).unwrap();
+        let mut offered = vec![scalar("cpus", 2.0), reserved("cpus", 0.5), scalar("mem", 100.0)];
+        let taken = take(&mut offered, &[("cpus", 0.7), ("mem", 32.0)]).unwrap();
         let amounts: Vec<_> = taken.iter().map(|r| (r.name.as_str(), r.reservations.len(), r.scalar.value)).collect();
+        assert!((amount(&offered, "cpus") - 1.8).abs() < 1e-9, "what is taken is gone");
         assert_eq!(amounts, [("cpus", 1, 0.5), ("cpus", 0, 0.2), ("mem", 0, 32.0)]);
     }
 
     #[test]
     fn what_is_not_there_is_not_taken() {
         let revocable = Resource { revocable: RevocableInfo::default().into(), ..scalar("cpus", 4.0) };
-        assert_eq!(take(&[revocable], &[("cpus", 1.0)]), None);
-        assert_eq!(take(&[scalar("cpus", 1.0)], &[("cpus", 1.001)]), None);
-        assert_eq!(take(&[], &[("gpus", 0.0)]), Some(Vec::new()), "nothing is always there");
+        assert_eq!(take(&mut vec![revocable], &[("cpus", 1.0)]), None);
+        assert_eq!(take(&mut vec![scalar("cpus", 1.0)], &[("cpus", 1.001)]), None);
+        assert_eq!(take(&mut vec![], &[("gpus", 0.0)]), Some(Vec::new()), "nothing is always there");
         assert!((amount(&[scalar("cpus", 0.1), scalar("cpus", 0.2)], "cpus") - 0.3).abs() < 1e-9);
     }
 }
