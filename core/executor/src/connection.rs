@@ -89,17 +89,13 @@ impl Executor {
         self.reports_killing = subscribed.framework_info.capabilities.iter().any(|c| c.r#type == Some(wanted));
     }
 
-    pub(crate) fn refused(&mut self, call: call::Type, status: u16, message: &str, out: &mut Out) {
+    pub(crate) fn refused(&mut self, call: call::Type, status: u16, reason: &str, body: &str, out: &mut Out) {
         if call == call::Type::SUBSCRIBE && self.connection.state == State::Subscribing {
             self.connection.state = State::Connected;
         }
-        let name = format!("{call:?}");
         // 503 and 404 are what an agent says while it starts.
-        let text = match status {
-            503 | 404 => format!("Received '{message}' for {name}"),
-            _ => format!("Error: Received unexpected '{message}' for {name}"),
-        };
-        log(out, text);
+        let surprise = if matches!(status, 503 | 404) { "Received" } else { "Error: Received unexpected" };
+        log(out, format!("{surprise} '{status} {reason}' ({body}) for {call:?}"));
     }
 
     pub(crate) fn disconnected(&mut self, now: Now, why: &str, out: &mut Out) {

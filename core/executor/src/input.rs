@@ -18,8 +18,10 @@ pub enum Input {
         call: call::Type,
         /// The status code.
         status: u16,
-        /// The phrase and body of the answer.
-        message: String,
+        /// Its phrase, such as `Service Unavailable`.
+        reason: String,
+        /// The body, a text.
+        body: String,
     },
     /// An event of the subscription.
     Event(Box<Event>),

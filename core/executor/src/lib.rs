@@ -138,7 +138,7 @@ impl Machine for Executor {
             Input::Started => self.connection.start(now, out),
             Input::Connected => self.connected(now, out),
             Input::Disconnected(why) => self.disconnected(now, &why, out),
-            Input::Refused { call, status, message } => self.refused(call, status, &message, out),
+            Input::Refused { call, status, reason, body } => self.refused(call, status, &reason, &body, out),
             Input::Event(event) => self.received(now, *event, out),
             Input::Forked => self.forked(now, out),
             Input::ForkFailed(why) => self.fork_failed(now, &why, out),

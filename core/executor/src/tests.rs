@@ -383,9 +383,10 @@ fn subscribing_is_tried_each_second_until_answered() {
     bench.input(Input::Started);
     bench.input(Input::Connected);
     assert_eq!(bench.pass(secs(3)), [], "an answer is still under way");
-    let refused = Input::Refused { call: call::Type::SUBSCRIBE, status: 503, message: "503 x".into() };
+    let (reason, body) = ("Service Unavailable".into(), "Agent has not finished recovery".into());
+    let refused = Input::Refused { call: call::Type::SUBSCRIBE, status: 503, reason, body };
     assert_eq!(bench.input(refused), [""; 0]);
-    assert_eq!(bench.logs, ["Received '503 x' for SUBSCRIBE"]);
+    assert_eq!(bench.logs, ["Received '503 Service Unavailable' (Agent has not finished recovery) for SUBSCRIBE"]);
     assert_eq!(bench.pass(secs(5)), words(&[(1000, "SUBSCRIBE tasks=0 updates=0")]));
     bench.event(subscribed(&[]));
     assert_eq!(bench.pass(secs(60)), []);
