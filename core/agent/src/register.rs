@@ -8,14 +8,15 @@ use crate::timers::Timer;
 use crate::{Agent, Cx, Effect};
 use std::sync::Arc;
 use std::time::Duration;
-use tepui_base::{AgentId, FrameworkId, TaskId};
+use tepui_base::{AgentId, TaskId};
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::internal::{
     AgentRegisteredMessage, AgentReregisteredMessage, MasterAgentConnection, PongAgentMessage, ReconcileTasksMessage,
     RegisterAgentMessage, ReregisterAgentMessage, archive,
 };
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{TaskState, UUID};
+use tepui_proto::mesos::{AgentInfo, Resource, TaskState, UUID};
+use tepui_resources::format;
 use tepui_proto::MessageField;
 use tepui_proto::ids::ProtoId;
 use tepui_wire::{NetEffect, Upid};
@@ -85,7 +86,7 @@ impl Agent {
 
     fn register_message(&self) -> RegisterAgentMessage {
         RegisterAgentMessage {
-            agent: MessageField::some(self.info()),
+            agent: MessageField::some(self.downgraded_info()),
             version: Some(self.config.version.version.clone()),
             agent_capabilities: capabilities(),
             resource_version_uuid: self.resource_version(),
@@ -95,7 +96,7 @@ impl Agent {
 
     fn reregister_message(&self) -> ReregisterAgentMessage {
         let mut message = ReregisterAgentMessage {
-            agent: MessageField::some(self.info()),
+            agent: MessageField::some(self.downgraded_info()),
             version: Some(self.config.version.version.clone()),
             agent_capabilities: capabilities(),
             resource_version_uuid: self.resource_version(),
@@ -123,7 +124,16 @@ impl Agent {
                 ..archive::Framework::default()
             });
         }
+        let archived = message.completed_frameworks.iter_mut().flat_map(|framework| &mut framework.tasks);
+        message.tasks.iter_mut().chain(archived).for_each(|task| downgrade(&mut task.resources));
+        message.executor_infos.iter_mut().for_each(|executor| downgrade(&mut executor.resources));
         message
+    }
+
+    fn downgraded_info(&self) -> AgentInfo {
+        let mut info = self.info();
+        downgrade(&mut info.resources);
+        info
     }
 
     pub(crate) fn resource_version(&self) -> MessageField<UUID> {
@@ -240,6 +250,12 @@ impl Agent {
             cx.note("Master disconnected! Waiting for a new master to be elected");
         }
     }
+}
+
+/// Masters get resources in the form from before refined reservations where that can say it, so that those older than
+/// 1.4 understand; what it can not say stays as it is.
+fn downgrade(resources: &mut [Resource]) {
+    let _ = format::downgrade_all(resources);
 }
 
 /// What this agent tells masters it can do, and no more: a master sends operations, drain orders and task limits only

@@ -4,10 +4,9 @@ use crate::messages::parse_pid;
 use crate::state::Framework;
 use crate::{Config, command_executor};
 use std::sync::Arc;
-use tepui_proto::MessageField;
 use tepui_proto::mesos::internal::{ResourceVersionUUID, RunTaskGroupMessage, RunTaskMessage};
-use tepui_proto::mesos::resource::AllocationInfo;
 use tepui_proto::mesos::{ExecutorInfo, FrameworkInfo, Resource, TaskGroupInfo, TaskInfo};
+use tepui_resources::{Role, format};
 use tepui_wire::Upid;
 
 /// One task or one group of tasks, and the executor they are for.
@@ -61,28 +60,27 @@ impl Assignment {
         }
     }
 
-    /// Writes the role of allocation on resources that lack it, as older masters send them.
-    pub fn complete_allocation(&mut self) {
+    /// Brings resources into the form the agent works with: reservations as a stack, as older masters do not send
+    /// them, and with the role they are allocated to, which is plain if the framework has only one.
+    pub fn complete(&mut self) {
         let mut roles = Framework::roles(&self.framework);
-        let Some(role) = roles.pop().filter(|_| roles.is_empty()) else { return };
-        allocate(&mut self.executor.resources, &role);
-        self.tasks.iter_mut().for_each(|task| allocate_task(task, &role));
+        let role = roles.pop().filter(|_| roles.is_empty()).map(|role| Role::from(role.as_str()));
+        let complete = |resources: &mut Vec<Resource>| {
+            format::upgrade_all(resources);
+            if let Some(role) = &role {
+                format::inject_allocation(resources, role);
+            }
+        };
+        let complete_task = |task: &mut TaskInfo| {
+            complete(&mut task.resources);
+            if let Some(executor) = task.executor.as_option_mut() {
+                complete(&mut executor.resources);
+            }
+        };
+        complete(&mut self.executor.resources);
+        self.tasks.iter_mut().for_each(complete_task);
         if let Some(group) = &mut self.group {
-            Arc::make_mut(group).tasks.iter_mut().for_each(|task| allocate_task(task, &role));
+            Arc::make_mut(group).tasks.iter_mut().for_each(complete_task);
         }
-    }
-}
-
-fn allocate_task(task: &mut TaskInfo, role: &str) {
-    allocate(&mut task.resources, role);
-    if task.executor.is_set() {
-        allocate(&mut task.executor.get_or_insert_default().resources, role);
-    }
-}
-
-fn allocate(resources: &mut [Resource], role: &str) {
-    for resource in resources.iter_mut().filter(|resource| !resource.allocation_info.is_set()) {
-        let info = AllocationInfo { role: Some(role.to_owned()), ..AllocationInfo::default() };
-        resource.allocation_info = MessageField::some(info);
     }
 }

@@ -77,9 +77,9 @@ impl Agent {
 
 /// What the containerizer needs to know.
 fn container_config(assignment: &Assignment, executor: &Executor) -> ContainerConfig {
-    let tasks = assignment.tasks.iter().flat_map(|task| &task.resources);
+    let tasks = assignment.tasks.iter().map(|task| &task.resources);
     // The first tasks' resources count from the start, or the executor would start in a container too small.
-    let resources: Vec<_> = assignment.executor.resources.iter().chain(tasks).cloned().collect();
+    let resources = executor::sum(std::iter::once(&assignment.executor.resources).chain(tasks));
     let mut info = assignment.executor.clone();
     info.resources.clone_from(&resources);
     let task = assignment.tasks.first().filter(|_| assignment.generated);

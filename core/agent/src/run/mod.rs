@@ -8,6 +8,7 @@ mod launch;
 mod queue;
 
 pub(crate) use assignment::Assignment;
+pub(crate) use queue::queued_ids;
 
 use crate::state::{Framework, Phase, executor, task};
 use crate::status_update::Report;
@@ -44,7 +45,7 @@ impl Agent {
         if self.state.phase == Phase::Terminating || assignment.tasks.iter().any(|t| t.agent_id.value != own) {
             return;
         }
-        assignment.complete_allocation();
+        assignment.complete();
         self.know_framework(&assignment);
         let framework = assignment.framework_id();
         if self.state.framework(&framework).is_some_and(|framework| framework.terminating) {

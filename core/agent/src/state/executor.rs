@@ -9,6 +9,7 @@ use tepui_proto::ContentType;
 use tepui_proto::mesos::containerizer::ContainerTermination;
 use tepui_proto::mesos::task_status::Source;
 use tepui_proto::mesos::{ExecutorInfo, Resource, Task, TaskGroupInfo, TaskInfo, TaskStatus};
+use tepui_resources::Resources;
 use tepui_wire::{RequestId, Upid};
 
 /// How many completed tasks of an executor are remembered (`MAX_COMPLETED_TASKS_PER_EXECUTOR`).
@@ -123,11 +124,11 @@ impl Executor {
         !self.launched.is_empty() || self.terminated.values().any(heard) || self.completed.iter().any(heard)
     }
 
-    /// What the executor and its live tasks may use.
+    /// What the executor and its live tasks may use, equal kinds summed.
     pub fn allocated(&self) -> Vec<Resource> {
         let queued = self.queued.iter().map(|queued| &queued.task.resources);
         let launched = self.launched.values().map(|task| &task.resources);
-        std::iter::once(&self.info.resources).chain(queued).chain(launched).flatten().cloned().collect()
+        sum(std::iter::once(&self.info.resources).chain(queued).chain(launched))
     }
 
     /// A queued task is about to be sent.
@@ -172,4 +173,10 @@ impl Executor {
             self.completed.pop_front();
         }
     }
+}
+
+/// Resources of several owners as one list.
+pub fn sum<'a>(lists: impl Iterator<Item = &'a Vec<Resource>>) -> Vec<Resource> {
+    let all: Vec<Resource> = lists.flatten().cloned().collect();
+    Resources::from_proto(&all).to_proto()
 }

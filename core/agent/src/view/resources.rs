@@ -53,25 +53,6 @@ pub fn reservation(resource: &Resource) -> Option<&str> {
     resource.reservations.last()?.role.as_deref()
 }
 
-/// A resource in the form of the `_full` lists: with the fields of before refinement where they can say it.
-pub fn endpoint_form(resource: &Resource) -> Resource {
-    let mut resource = resource.clone();
-    match resource.reservations.as_slice() {
-        [] => resource.role = Some("*".to_owned()),
-        [only] => {
-            resource.role.clone_from(&only.role);
-            if only.r#type == Some(tepui_proto::mesos::resource::reservation_info::Type::DYNAMIC) {
-                let mut info = only.clone();
-                info.r#type = None;
-                info.role = None;
-                resource.reservation = tepui_proto::MessageField::some(info);
-            }
-        }
-        _ => {}
-    }
-    resource
-}
-
 fn bounds(ranges: &[Range]) -> impl Iterator<Item = (u64, u64)> + '_ {
     ranges.iter().map(|range| (range.begin, range.end))
 }

@@ -4,6 +4,7 @@ use super::{Snapshot, models, resources, write_flags};
 use std::collections::BTreeMap;
 use tepui_proto::json::{Names, Writer};
 use tepui_proto::mesos::Resource;
+use tepui_resources::format;
 
 pub fn json(snapshot: &Snapshot) -> String {
     let mut out = Writer::new();
@@ -76,7 +77,9 @@ fn amounts(out: &mut Writer, snapshot: &Snapshot) {
 }
 
 fn write_full(out: &mut Writer, resource: &Resource) {
-    out.message(&resources::endpoint_form(resource), Names::V0);
+    let mut resource = resource.clone();
+    format::to_endpoint(&mut resource);
+    out.message(&resource, Names::V0);
 }
 
 fn write_reserved(out: &mut Writer, list: &[Resource]) {
