@@ -44,7 +44,7 @@ impl Agent {
             self.state.metrics.invalid_framework_messages += 1;
             return;
         }
-        let pid = message.pid.as_deref().and_then(parse_pid);
+        let pid = message.pid.as_deref().and_then(process);
         let id = message.framework_id.id();
         let Some(framework) = self.state.framework_mut(&id).filter(|framework| !framework.terminating) else { return };
         if let Some(info) = message.framework_info.into_option() {
@@ -58,20 +58,18 @@ impl Agent {
 }
 
 /// The address of a V0 scheduler or executor. Masters write `@0.0.0.0:0` for a scheduler that speaks HTTP.
-pub(crate) fn parse_pid(text: &str) -> Option<Upid> {
-    let (id, address) = text.rsplit_once('@')?;
-    let address: std::net::SocketAddrV4 = address.parse().ok()?;
-    (address.port() != 0).then(|| Upid::new(id, *address.ip(), address.port()))
+pub(crate) fn process(text: &str) -> Option<Upid> {
+    Upid::parse(text).filter(Upid::is_valid)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse_pid;
+    use super::process;
 
     #[test]
     fn an_http_scheduler_has_no_address() {
-        assert_eq!(parse_pid("@0.0.0.0:0"), None);
-        assert_eq!(parse_pid("nonsense"), None);
-        assert_eq!(parse_pid("scheduler-1@10.0.0.1:99").unwrap().to_string(), "scheduler-1@10.0.0.1:99");
+        assert_eq!(process("@0.0.0.0:0"), None);
+        assert_eq!(process("nonsense"), None);
+        assert_eq!(process("scheduler-1@10.0.0.1:99").unwrap().to_string(), "scheduler-1@10.0.0.1:99");
     }
 }

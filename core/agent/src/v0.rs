@@ -1,7 +1,7 @@
 //! Which libprocess message goes to which handler. A message that does not decode, or whose name is unknown, is
 //! dropped, as libprocess does.
 
-use crate::messages::parse_pid;
+use crate::messages;
 use crate::status_update::Sender;
 use crate::{Agent, Cx};
 use tepui_proto::{MessageName, codec};
@@ -36,7 +36,7 @@ impl Agent {
             "mesos.internal.StatusUpdateMessage" => {
                 let update: tepui_proto::mesos::internal::StatusUpdateMessage = read(message)?;
                 // The executor's address stands in the message; libprocess's sender is the same but for odd drivers.
-                let pid = update.pid.as_deref().and_then(parse_pid).unwrap_or_else(|| from.clone());
+                let pid = update.pid.as_deref().and_then(messages::process).unwrap_or_else(|| from.clone());
                 let update = update.update.into_option().unwrap_or_default();
                 self.status_update(cx, update, &Sender::Libprocess(pid));
             }

@@ -1,6 +1,6 @@
 //! What the master asked to run, in one shape for single tasks and groups.
 
-use crate::messages::parse_pid;
+use crate::messages;
 use crate::state::Framework;
 use crate::{Config, command_executor};
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Assignment {
             tasks: vec![task],
             group: None,
             resource_versions: message.resource_version_uuids,
-            pid: message.pid.as_deref().and_then(parse_pid),
+            pid: message.pid.as_deref().and_then(messages::process),
             launch_executor: message.launch_executor,
         }
     }
