@@ -242,7 +242,7 @@ fn resource_versions(agent: &Agent) -> Vec<ResourceVersionUUID> {
 
 /// Checks resources as they come from a framework and brings them to the newest form, allocated to the offers' role.
 fn prepare_resources(resources: &mut [Resource], role: &Role) -> Result<(), String> {
-    tepui_resources::validate::resources(resources).map_err(|error| error.to_string())?;
+    tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
     format::upgrade_all(resources);
     format::inject_allocation(resources, role);
     Ok(())
