@@ -1,5 +1,6 @@
 //! The two forms an HTTP peer of the V1 APIs can speak.
 
+use crate::codec;
 use crate::json::{self, Names};
 use buffa::{Message, MessageName};
 use bytes::Bytes;
@@ -34,4 +35,23 @@ impl ContentType {
             ContentType::Protobuf => message.encode_to_bytes(),
         }
     }
+
+    /// Reads a message of the V1 APIs in this form, as a client does.
+    pub fn decode<M: Message + MessageName>(self, body: &[u8]) -> Result<M, Error> {
+        match self {
+            ContentType::Json => Ok(json::from_slice(body, Names::V1)?),
+            ContentType::Protobuf => Ok(codec::decode(body)?),
+        }
+    }
+}
+
+/// Why bytes are not the message they should be, in either form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// In JSON.
+    #[error(transparent)]
+    Json(#[from] json::Error),
+    /// In binary form.
+    #[error(transparent)]
+    Protobuf(#[from] codec::Error),
 }
