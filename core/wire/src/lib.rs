@@ -2,28 +2,36 @@
 //!
 //! A machine that lives at a libprocess address (master, agent, driver) takes [`NetInput`] and puts out [`NetEffect`];
 //! `io/net` turns sockets into the one and the other into sockets, the simulator does the same over a simulated
-//! network. Source: libprocess `process.cpp`, `encoder.hpp`, `pid.hpp`.
+//! network. Source: libprocess `process.cpp`, `encoder.hpp`, `decoder.hpp`, `pid.hpp`, `http.cpp`.
+//!
+//! Where things are: addresses in [`upid`]; the bytes of a message in [`message`]; bytes to requests in [`decode`],
+//! responses to bytes in [`encode`]; which process a request is for in [`route`]; who watches whom in [`links`].
+//!
+//! Invariants: nothing here panics on what a peer sends; nothing here waits, and no name is looked up.
+//! Not done here: TLS (only the decision whether a connection begins with it, [`tls`]), gzip itself (only when to use
+//! it, [`encode::wants_gzip`]), request bodies that are handled while they still arrive.
 
+pub mod accept;
+pub mod date;
+pub mod decode;
+pub mod encode;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
+pub mod ids;
+pub mod links;
+pub mod message;
+pub mod percent;
+pub mod query;
+pub mod route;
+pub mod status;
+pub mod tls;
 pub mod upid;
 
 use bytes::Bytes;
-pub use http::{Request, Response};
+pub use http::{Body, Request, Response};
+pub use message::Message;
 pub use upid::Upid;
-
-/// A one-way libprocess message. The name is the full V0 protobuf type name (`mesos.internal.RegisterSlaveMessage`),
-/// the body that message in binary form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The process that sent it, with its advertised address.
-    pub from: Upid,
-    /// The process it is for.
-    pub to: Upid,
-    /// Full V0 type name.
-    pub name: String,
-    /// Serialized protobuf; may be empty.
-    pub body: Bytes,
-}
 
 /// Names one HTTP request between arrival and answer, and the stream its answer may have opened. Unique in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
