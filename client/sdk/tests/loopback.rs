@@ -174,7 +174,8 @@ async fn an_executor_runs_a_task_and_hears_of_the_acknowledgement() {
         let request = stream.request().await;
         assert_eq!(request.line, "POST /api/v1/executor HTTP/1.1");
         stream.open(form.as_str(), "").await;
-        let json = br#"{"type":"LAUNCH","launch":{"task":{"name":"t","task_id":{"value":"t"},"agent_id":{"value":"S"}}}}"#;
+        let json =
+            br#"{"type":"LAUNCH","launch":{"task":{"name":"t","task_id":{"value":"t"},"agent_id":{"value":"S"}}}}"#;
         let launch: executor::Event = ContentType::Json.decode(json).unwrap();
         let json = br#"{"type":"SUBSCRIBED","subscribed":{"executor_info":{"executor_id":{"value":"E"}},
             "framework_info":{"user":"u","name":"n"},"agent_info":{"hostname":"h"}}}"#;
@@ -185,7 +186,8 @@ async fn an_executor_runs_a_task_and_hears_of_the_acknowledgement() {
         let call: executor::Call = form.decode(&calls.request().await.body).unwrap();
         calls.answer("202 Accepted", "", b"").await;
         assert_eq!(call.update.status.state, TaskState::TASK_FINISHED);
-        let mut acknowledged = executor::Event { r#type: Some(executor::event::Type::ACKNOWLEDGED), ..Default::default() };
+        let mut acknowledged =
+            executor::Event { r#type: Some(executor::event::Type::ACKNOWLEDGED), ..Default::default() };
         let part = executor::event::Acknowledged {
             task_id: call.update.status.task_id.clone(),
             uuid: call.update.status.uuid.clone().unwrap(),
@@ -243,7 +245,10 @@ async fn an_operator_follows_to_the_leader_and_reads_files() {
 
         let mut peer = Peer::accept(&followers).await;
         let request = peer.request().await;
-        assert_eq!(request.line, "GET /files/read?path=/frameworks/F/executors/E/runs/latest/stdout&offset=0&length=10 HTTP/1.1");
+        assert_eq!(
+            request.line,
+            "GET /files/read?path=/frameworks/F/executors/E/runs/latest/stdout&offset=0&length=10 HTTP/1.1"
+        );
         peer.answer("200 OK", "", b"{\"data\":\"a\\n\xff\",\"offset\":0}").await;
         peer.request().await;
         peer.answer("404 Not Found", "", b"").await;

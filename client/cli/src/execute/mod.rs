@@ -54,8 +54,7 @@ fn failure(text: &str) -> ExitCode {
 }
 
 async fn execute(request: Request) -> Result<()> {
-    let mut builder =
-        Scheduler::builder(&request.master, request.framework.clone()).content_type(request.content_type);
+    let mut builder = Scheduler::builder(&request.master, request.framework.clone()).content_type(request.content_type);
     if let Some((principal, secret)) = &request.credentials {
         builder = builder.credentials(principal, secret);
     }
@@ -118,9 +117,7 @@ async fn answer(scheduler: &Scheduler, request: &Request, offer: &Offer, launche
     };
     let agent = &offer.agent_id.value;
     let (text, operation) = match work {
-        Work::Task(task) => {
-            (format!("Submitted task '{}' to agent '{agent}'", task.name), call::launch(vec![*task]))
-        }
+        Work::Task(task) => (format!("Submitted task '{}' to agent '{agent}'", task.name), call::launch(vec![*task])),
         Work::Group(mut executor, tasks) => {
             executor.framework_id = offer.framework_id.clone();
             let ids: Vec<_> = tasks.iter().map(|task| task.task_id.value.as_str()).collect();
@@ -150,8 +147,7 @@ fn placed(work: &Work, offer: &Offer) -> Option<Work> {
 
 /// What Mesos prints of an update.
 fn lines(status: &TaskStatus) -> String {
-    let mut out =
-        format!("Received status update {} for task '{}'\n", status.state.proto_name(), status.task_id.value);
+    let mut out = format!("Received status update {} for task '{}'\n", status.state.proto_name(), status.task_id.value);
     if let Some(message) = &status.message {
         out += &format!("  message: '{message}'\n");
     }

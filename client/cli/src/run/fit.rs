@@ -28,16 +28,15 @@ pub fn fit(agents: &GetAgents, role: &str, wanted: &[(&'static str, f64)]) -> Fi
     let largest = totals.iter().max_by(|a, b| score(a, wanted).total_cmp(&score(b, wanted)));
     let has = largest.map(|total| text(wanted.iter().map(|(name, _)| (*name, resources::amount(total, name)))));
     let count = totals.len();
-    let agents = if count == 1 { "the only agent has".to_owned() } else { format!("the largest of {count} agents has") };
+    let agents =
+        if count == 1 { "the only agent has".to_owned() } else { format!("the largest of {count} agents has") };
     Fit::TooBig(format!("needs {}, but {agents} {}", text(wanted.iter().copied()), has.unwrap_or_default()))
 }
 
 /// What an agent has for a role.
 fn total(agent: &Agent, role: &str) -> Resources {
     // The API shows each reservation in the old and in the new form; the new one says everything.
-    let newest = |resource: &Resource| {
-        Resource { role: None, reservation: MessageField::none(), ..resource.clone() }
-    };
+    let newest = |resource: &Resource| Resource { role: None, reservation: MessageField::none(), ..resource.clone() };
     let resources: Vec<Resource> = agent.total_resources.iter().map(newest).collect();
     Resources::from_proto(&resources).allocatable_to(role)
 }

@@ -103,7 +103,9 @@ impl Job {
     /// Why the command is given up when no master has answered.
     pub fn no_master(&self, master: &str) -> anyhow::Error {
         let cause = if self.last_failure.is_empty() { "no answer" } else { &self.last_failure };
-        anyhow!("no master has taken the command: {cause}\nIs a master running at {master}? Name another with --master.")
+        anyhow!(
+            "no master has taken the command: {cause}\nIs a master running at {master}? Name another with --master."
+        )
     }
 
     pub async fn event(&mut self, event: Event) -> Result<()> {

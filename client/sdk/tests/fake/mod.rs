@@ -66,9 +66,8 @@ impl Peer {
 
     /// Opens a chunked stream.
     pub async fn open(&mut self, content_type: &str, headers: &str) {
-        let head = format!(
-            "HTTP/1.1 200 OK\r\n{headers}Content-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n"
-        );
+        let head =
+            format!("HTTP/1.1 200 OK\r\n{headers}Content-Type: {content_type}\r\nTransfer-Encoding: chunked\r\n\r\n");
         self.write(head.as_bytes()).await;
     }
 
