@@ -9,6 +9,7 @@ pub mod duration;
 pub mod effect_queue;
 pub mod id;
 pub mod machine;
+pub mod record;
 pub mod rng;
 pub mod time;
 pub mod wait_status;
