@@ -49,24 +49,31 @@ pub struct Spec {
 }
 
 impl Spec {
-    /// Reads a launch information that [`crate::launch_info::unsupported`] found nothing wrong with.
-    pub fn of(info: &ContainerLaunchInfo) -> Result<Spec, Error> {
-        let directory = info.working_directory.as_ref().map(PathBuf::from);
-        let (program, arguments) = program_of(&info.command)?;
+    /// A command with its whole environment, here, as the caller, with the caller's output.
+    pub fn new(command: &CommandInfo, environment: Vec<(String, String)>) -> Result<Spec, Error> {
+        let (program, arguments) = program_of(command)?;
         Ok(Spec {
-            program: in_directory(program, directory.as_deref()),
+            program: PathBuf::from(program),
             arguments,
-            environment: info
-                .environment
-                .variables
-                .iter()
-                .map(|v| (v.name.clone(), v.value.clone().unwrap_or_default()))
-                .collect(),
-            directory,
-            user: user::to_switch_to(info.user.as_deref())?,
+            environment,
+            directory: None,
+            user: None,
             output: None,
             dies_with_parent: false,
         })
+    }
+
+    /// Reads a launch information that [`crate::launch_info::unsupported`] found nothing wrong with.
+    pub fn of(info: &ContainerLaunchInfo) -> Result<Spec, Error> {
+        let variables = info.environment.variables.iter();
+        let environment = variables.map(|v| (v.name.clone(), v.value.clone().unwrap_or_default())).collect();
+        let mut spec = Spec::new(&info.command, environment)?;
+        if let Some(directory) = info.working_directory.as_ref().map(PathBuf::from) {
+            spec.program = in_directory(spec.program, &directory);
+            spec.directory = Some(directory);
+        }
+        spec.user = user::to_switch_to(info.user.as_deref())?;
+        Ok(spec)
     }
 
     /// The command, ready to spawn: a session of its own, no signal blocked, no input.
@@ -103,9 +110,9 @@ fn program_of(command: &CommandInfo) -> Result<(String, Vec<String>), Error> {
 }
 
 /// A program fetched into the working directory is found there before `PATH` is searched.
-fn in_directory(program: String, directory: Option<&Path>) -> PathBuf {
-    let local = directory.map(|d| d.join(&program)).filter(|path| is_executable(path));
-    local.unwrap_or_else(|| PathBuf::from(program))
+fn in_directory(program: PathBuf, directory: &Path) -> PathBuf {
+    let local = directory.join(&program);
+    if is_executable(&local) { local } else { program }
 }
 
 fn is_executable(path: &Path) -> bool {
