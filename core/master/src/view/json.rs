@@ -55,7 +55,6 @@ fn write_resources(w: &mut Writer, resources: &Resources) {
             Value::Scalar(amount) => *scalars.entry(name).or_default() += *amount,
             Value::Ranges(more) => *ranges.entry(name).or_default() += more,
             Value::Set(more) => *sets.entry(name).or_default() += more,
-            Value::Text(_) => {}
         }
     }
     scalars.iter().for_each(|(name, amount)| w.field_double(name, amount.to_f64()));
