@@ -41,8 +41,7 @@ impl Master {
                 cx.allocator(Input::Recover { framework, agent, resources, refuse: None, allocated: false });
                 continue;
             }
-            let offer =
-                Offer { id: self.next_offer_id(), framework: id.clone(), agent: agent_id, role, resources };
+            let offer = Offer { id: self.next_offer_id(), framework: id.clone(), agent: agent_id, role, resources };
             let agent = &self.state.agents[&offer.agent];
             protos.push(offer.to_proto(&self.state.frameworks[&id], agent));
             pids.push(agent.pid.to_string());

@@ -62,7 +62,11 @@ impl Record for Input {
                 let offers = read_list::<Offered>(from)?.into_iter().map(|offer| offer.0).collect();
                 Input::Allocator(Effect::Offer { framework, offers })
             }
-            4 => Input::Approvers(Approvers { version: u64::read(from)?, ..Approvers::permissive() }),
+            4 => {
+                let mut approvers = Approvers::permissive();
+                approvers.version = u64::read(from)?;
+                Input::Approvers(approvers)
+            }
             _ => return None,
         })
     }
@@ -120,7 +124,8 @@ mod tests {
             role: Role::from("a/b"),
             resources: resources.allocate(&Role::from("a/b")),
         };
-        let offers = Input::Allocator(Effect::Offer { framework: FrameworkKey::new(1, 0), offers: vec![offer.clone()] });
+        let offers =
+            Input::Allocator(Effect::Offer { framework: FrameworkKey::new(1, 0), offers: vec![offer.clone()] });
         let bytes = round(&offers);
         match Input::read(&mut record::Bytes(&bytes)) {
             Some(Input::Allocator(Effect::Offer { offers, .. })) => assert_eq!(offers, [offer]),
