@@ -1,1 +1,31 @@
-//! tepui-cli
+//! The commands a person types.
+//!
+//! * [`run`]: `tepui run`, one command from here to an agent and its output back.
+//! * [`execute`]: `mesos-execute`, with the flags of Mesos 1.11.
+//! * [`resolve`]: `mesos-resolve`, the leading master of an address.
+//! * [`cluster`]: the one-process cluster that `tepui run` starts when no master is named.
+//!
+//! All of them talk to the cluster through `tepui-sdk` and nothing else. Each entry point is a plain function that
+//! brings its own runtime, so that the binary decides which command it is before any thread exists.
+
+pub mod cluster;
+pub mod execute;
+mod exit;
+pub mod resolve;
+pub mod run;
+
+/// The address in a `--master` value: itself, or what the file behind `file://` holds.
+fn master_text(text: &str) -> Result<String, String> {
+    match text.strip_prefix("file://") {
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(content) => Ok(content.trim().to_owned()),
+            Err(error) => Err(format!("Failed to read from file at '{path}': {error}")),
+        },
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// A runtime of one thread, for a command.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

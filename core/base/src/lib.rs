@@ -9,14 +9,17 @@ pub mod duration;
 pub mod effect_queue;
 pub mod id;
 pub mod machine;
+pub mod record;
 pub mod rng;
 pub mod time;
+pub mod wait_status;
 
 pub use effect_queue::EffectQueue;
 pub use id::{AgentId, ContainerId, ExecutorId, FrameworkId, OfferId, TaskId};
 pub use machine::{Machine, Outbox, WriteKey};
 pub use rng::Rng;
 pub use time::{Instant, Now, Wall};
+pub use wait_status::WaitStatus;
 
 /// A map with a fixed hasher: the same insertions give the same iteration order in every run.
 pub type Map<K, V> = std::collections::HashMap<K, V, FixedState>;

@@ -1,1 +1,112 @@
-//! tepui-masterd
+//! A master as a process: the machines of `core/master`, `core/registry` and `core/allocator`, each under a driver, joined
+//! to the sockets of `io/net`.
+//!
+//! The master machine runs in the caller's runtime; the allocator has a thread of its own, so that a long allocation
+//! run delays nothing else. A request that only reads is answered beside the machine, from a snapshot.
+
+mod read;
+pub mod settings;
+mod world;
+
+pub use settings::Settings;
+
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use tepui_allocator::Hierarchical;
+use tepui_driver::{Clock, Driver, Mailbox};
+use tepui_hooks::NoHooks;
+use tepui_master::{Input, Master};
+use tepui_net::{Inbox, Node, Outlet};
+use tepui_registry::Registrar;
+use tepui_wire::NetInput;
+use tokio::task::JoinHandle;
+
+/// The master's process id; paths without a process id are its own.
+const ID: &str = "master";
+/// The processes that ping agents are the master's too.
+const OBSERVERS: &str = "slave-observer(";
+
+/// Why a master cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A flag's value cannot be used.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Net(#[from] tepui_net::Error),
+    /// The operating system gave no random bits.
+    #[error("no random bits from the operating system: {0}")]
+    Random(getrandom::Error),
+    /// No thread for the allocator.
+    #[error("cannot start the allocator's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A running master.
+pub struct Running {
+    node: Node,
+    mailbox: Mailbox<Master>,
+    intake: JoinHandle<()>,
+}
+
+/// Starts a master; it listens when this returns.
+pub async fn start(settings: Settings) -> Result<Running, Error> {
+    let node = Node::bind(settings.net.clone()).await?;
+    let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
+    outlet.receive_family(OBSERVERS);
+    node.delegate(ID);
+    let seed = getrandom::u64().map_err(Error::Random)?;
+    let config = settings.config(outlet.upid());
+    tracing::info!(pid = %config.pid, hostname = config.hostname, "the master starts");
+
+    let clock = Clock::default();
+    let (master, mailbox) = Driver::new(Master::new(config, seed, Arc::new(NoHooks)), clock);
+    let (registrar, registry) = Driver::new(Registrar::default(), clock);
+    let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator), clock);
+    tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
+    run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
+    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
+    let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone()));
+    Ok(Running { node, mailbox, intake })
+}
+
+fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let run = move || {
+        if let Err(error) = runtime.block_on(allocator.run(world::FromAllocator { master })) {
+            tracing::error!(%error, "the allocator has stopped");
+        }
+    };
+    std::thread::Builder::new().name("allocator".to_owned()).spawn(run).map(drop)
+}
+
+/// Hands what arrives to the machine, or to a reader.
+async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Master>) {
+    loop {
+        match inbox.recv().await {
+            NetInput::Http(id, request) if Master::is_read(&request) => {
+                tokio::spawn(read::answer(id, request, mailbox.clone(), outlet.clone()));
+            }
+            input => mailbox.intake(Input::Net(input)).await,
+        }
+    }
+}
+
+impl Running {
+    /// Where clients and agents reach it.
+    pub fn address(&self) -> SocketAddrV4 {
+        self.node.address()
+    }
+
+    /// How many agents are registered now: for those who wait for a cluster to come up.
+    pub async fn agents(&self) -> usize {
+        self.mailbox.inspect(|master| master.snapshot().agents.len()).await.unwrap_or(0)
+    }
+
+    /// Takes nothing more in, lets answers and streams go out, and closes.
+    pub async fn stop(self) {
+        self.intake.abort();
+        self.node.shutdown().await;
+    }
+}

@@ -1,0 +1,147 @@
+//! `mesos-master`, `mesos-agent`, `mesos-local`: flags in, a process that runs until it is told to leave.
+//!
+//! SIGTERM and SIGINT end a daemon cleanly: streams are drained, connections closed, exit code 0. A flag that cannot be
+//! used ends it at once with exit code 1 and a text that names flag, value and remedy.
+
+use crate::cluster::{self, Embedded};
+use anyhow::{Context, Result, bail};
+use std::process::ExitCode;
+use tepui_flags::{Flag, Values, help};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Worker threads of a daemon's runtime. The machines are single-threaded; the rest is sockets and readers.
+const WORKERS: usize = 2;
+
+/// `mesos-master`.
+pub fn master(args: Vec<String>) -> ExitCode {
+    let about = "tepui master: assigns resources of agents to frameworks (mesos-master)";
+    start("mesos-master", about, &[tepui_flags::master::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
+        let settings = tepui_masterd::Settings::new(values, variable)?;
+        until_told(async {
+            let running = tepui_masterd::start(settings).await?;
+            tracing::info!(address = %running.address(), "the master listens");
+            told_to_leave().await?;
+            running.stop().await;
+            Ok(())
+        })
+    })
+}
+
+/// `mesos-agent`.
+pub fn agent(args: Vec<String>) -> ExitCode {
+    let about = "tepui agent: runs executors for frameworks on behalf of a master (mesos-agent)";
+    start("mesos-agent", about, &[tepui_flags::agent::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
+        let settings = tepui_agentd::Settings::new(values, variable)?;
+        until_told(async {
+            let mut running = tepui_agentd::start(settings).await?;
+            tracing::info!(address = %running.address(), "the agent listens");
+            tokio::select! {
+                told = told_to_leave() => told?,
+                reason = running.ended() => bail!("{reason}"),
+            }
+            running.stop().await;
+            Ok(())
+        })
+    })
+}
+
+/// `mesos-local`: a master and agents in one process, until told to leave. The flags are those of both daemons.
+pub fn local(args: Vec<String>) -> ExitCode {
+    let about = "tepui local: a master and agents in one process (mesos-local)";
+    start("mesos-local", about, &[LOCAL_FLAGS, tepui_flags::logging::FLAGS], args, |values| {
+        let agents = values.number::<u16>("num_slaves")?.unwrap_or(1);
+        let options = cluster::Options {
+            port: values.number("port")?.unwrap_or(0),
+            agents,
+            resources: values.get("resources").map(str::to_owned),
+            work_dir: values.get("work_dir").map(Into::into),
+        };
+        until_told(async {
+            let cluster = Embedded::start_with(options).await?;
+            tracing::info!(master = cluster.master, agents, "the cluster is up");
+            told_to_leave().await?;
+            cluster.stop().await;
+            Ok(())
+        })
+    })
+}
+
+const fn local_flag(
+    name: &'static str,
+    alias: Option<&'static str>,
+    kind: tepui_flags::Kind,
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Flag {
+    Flag { name, alias, kind, default, support: tepui_flags::Support::Built, help }
+}
+
+/// What `mesos-local` takes; it listens on loopback only.
+static LOCAL_FLAGS: &[Flag] = &[
+    local_flag("num_slaves", Some("num_agents"), tepui_flags::Kind::Number, Some("1"), "how many agents"),
+    local_flag("port", None, tepui_flags::Kind::Number, Some("5050"), "port of the master"),
+    local_flag("resources", None, tepui_flags::Kind::Text, None, "resources of each agent"),
+    local_flag("work_dir", None, tepui_flags::Kind::Text, None, "directory of the agents; temporary if not given"),
+    local_flag("version", None, tepui_flags::Kind::Bool, Some("false"), "print version and exit"),
+];
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Loads flags, answers `--help` and `--version`, sets up logging, runs.
+fn start(
+    program: &str,
+    about: &str,
+    tables: &[&'static [Flag]],
+    args: Vec<String>,
+    run: impl FnOnce(Values) -> Result<()>,
+) -> ExitCode {
+    let variables: Vec<(String, String)> = std::env::vars().collect();
+    let values = match tepui_flags::parse(tables, &args, &variables, "MESOS_", &|path| std::fs::read_to_string(path)) {
+        Ok(values) => values,
+        Err(error) => {
+            eprintln!("{program}: {error}\nSee '{program} --help' to list all flags.");
+            return ExitCode::FAILURE;
+        }
+    };
+    if values.bool("help") {
+        print!("{}", help::text(program, about, tables));
+        return ExitCode::SUCCESS;
+    }
+    if values.bool("version") {
+        println!("mesos 1.11.0 (tepui {})", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    if let Err(error) = crate::logging::set_up(values.get("logging_level").unwrap_or("INFO"), values.bool("quiet")) {
+        eprintln!("{program}: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    for warning in &values.warnings {
+        tracing::warn!("{warning}");
+    }
+    match run(values) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{program}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn until_told(running: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    runtime.context("no runtime")?.block_on(running)
+}
+
+/// Returns on SIGTERM or SIGINT.
+pub(crate) async fn told_to_leave() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let name = tokio::select! {
+        _ = interrupt.recv() => "SIGINT",
+        _ = terminate.recv() => "SIGTERM",
+    };
+    tracing::info!(signal = name, "leaving");
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! `mesos-resolve`: prints the leading master of an address.
+
+use std::process::ExitCode;
+use std::time::Duration;
+use tepui_base::duration;
+use tepui_sdk::Operator;
+use tepui_sdk::operator::Error;
+
+/// How long a master is waited for, unless told otherwise.
+const DEFAULT_TIMEOUT: &str = "5secs";
+
+/// The flags of Mesos 1.11.
+#[derive(Clone, Debug, clap::Parser)]
+#[command(name = "mesos-resolve", about = "Prints the ip:port of the leading master")]
+pub struct Args {
+    /// host:port, or file:///path of a file that holds it
+    pub master: String,
+    /// How long to wait to resolve master
+    #[arg(long, default_value = DEFAULT_TIMEOUT, value_parser = |text: &str| duration::parse(text))]
+    pub timeout: Duration,
+    /// Say what is being asked
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value = "false", action = clap::ArgAction::Set)]
+    pub verbose: bool,
+    /// Be silent about it
+    #[arg(long = "no-verbose", overrides_with = "verbose")]
+    pub no_verbose: bool,
+}
+
+/// Prints the address on stdout; exit status 1 with a reason if there is none, 255 if none was found in time.
+pub fn main(args: &Args) -> ExitCode {
+    let result = match crate::runtime() {
+        Ok(runtime) => runtime.block_on(async { tokio::time::timeout(args.timeout, resolve(args)).await }),
+        Err(error) => Ok(Err(error.to_string())),
+    };
+    match result {
+        Ok(Ok(leader)) => {
+            println!("{leader}");
+            ExitCode::SUCCESS
+        }
+        Ok(Err(reason)) => {
+            eprintln!("Failed to detect master from '{}': {reason}", args.master);
+            ExitCode::FAILURE
+        }
+        Err(_) => {
+            let within = duration::format(args.timeout);
+            eprintln!("Failed to detect master from '{}' within {within}", args.master);
+            ExitCode::from(u8::MAX)
+        }
+    }
+}
+
+/// Asks until a master answers; the caller sets the limit.
+async fn resolve(args: &Args) -> Result<String, String> {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let master = crate::master_text(&args.master)?;
+    let operator = Operator::new(&master).map_err(|error| error.to_string())?;
+    loop {
+        match operator.master().await {
+            Ok(answer) => {
+                let info = &answer.master_info;
+                let address = info.address.as_option();
+                let host = address.and_then(|a| a.ip.clone()).or_else(|| info.hostname.clone());
+                let port = address.map_or(i64::from(info.port), |a| i64::from(a.port));
+                return host.map(|host| format!("{host}:{port}")).ok_or("the leader names no address".to_owned());
+            }
+            Err(error @ (Error::Connection { .. } | Error::Refused { status: 503, .. })) => {
+                if args.verbose && !args.no_verbose {
+                    eprintln!("{error}");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+}

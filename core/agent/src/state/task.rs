@@ -1,0 +1,67 @@
+//! A task as the agent records it, and the states a task can end in.
+
+use std::sync::Arc;
+use tepui_base::FrameworkId;
+use tepui_proto::mesos::{Task, TaskInfo, TaskState, TaskStatus};
+use tepui_proto::{MessageField, ToProto};
+
+/// The text of a task's id.
+pub fn id_of(task: &TaskInfo) -> &str {
+    &task.task_id.value
+}
+
+/// Whether nothing follows this state.
+pub fn is_terminal(state: TaskState) -> bool {
+    matches!(
+        state,
+        TaskState::TASK_FINISHED
+            | TaskState::TASK_FAILED
+            | TaskState::TASK_KILLED
+            | TaskState::TASK_LOST
+            | TaskState::TASK_ERROR
+            | TaskState::TASK_DROPPED
+            | TaskState::TASK_GONE
+            | TaskState::TASK_GONE_BY_OPERATOR
+    )
+}
+
+/// What is kept of a task once it is launched or ended: everything but its command and data.
+pub fn record(task: &TaskInfo, state: TaskState, framework: &FrameworkId) -> Task {
+    let executor = task.executor.as_option();
+    let user = match (task.command.as_option(), executor) {
+        (Some(command), _) if command.user.is_some() => command.user.clone(),
+        (_, Some(executor)) => executor.command.user.clone(),
+        _ => None,
+    };
+    Task {
+        name: task.name.clone(),
+        task_id: task.task_id.clone(),
+        framework_id: framework.to_field(),
+        executor_id: executor.map_or_else(MessageField::none, |executor| executor.executor_id.clone()),
+        agent_id: task.agent_id.clone(),
+        state,
+        resources: task.resources.clone(),
+        limits: task.limits.clone(),
+        labels: task.labels.clone(),
+        discovery: task.discovery.clone(),
+        container: task.container.clone(),
+        health_check: task.health_check.clone(),
+        kill_policy: task.kill_policy.clone(),
+        user,
+        ..Task::default()
+    }
+}
+
+/// Adds a status to the history, which keeps the last of each run of equal states.
+pub fn push_status(task: &mut Task, status: &TaskStatus) {
+    if task.statuses.last().is_some_and(|last| last.state == status.state) {
+        task.statuses.pop();
+    }
+    task.statuses.push(status.clone());
+    task.state = status.state;
+}
+
+/// Launched and terminated tasks, for those who look at both.
+pub fn live_and_unacknowledged(executor: &super::Executor) -> impl Iterator<Item = &Arc<Task>> {
+    executor.launched.values().chain(executor.terminated.values())
+}

@@ -1,0 +1,121 @@
+//! What readers see: pure functions of a snapshot.
+//!
+//! Endpoints of Mesos that are not here answer 404, calls of its API that are not here 501; nothing is made up.
+
+mod containers;
+mod metrics;
+mod models;
+mod operator;
+mod resources;
+mod state;
+
+use crate::Config;
+use crate::http::method_not_allowed;
+use crate::state::State;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tepui_base::Now;
+use tepui_proto::json::Writer;
+use tepui_proto::mesos::AgentInfo;
+use tepui_proto::{MessageField, ToProto};
+use tepui_wire::{Request, Response, query};
+
+/// The agent at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// What it was told at its start.
+    pub config: Arc<Config>,
+    /// What it knows.
+    pub state: State,
+    /// When it last took an input; a reader may set the moment of reading.
+    pub now: Now,
+}
+
+/// Answers a request that only reads.
+pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+    match path(request) {
+        "/api/v1" => operator::respond(snapshot, request),
+        "/health" => get(request, || Response::empty(200)),
+        "/version" => get_json(request, || version(&snapshot.config)),
+        "/flags" => get_json(request, || flags(&snapshot.config)),
+        "/state" => get_json(request, || state::json(snapshot)),
+        "/containers" => get_json(request, || containers::json(snapshot, request)),
+        "/metrics/snapshot" => get_json(request, || metrics::json(snapshot)),
+        _ => Response::text(404, "404 Not Found."),
+    }
+}
+
+/// The path below the agent's own id, without slashes at its end.
+pub(crate) fn path(request: &Request) -> &str {
+    let path = request.path.trim_end_matches('/');
+    let own = ["/slave(1)", "/slave%281%29"].into_iter().find_map(|id| path.strip_prefix(id));
+    own.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
+}
+
+fn get(request: &Request, answer: impl FnOnce() -> Response) -> Response {
+    if matches!(request.method.as_str(), "GET" | "HEAD") {
+        answer()
+    } else {
+        method_not_allowed("GET", &request.method)
+    }
+}
+
+/// JSON, or a script that hands it to the function named by `jsonp`.
+fn get_json(request: &Request, body: impl FnOnce() -> String) -> Response {
+    get(request, || {
+        let function = query::decode(&request.query).ok().and_then(|mut query| query.remove("jsonp"));
+        Response::json(body(), function.as_deref())
+    })
+}
+
+/// How the agent describes itself.
+pub fn agent_info(config: &Config, state: &State) -> AgentInfo {
+    AgentInfo {
+        hostname: config.hostname.clone(),
+        port: Some(i32::from(config.pid.port)),
+        resources: config.resources.clone(),
+        attributes: config.attributes.clone(),
+        id: state.id.as_ref().map_or_else(MessageField::none, ToProto::to_field),
+        // A V0 field that masters of old take as "can checkpoint"; 1.11 always sets it.
+        checkpoint: Some(true),
+        domain: config.domain.clone().map_or_else(MessageField::none, MessageField::some),
+        ..AgentInfo::default()
+    }
+}
+
+fn version(config: &Config) -> String {
+    let info = &config.version;
+    let mut fields: BTreeMap<&str, &str> = BTreeMap::new();
+    fields.insert("version", &info.version);
+    fields.insert("tepui_version", &config.own_version);
+    let optional = [
+        ("build_date", &info.build_date),
+        ("build_user", &info.build_user),
+        ("git_branch", &info.git_branch),
+        ("git_sha", &info.git_sha),
+        ("git_tag", &info.git_tag),
+    ];
+    fields.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))));
+    let mut out = Writer::new();
+    out.object(|out| {
+        for (name, value) in fields {
+            out.field_string(name, value);
+            if let ("build_date", Some(time)) = (name, info.build_time) {
+                out.field_double("build_time", time);
+            }
+        }
+    });
+    out.finish()
+}
+
+fn flags(config: &Config) -> String {
+    let mut out = Writer::new();
+    out.object(|out| out.field_object("flags", |out| write_flags(out, config)));
+    out.finish()
+}
+
+fn write_flags(out: &mut Writer, config: &Config) {
+    for (name, value) in &config.flags {
+        out.field_string(name, value);
+    }
+}

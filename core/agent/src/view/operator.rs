@@ -1,0 +1,239 @@
+//! `POST /slave(1)/api/v1`: the calls of the operator API that only read.
+//!
+//! Protobuf answers are the plain messages. In JSON the lists of tasks, executors and frameworks are shown even when
+//! empty, unlike all other fields; that is how Mesos prints them.
+
+use super::{Snapshot, agent_info, containers, metrics};
+use crate::http::{accepted, content_type, method_not_allowed};
+use crate::state::{Executor, Framework, task};
+use std::sync::Arc;
+use tepui_proto::json::{self, Names, Writer};
+use tepui_proto::mesos::agent::response::{
+    self, GetAgent, GetContainers, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMetrics, GetState, GetTasks,
+    GetVersion,
+};
+use tepui_proto::mesos::agent::{Call, Response as Answer, call};
+use tepui_proto::mesos::{Flag, Metric, Task, TaskState};
+use tepui_proto::{ContentType, Message, MessageField, MessageName, ToProto, codec};
+use tepui_wire::{Request, Response};
+
+const UNSUPPORTED: &str =
+    "Expecting 'Content-Type' of application/json or application/x-protobuf or application/recordio";
+const NOT_ACCEPTABLE: &str =
+    "Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio";
+
+/// Answers a call.
+pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+    match answer(snapshot, request) {
+        Ok((form, answer)) => Response::with_type(200, form.as_str(), encode(form, &answer)),
+        Err(response) => response,
+    }
+}
+
+fn answer(snapshot: &Snapshot, request: &Request) -> Result<(ContentType, Answer), Response> {
+    if request.method != "POST" {
+        return Err(method_not_allowed("POST", &request.method));
+    }
+    let form = content_type(request, UNSUPPORTED)?;
+    let accept = accepted(request).ok_or_else(|| Response::text(406, NOT_ACCEPTABLE))?;
+    let call = read(form, &request.body).map_err(|text| Response::text(400, text))?;
+    let kind = call.r#type;
+    let kind =
+        kind.ok_or_else(|| Response::text(400, "Failed to validate agent::Call: Expecting 'type' to be present"))?;
+    if kind == call::Type::GET_METRICS && !call.get_metrics.is_set() {
+        return Err(Response::text(400, "Failed to validate agent::Call: Expecting 'get_metrics' to be present"));
+    }
+    let answer = of_call(snapshot, kind).ok_or_else(|| Response::text(501, "501 Not Implemented."))?;
+    Ok((accept, answer))
+}
+
+fn read(form: ContentType, body: &[u8]) -> Result<Call, String> {
+    match form {
+        ContentType::Protobuf => codec::decode(body).map_err(|error| match error {
+            codec::Error::Malformed(_) => "Failed to parse body into a protobuf object".to_owned(),
+            missing => format!("Failed to validate agent::Call: Not initialized: {missing}"),
+        }),
+        ContentType::Json => {
+            let value = json::parse(body).map_err(|error| format!("Failed to parse body into JSON: {error}"))?;
+            json::from_value(&value, Names::V1).map_err(|error| error.to_string())
+        }
+    }
+}
+
+fn of_call(snapshot: &Snapshot, kind: call::Type) -> Option<Answer> {
+    let none = Answer::default();
+    Some(match kind {
+        call::Type::GET_HEALTH => {
+            let health = GetHealth { healthy: true, ..GetHealth::default() };
+            Answer { r#type: Some(response::Type::GET_HEALTH), get_health: set(health), ..none }
+        }
+        call::Type::GET_FLAGS => {
+            Answer { r#type: Some(response::Type::GET_FLAGS), get_flags: set(flags(snapshot)), ..none }
+        }
+        call::Type::GET_VERSION => {
+            let version_info = set(snapshot.config.version.clone());
+            let version = GetVersion { version_info, ..GetVersion::default() };
+            Answer { r#type: Some(response::Type::GET_VERSION), get_version: set(version), ..none }
+        }
+        call::Type::GET_METRICS => {
+            Answer { r#type: Some(response::Type::GET_METRICS), get_metrics: set(get_metrics(snapshot)), ..none }
+        }
+        call::Type::GET_AGENT => {
+            let agent_info = set(agent_info(&snapshot.config, &snapshot.state));
+            let agent = GetAgent { agent_info, ..GetAgent::default() };
+            Answer { r#type: Some(response::Type::GET_AGENT), get_agent: set(agent), ..none }
+        }
+        call::Type::GET_STATE => {
+            let state = GetState {
+                get_tasks: set(tasks(snapshot)),
+                get_executors: set(executors(snapshot)),
+                get_frameworks: set(frameworks(snapshot)),
+                ..GetState::default()
+            };
+            Answer { r#type: Some(response::Type::GET_STATE), get_state: set(state), ..none }
+        }
+        call::Type::GET_TASKS => {
+            Answer { r#type: Some(response::Type::GET_TASKS), get_tasks: set(tasks(snapshot)), ..none }
+        }
+        call::Type::GET_EXECUTORS => {
+            Answer { r#type: Some(response::Type::GET_EXECUTORS), get_executors: set(executors(snapshot)), ..none }
+        }
+        call::Type::GET_FRAMEWORKS => {
+            Answer { r#type: Some(response::Type::GET_FRAMEWORKS), get_frameworks: set(frameworks(snapshot)), ..none }
+        }
+        call::Type::GET_CONTAINERS => Answer {
+            r#type: Some(response::Type::GET_CONTAINERS),
+            get_containers: set(get_containers(snapshot)),
+            ..none
+        },
+        _ => return None,
+    })
+}
+
+fn set<M: Message>(message: M) -> MessageField<M> {
+    MessageField::some(message)
+}
+
+fn flags(snapshot: &Snapshot) -> GetFlags {
+    let flag =
+        |(name, value): (&String, &String)| Flag { name: name.clone(), value: Some(value.clone()), ..Flag::default() };
+    GetFlags { flags: snapshot.config.flags.iter().map(flag).collect(), ..GetFlags::default() }
+}
+
+fn get_metrics(snapshot: &Snapshot) -> GetMetrics {
+    let metric = |(name, value)| Metric { name, value: Some(value), ..Metric::default() };
+    GetMetrics { metrics: metrics::values(snapshot).into_iter().map(metric).collect(), ..GetMetrics::default() }
+}
+
+fn get_containers(snapshot: &Snapshot) -> GetContainers {
+    let container = |executor: &Executor| response::get_containers::Container {
+        framework_id: executor.framework.to_field(),
+        executor_id: executor.id.to_field(),
+        executor_name: executor.info.name.clone(),
+        container_id: executor.container.to_field(),
+        container_status: set(containers::status(executor)),
+        ..Default::default()
+    };
+    GetContainers { containers: containers::live(snapshot).map(container).collect(), ..GetContainers::default() }
+}
+
+/// All frameworks, those that left last.
+fn all(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Framework>> {
+    snapshot.state.frameworks.values().chain(&snapshot.state.completed_frameworks)
+}
+
+fn tasks(snapshot: &Snapshot) -> GetTasks {
+    let mut tasks = GetTasks::default();
+    let copy = |task: &Arc<Task>| (**task).clone();
+    for framework in all(snapshot) {
+        for executor in framework.executors.values().chain(&framework.completed_executors) {
+            let queued = executor.queued.iter();
+            let record = |task| task::record(task, TaskState::TASK_STAGING, &framework.id);
+            tasks.queued_tasks.extend(queued.map(|queued| record(&queued.task)));
+            tasks.launched_tasks.extend(executor.launched.values().map(copy));
+            tasks.terminated_tasks.extend(executor.terminated.values().map(copy));
+            tasks.completed_tasks.extend(executor.completed.iter().map(copy));
+        }
+    }
+    tasks
+}
+
+fn executors(snapshot: &Snapshot) -> GetExecutors {
+    let show = |executor: &Arc<Executor>| response::get_executors::Executor {
+        executor_info: set((*executor.info).clone()),
+        ..Default::default()
+    };
+    GetExecutors {
+        executors: all(snapshot).flat_map(|framework| framework.executors.values()).map(show).collect(),
+        completed_executors: all(snapshot).flat_map(|framework| &framework.completed_executors).map(show).collect(),
+        ..GetExecutors::default()
+    }
+}
+
+fn frameworks(snapshot: &Snapshot) -> GetFrameworks {
+    let show = |framework: &Arc<Framework>| response::get_frameworks::Framework {
+        framework_info: set((*framework.info).clone()),
+        ..Default::default()
+    };
+    GetFrameworks {
+        frameworks: snapshot.state.frameworks.values().map(show).collect(),
+        completed_frameworks: snapshot.state.completed_frameworks.iter().map(show).collect(),
+        ..GetFrameworks::default()
+    }
+}
+
+fn encode(form: ContentType, answer: &Answer) -> bytes::Bytes {
+    if form == ContentType::Protobuf {
+        return form.encode(answer);
+    }
+    let mut out = Writer::new();
+    let kind = format!("{:?}", answer.r#type.unwrap_or_default());
+    let is_listed = |kind: &str| ["GET_STATE", "GET_TASKS", "GET_EXECUTORS", "GET_FRAMEWORKS"].contains(&kind);
+    if !is_listed(&kind) {
+        return form.encode(answer);
+    }
+    out.object(|out| {
+        out.field_string("type", &kind);
+        match answer.get_state.as_option() {
+            Some(state) => out.field_object("get_state", |out| {
+                write_tasks(out, &state.get_tasks);
+                write_executors(out, &state.get_executors);
+                write_frameworks(out, &state.get_frameworks);
+            }),
+            None => {
+                answer.get_tasks.as_option().into_iter().for_each(|tasks| write_tasks(out, tasks));
+                answer.get_executors.as_option().into_iter().for_each(|executors| write_executors(out, executors));
+                answer.get_frameworks.as_option().into_iter().for_each(|frameworks| write_frameworks(out, frameworks));
+            }
+        }
+    });
+    out.finish().into()
+}
+
+fn write_tasks(out: &mut Writer, tasks: &GetTasks) {
+    out.field_object("get_tasks", |out| {
+        list(out, "pending_tasks", &tasks.pending_tasks);
+        list(out, "queued_tasks", &tasks.queued_tasks);
+        list(out, "launched_tasks", &tasks.launched_tasks);
+        list(out, "terminated_tasks", &tasks.terminated_tasks);
+        list(out, "completed_tasks", &tasks.completed_tasks);
+    });
+}
+
+fn write_executors(out: &mut Writer, executors: &GetExecutors) {
+    out.field_object("get_executors", |out| {
+        list(out, "executors", &executors.executors);
+        list(out, "completed_executors", &executors.completed_executors);
+    });
+}
+
+fn write_frameworks(out: &mut Writer, frameworks: &GetFrameworks) {
+    out.field_object("get_frameworks", |out| {
+        list(out, "frameworks", &frameworks.frameworks);
+        list(out, "completed_frameworks", &frameworks.completed_frameworks);
+    });
+}
+
+fn list<M: Message + MessageName>(out: &mut Writer, key: &str, messages: &[M]) {
+    out.field_array(key, messages, |out, message| out.message(message, Names::V1));
+}

@@ -1,0 +1,54 @@
+//! A growing set of small numbers.
+
+/// One bit per number; numbers beyond the last stored word are not in.
+#[derive(Clone, Debug, Default)]
+pub struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Whether a number is in.
+    pub fn has(&self, number: u32) -> bool {
+        self.0.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// Puts a number in.
+    pub fn insert(&mut self, number: u32) {
+        let word = number as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (number % 64);
+    }
+
+    /// Takes a number out.
+    pub fn remove(&mut self, number: u32) {
+        if let Some(word) = self.0.get_mut(number as usize / 64) {
+            *word &= !(1 << (number % 64));
+        }
+    }
+
+    /// Takes all out, keeping the room.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Whether none was put in since the last `clear`.
+    pub fn is_clear(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_put_in_is_in() {
+        let mut bits = Bits::default();
+        bits.insert(70);
+        assert!(bits.has(70) && !bits.has(6) && !bits.has(700));
+        bits.remove(70);
+        assert!(!bits.has(70) && !bits.is_clear());
+        bits.clear();
+        assert!(bits.is_clear());
+    }
+}

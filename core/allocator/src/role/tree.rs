@@ -1,0 +1,189 @@
+//! The tree of role paths: numbers instead of texts, counted uses, weights.
+
+use crate::sorter::{Order, Standings};
+use tepui_base::Map;
+use tepui_resources::Role;
+
+/// The weight of a role nobody gave one.
+const DEFAULT_WEIGHT: f64 = 1.0;
+
+/// A role, by number; valid while the role is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleId(pub(super) u32);
+
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) path: Role,
+    pub(super) parent: Option<RoleId>,
+    /// What keeps the role here: clients, holdings, reservations, a weight, children.
+    uses: u32,
+    pub(super) weight: f64,
+    /// How many frameworks are tracked under exactly this role.
+    pub(super) members: u32,
+    /// The frameworks of this role that can be offered to (numbers of clients).
+    pub(super) clients: Order,
+    /// The ranked roles right below, and this role's own place among them when it has frameworks itself.
+    pub(super) below: Order,
+}
+
+/// All roles in use.
+#[derive(Clone, Debug, Default)]
+pub struct Roles {
+    pub(super) slots: Vec<Option<Node>>,
+    free: Vec<u32>,
+    by_path: Map<Role, RoleId>,
+    /// The ranked roles without a parent.
+    pub(super) top: Order,
+    pub(super) standings: Standings,
+}
+
+impl Roles {
+    /// Finds or adds a role and its ancestors, and counts one use. Every `retain` is matched by one
+    /// [`Roles::release`].
+    pub fn retain(&mut self, path: &str) -> RoleId {
+        let mut parent = None;
+        for end in path.match_indices('/').map(|(at, _)| at).chain([path.len()]) {
+            parent = Some(match self.find(&path[..end]) {
+                Some(id) => id,
+                None => self.add(&path[..end], parent),
+            });
+        }
+        let id = parent.expect("even an empty path has one element");
+        self.at_mut(id).uses += 1;
+        id
+    }
+
+    /// Counts one more use of a role that is in use.
+    pub fn retain_id(&mut self, id: RoleId) {
+        self.at_mut(id).uses += 1;
+    }
+
+    /// Gives one use back; a role without uses is forgotten, and its parent loses one use.
+    pub fn release(&mut self, id: RoleId) {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let role = self.at_mut(id);
+            role.uses = role.uses.checked_sub(1).expect("a use given back was counted");
+            if role.uses > 0 {
+                return;
+            }
+            assert!(role.members == 0 && role.below.is_empty(), "an unused role has no frameworks");
+            next = role.parent;
+            let role = self.slots[id.0 as usize].take().expect("seen above");
+            self.by_path.remove(&role.path);
+            self.free.push(id.0);
+        }
+    }
+
+    /// The role of that path, if it is in use.
+    pub fn find(&self, path: &str) -> Option<RoleId> {
+        self.by_path.get(path).copied()
+    }
+
+    /// The path of a role.
+    pub fn path(&self, id: RoleId) -> &Role {
+        &self.at(id).path
+    }
+
+    /// Whether the path has more than one element.
+    pub fn is_hierarchical(&self, id: RoleId) -> bool {
+        self.at(id).parent.is_some()
+    }
+
+    /// Whether `id` is `ancestor` or below it.
+    pub fn is_within(&self, id: RoleId, ancestor: RoleId) -> bool {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            if id == ancestor {
+                return true;
+            }
+            next = self.at(id).parent;
+        }
+        false
+    }
+
+    /// Sets a role's weight, which must be positive. A weight other than 1 keeps the role known.
+    pub(super) fn set_weight(&mut self, path: &str, weight: f64) -> RoleId {
+        let id = self.retain(path);
+        let before = std::mem::replace(&mut self.at_mut(id).weight, weight);
+        if before == DEFAULT_WEIGHT && weight != DEFAULT_WEIGHT {
+            self.retain_id(id);
+        } else if before != DEFAULT_WEIGHT && weight == DEFAULT_WEIGHT {
+            self.release(id);
+        }
+        id
+    }
+
+    /// All roles in use, by number.
+    pub fn ids(&self) -> impl Iterator<Item = RoleId> + '_ {
+        let used = |(at, slot): (usize, &Option<Node>)| slot.is_some().then_some(RoleId(at as u32));
+        self.slots.iter().enumerate().filter_map(used)
+    }
+
+    /// How many roles are in use.
+    pub fn len(&self) -> usize {
+        self.by_path.len()
+    }
+
+    pub(super) fn at(&self, id: RoleId) -> &Node {
+        self.slots[id.0 as usize].as_ref().expect("a role number is held only while the role is in use")
+    }
+
+    pub(super) fn at_mut(&mut self, id: RoleId) -> &mut Node {
+        self.slots[id.0 as usize].as_mut().expect("a role number is held only while the role is in use")
+    }
+
+    fn add(&mut self, path: &str, parent: Option<RoleId>) -> RoleId {
+        if let Some(parent) = parent {
+            self.retain_id(parent);
+        }
+        let path = Role::from(path);
+        let role = Node {
+            path: path.clone(),
+            parent,
+            uses: 0,
+            weight: DEFAULT_WEIGHT,
+            members: 0,
+            clients: Order::default(),
+            below: Order::default(),
+        };
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        self.slots[at as usize] = Some(role);
+        self.by_path.insert(path, RoleId(at));
+        RoleId(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_lives_as_long_as_it_is_used() {
+        let mut roles = Roles::default();
+        let deep = roles.retain("a/b/c");
+        let a = roles.find("a").unwrap();
+        assert_eq!(roles.len(), 3);
+        assert!(roles.is_within(deep, a) && !roles.is_within(a, deep));
+        let sibling = roles.retain("a/bc");
+        assert!(!roles.is_within(sibling, roles.find("a/b").unwrap()));
+        roles.release(deep);
+        assert_eq!(roles.len(), 2);
+        roles.release(sibling);
+        assert_eq!(roles.len(), 0);
+    }
+
+    #[test]
+    fn a_weight_keeps_a_role() {
+        let mut roles = Roles::default();
+        let id = roles.set_weight("a", 2.0);
+        roles.release(id);
+        assert_eq!(roles.len(), 1);
+        let id = roles.set_weight("a", 1.0);
+        roles.release(id);
+        assert_eq!(roles.len(), 0);
+    }
+}

@@ -1,0 +1,64 @@
+//! Flags as Mesos daemons take them: from the command line and from `MESOS_*` variables, by one table per daemon.
+//!
+//! Rules (stout `flags.hpp`): `--name=value`, `--name` and `--no-name` for booleans; names are lower-cased; the command
+//! line wins over the environment; an unknown flag on the command line is refused, an unknown variable ignored; a value
+//! that starts with `file://` is replaced by the file's content, except where the value is itself a path.
+//!
+//! Every flag of 1.11 stands in the tables. What a flag does not do yet is said, never hidden: see [`Support`].
+
+pub mod agent;
+pub mod help;
+pub mod logging;
+pub mod master;
+mod parse;
+
+pub use parse::{Error, Values, parse};
+
+/// The type of a flag's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `true`, `1`, `false`, `0`, or nothing, which means true.
+    Bool,
+    /// Any text; `file://` is read.
+    Text,
+    /// A path, kept as it is.
+    Path,
+    /// A path or a value, kept as it is (`--zk`, `--master`): the user of the flag reads the file.
+    PathOrText,
+    /// A whole number.
+    Number,
+    /// A number with a fraction.
+    Fraction,
+    /// `15secs`.
+    Duration,
+    /// `64MB`.
+    Bytes,
+}
+
+/// What Tepui does with a flag today.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It works.
+    Built,
+    /// Accepted, reported in `/flags`, and without effect yet: nothing unsafe follows from that. Said once at start.
+    Later,
+    /// Its effect would be missed (who may do what, where state lives): a value other than the default is refused.
+    Refused,
+}
+
+/// One flag.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    /// Name, lower case.
+    pub name: &'static str,
+    /// Deprecated name that also works.
+    pub alias: Option<&'static str>,
+    /// Type of its value.
+    pub kind: Kind,
+    /// Default as text.
+    pub default: Option<&'static str>,
+    /// What Tepui does with it.
+    pub support: Support,
+    /// What it is for, one line.
+    pub help: &'static str,
+}

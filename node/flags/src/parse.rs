@@ -1,0 +1,342 @@
+//! From arguments and variables to values.
+
+use crate::{Flag, Kind, Support};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Why the flags cannot be used. Each text names flag, value and remedy.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No such flag.
+    #[error("Failed to load unknown flag '{name}'{}", suggestion(.near))]
+    Unknown {
+        /// What was given.
+        name: String,
+        /// The known flag that is spelled most alike.
+        near: Option<&'static str>,
+    },
+    /// Given twice on the command line.
+    #[error("Flag '{0}' is already loaded via name '{1}'")]
+    Duplicate(String, String),
+    /// A word that is no flag.
+    #[error("Unexpected argument '{0}': flags are written --name=value")]
+    Positional(String),
+    /// A flag that wants a value got none.
+    #[error("Failed to load non-boolean flag '{0}': Missing value (write --{0}=VALUE)")]
+    MissingValue(String),
+    /// `--no-` before a flag that is not boolean, or with a value.
+    #[error("Failed to load flag '{0}' via 'no-{0}': only boolean flags can be negated, and without a value")]
+    Negated(String),
+    /// The value does not fit the type.
+    #[error("Failed to load value '{value}' for flag '{name}': {cause}")]
+    Value {
+        /// Flag.
+        name: String,
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A flag whose effect Tepui does not have yet and would be missed.
+    #[error("--{name}={value} is not available in this version of Tepui, and ignoring it would not be safe: {help}")]
+    NotAvailable {
+        /// Flag.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What the flag is for.
+        help: &'static str,
+    },
+}
+
+fn suggestion(near: &Option<&'static str>) -> String {
+    near.map_or_else(|| " (see --help)".to_owned(), |name| format!(" (did you mean --{name}?)"))
+}
+
+/// Values by flag name, defaults included.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    values: BTreeMap<&'static str, String>,
+    given: BTreeMap<&'static str, String>,
+    /// Things to say at start: deprecated names used, flags without effect yet.
+    pub warnings: Vec<String>,
+}
+
+/// Loads `tables` from `args` (without the program's name) and `variables` (all of the environment; those with
+/// `prefix` count). `read_file` reads the file behind a `file://` value.
+pub fn parse(
+    tables: &[&'static [Flag]],
+    args: &[String],
+    variables: &[(String, String)],
+    prefix: &str,
+    read_file: &dyn Fn(&str) -> std::io::Result<String>,
+) -> Result<Values, Error> {
+    let flags: Vec<&'static Flag> = tables.iter().flat_map(|table| table.iter()).collect();
+    let mut values = Values::default();
+    for (name, value) in variables {
+        if let Some((flag, negated)) = variable(&flags, name, prefix) {
+            let value = if negated { "false".to_owned() } else { value.clone() };
+            let value = if flag.kind == Kind::Bool && value.is_empty() { "true".to_owned() } else { value };
+            values.given.insert(flag.name, value);
+        }
+    }
+    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+    for arg in args {
+        let (flag, name, value) = argument(&flags, arg)?;
+        if let Some(earlier) = seen.insert(flag.name, name.clone()) {
+            return Err(Error::Duplicate(name, earlier));
+        }
+        if flag.alias == Some(name.as_str()) {
+            values.warnings.push(format!("Loaded deprecated flag '{name}'; its name is '{}'", flag.name));
+        }
+        values.given.insert(flag.name, value);
+    }
+    for flag in flags {
+        settle(flag, &mut values, read_file)?;
+    }
+    Ok(values)
+}
+
+fn variable(flags: &[&'static Flag], name: &str, prefix: &str) -> Option<(&'static Flag, bool)> {
+    let name = name.strip_prefix(prefix)?.to_ascii_lowercase();
+    if let Some(flag) = find(flags, &name) {
+        return Some((flag, false));
+    }
+    let flag = find(flags, name.strip_prefix("no_").or_else(|| name.strip_prefix("no-"))?)?;
+    (flag.kind == Kind::Bool).then_some((flag, true))
+}
+
+fn find(flags: &[&'static Flag], name: &str) -> Option<&'static Flag> {
+    flags.iter().copied().find(|flag| flag.name == name || flag.alias == Some(name))
+}
+
+fn argument(flags: &[&'static Flag], arg: &str) -> Result<(&'static Flag, String, String), Error> {
+    let Some(body) = arg.strip_prefix("--") else {
+        return Err(Error::Positional(arg.to_owned()));
+    };
+    let (name, value) = match body.split_once('=') {
+        Some((name, value)) => (name.to_ascii_lowercase(), Some(value)),
+        None => (body.to_ascii_lowercase(), None),
+    };
+    if let Some(flag) = find(flags, &name) {
+        let value = match (value, flag.kind) {
+            (Some(value), _) => value.to_owned(),
+            (None, Kind::Bool) => "true".to_owned(),
+            (None, _) => return Err(Error::MissingValue(name)),
+        };
+        return Ok((flag, name, value));
+    }
+    let negated = name.strip_prefix("no-").or_else(|| name.strip_prefix("no_"));
+    if let Some(flag) = negated.and_then(|name| find(flags, name)) {
+        if flag.kind != Kind::Bool || value.is_some() {
+            return Err(Error::Negated(flag.name.to_owned()));
+        }
+        return Ok((flag, flag.name.to_owned(), "false".to_owned()));
+    }
+    Err(Error::Unknown { near: nearest(flags, &name), name })
+}
+
+/// The flag whose name needs the fewest edits, if they are few.
+fn nearest(flags: &[&'static Flag], name: &str) -> Option<&'static str> {
+    let (distance, flag) = flags.iter().map(|flag| (edits(flag.name, name), flag.name)).min()?;
+    (distance <= 1 + name.len() / 4).then_some(flag)
+}
+
+/// Levenshtein's distance.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, cb) in b.iter().enumerate() {
+            let change = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+fn settle(
+    flag: &'static Flag,
+    values: &mut Values,
+    read_file: &dyn Fn(&str) -> std::io::Result<String>,
+) -> Result<(), Error> {
+    let Some(given) = values.given.get(flag.name).cloned() else {
+        if let Some(default) = flag.default {
+            values.values.insert(flag.name, default.to_owned());
+        }
+        return Ok(());
+    };
+    let fail = |cause: String| Error::Value { name: flag.name.to_owned(), value: given.clone(), cause };
+    let value = match given.strip_prefix("file://") {
+        Some(path) if !matches!(flag.kind, Kind::Path | Kind::PathOrText) => {
+            read_file(path).map_err(|error| fail(format!("Error reading file '{path}': {error}")))?.trim().to_owned()
+        }
+        _ => given.clone(),
+    };
+    let value = check(flag.kind, &value).map_err(fail)?;
+    let default = flag.default == Some(value.as_str());
+    match flag.support {
+        Support::Built => {}
+        Support::Later if default => {}
+        Support::Later => values.warnings.push(format!("--{} has no effect in this version of Tepui", flag.name)),
+        Support::Refused if default => {}
+        Support::Refused => return Err(Error::NotAvailable { name: flag.name, value, help: flag.help }),
+    }
+    values.values.insert(flag.name, value);
+    Ok(())
+}
+
+/// The value in its canonical text, or what is wrong with it.
+fn check(kind: Kind, value: &str) -> Result<String, String> {
+    match kind {
+        Kind::Text | Kind::Path | Kind::PathOrText => Ok(value.to_owned()),
+        Kind::Bool => match value {
+            "true" | "1" => Ok("true".to_owned()),
+            "false" | "0" => Ok("false".to_owned()),
+            _ => Err("Expecting a boolean (e.g., true or false)".to_owned()),
+        },
+        Kind::Number => value.parse::<i64>().map(|n| n.to_string()).map_err(|_| "Expecting a whole number".to_owned()),
+        Kind::Fraction => value.parse::<f64>().map(|n| n.to_string()).map_err(|_| "Expecting a number".to_owned()),
+        Kind::Duration => {
+            tepui_base::duration::parse(value).map(tepui_base::duration::format).map_err(|error| error.to_string())
+        }
+        Kind::Bytes => {
+            tepui_base::bytes::parse(value).map(tepui_base::bytes::format).map_err(|error| error.to_string())
+        }
+    }
+}
+
+impl Values {
+    /// The text of a flag that has a value.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Whether the flag was given, on the command line or in the environment.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// A boolean flag; false if the table has no such flag.
+    pub fn bool(&self, name: &str) -> bool {
+        self.get(name) == Some("true")
+    }
+
+    /// A duration flag. The table's kind guarantees the form; zero without value.
+    pub fn duration(&self, name: &str) -> Duration {
+        self.get(name).and_then(|text| tepui_base::duration::parse(text).ok()).unwrap_or_default()
+    }
+
+    /// A number flag within the range of the type asked for.
+    pub fn number<N: TryFrom<i64>>(&self, name: &str) -> Result<Option<N>, Error> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse::<i64>().ok().and_then(|n| N::try_from(n).ok()).map(Some).ok_or_else(|| Error::Value {
+            name: name.to_owned(),
+            value: text.to_owned(),
+            cause: "The number is out of range".to_owned(),
+        })
+    }
+
+    /// Puts a value in place that only the daemon could find out (a computed default).
+    pub fn set_default(&mut self, name: &'static str, value: String) {
+        self.values.entry(name).or_insert(value);
+    }
+
+    /// All flags that have a value, as `/flags` reports them.
+    pub fn all(&self) -> BTreeMap<String, String> {
+        self.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn master(args: &[&str], variables: &[(&str, &str)]) -> Result<Values, Error> {
+        let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
+        let variables: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let read = |path: &str| match path {
+            "/roles" => Ok("a,b\n".to_owned()),
+            _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
+        };
+        parse(&[crate::master::FLAGS, crate::logging::FLAGS], &args, &variables, "MESOS_", &read)
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment() {
+        let values = master(&["--port=1"], &[("MESOS_PORT", "2"), ("MESOS_hostname", "h"), ("MESOS_NONSENSE", "x")]);
+        let values = values.unwrap();
+        assert_eq!(values.number::<u16>("port"), Ok(Some(1)));
+        assert_eq!(values.get("hostname"), Some("h"));
+        assert_eq!(values.get("allocation_interval"), Some("1secs"), "a default");
+    }
+
+    #[test]
+    fn booleans_come_in_many_forms() {
+        assert!(!master(&["--no-hostname_lookup"], &[]).unwrap().bool("hostname_lookup"));
+        assert!(!master(&["--hostname_lookup=0"], &[]).unwrap().bool("hostname_lookup"));
+        assert!(master(&["--QUIET"], &[]).unwrap().bool("quiet"));
+        assert!(!master(&[], &[("MESOS_NO_HOSTNAME_LOOKUP", "")]).unwrap().bool("hostname_lookup"));
+        assert!(master(&[], &[("MESOS_QUIET", "")]).unwrap().bool("quiet"));
+    }
+
+    #[test]
+    fn mistakes_are_named_with_a_remedy() {
+        let text = |args: &[&str]| master(args, &[]).unwrap_err().to_string();
+        assert_eq!(text(&["--prot=5050"]), "Failed to load unknown flag 'prot' (did you mean --port?)");
+        assert_eq!(text(&["--xyzzy_plugh=1"]), "Failed to load unknown flag 'xyzzy_plugh' (see --help)");
+        assert_eq!(text(&["--port=1", "--port=2"]), "Flag 'port' is already loaded via name 'port'");
+        assert_eq!(text(&["--port"]), "Failed to load non-boolean flag 'port': Missing value (write --port=VALUE)");
+        assert!(text(&["--no-port"]).contains("only boolean flags can be negated"));
+        assert!(text(&["port"]).contains("flags are written --name=value"));
+        assert!(text(&["--allocation_interval=5"]).contains("duration unit"));
+        assert!(master(&["--port=70000"], &[]).unwrap().number::<u16>("port").is_err());
+    }
+
+    #[test]
+    fn what_would_be_missed_is_refused_what_would_not_is_said() {
+        let error = master(&["--authenticate_agents"], &[]).unwrap_err();
+        assert!(error.to_string().starts_with("--authenticate_agents=true is not available"), "{error}");
+        assert!(master(&["--authenticate_agents=false"], &[]).unwrap().warnings.is_empty());
+        let warnings = master(&["--memory_profiling"], &[]).unwrap().warnings;
+        assert_eq!(warnings, ["--memory_profiling has no effect in this version of Tepui"]);
+        let warnings = master(&["--slave_ping_timeout=20secs"], &[]).unwrap().warnings;
+        assert!(warnings[0].starts_with("Loaded deprecated flag 'slave_ping_timeout'"));
+    }
+
+    #[test]
+    fn a_file_is_read_where_the_value_is_not_a_path() {
+        assert_eq!(master(&["--cluster=file:///roles"], &[]).unwrap().get("cluster"), Some("a,b"));
+        let error = master(&["--cluster=file:///none"], &[]).unwrap_err().to_string();
+        assert!(error.contains("Error reading file '/none'"), "{error}");
+    }
+
+    #[test]
+    fn names_are_unique_in_each_daemon() {
+        for table in [crate::master::FLAGS, crate::agent::FLAGS] {
+            let mut names: Vec<_> = table
+                .iter()
+                .chain(crate::logging::FLAGS)
+                .flat_map(|flag| [Some(flag.name), flag.alias])
+                .flatten()
+                .collect();
+            let count = names.len();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), count);
+        }
+        assert_eq!(crate::master::FLAGS.len(), 71);
+        assert_eq!(crate::agent::FLAGS.len(), 143);
+    }
+
+    #[test]
+    fn every_default_fits_its_kind() {
+        for flag in crate::master::FLAGS.iter().chain(crate::agent::FLAGS).chain(crate::logging::FLAGS) {
+            if let Some(default) = flag.default {
+                assert_eq!(check(flag.kind, default).as_deref(), Ok(default), "{}", flag.name);
+            }
+        }
+    }
+}

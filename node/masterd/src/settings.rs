@@ -1,0 +1,181 @@
+//! From flags to what the machines are told.
+
+use std::net::Ipv4Addr;
+use tepui_allocator::Options;
+use tepui_flags::Values;
+use tepui_master::Config;
+use tepui_net::{ConfigError, NetConfig};
+use tepui_resources::Quantities;
+use tepui_wire::Upid;
+
+/// Why the flags do not make a master. Each text names flag, value and remedy.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A value does not fit.
+    #[error(transparent)]
+    Flag(#[from] tepui_flags::Error),
+    /// A `LIBPROCESS_*` variable does not fit.
+    #[error(transparent)]
+    Variable(#[from] ConfigError),
+    /// A value that only this daemon can judge.
+    #[error("--{flag}={value} cannot be used: {cause}")]
+    Value {
+        /// Flag.
+        flag: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong and what would be right.
+        cause: String,
+    },
+}
+
+/// A master's settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub net: NetConfig,
+    /// The allocator's part.
+    pub allocator: Options,
+    values: Values,
+}
+
+impl Settings {
+    /// Takes the values of flags over those of `LIBPROCESS_*` variables, which `variable` looks up.
+    pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        registry(&values)?;
+        let mut net = NetConfig::from_env(variable)?;
+        if let Some(ip) = ip(&values, "ip")? {
+            net.ip = ip;
+        }
+        net.port = values.number("port")?.unwrap_or(net.port);
+        net.advertise_ip = ip(&values, "advertise_ip")?.or(net.advertise_ip);
+        if let Some(text) = values.get("advertise_port") {
+            let port = text.parse().map_err(|_| value("advertise_port", text, "expecting a port number"))?;
+            net.advertise_port = Some(port);
+        }
+        let allocator = allocator(&values)?;
+        ping(&values)?;
+        Ok(Settings { net, allocator, values })
+    }
+
+    /// What the machine is told, once its address is known.
+    pub(crate) fn config(&self, pid: Upid) -> Config {
+        let values = &self.values;
+        let count = |name: &str, default: usize| values.number(name).ok().flatten().unwrap_or(default);
+        let hostname = hostname(values, &pid);
+        let mut config = Config::new(pid, &hostname);
+        config.cluster = values.get("cluster").map(str::to_owned);
+        config.agent_ping_timeout = values.duration("agent_ping_timeout");
+        config.max_agent_ping_timeouts = values.number("max_agent_ping_timeouts").ok().flatten().unwrap_or(5);
+        config.agent_reregister_timeout = values.duration("agent_reregister_timeout");
+        config.offer_timeout = values.get("offer_timeout").map(|_| values.duration("offer_timeout"));
+        config.root_submissions = values.bool("root_submissions");
+        config.max_completed_frameworks = count("max_completed_frameworks", 50);
+        config.max_completed_tasks_per_framework = count("max_completed_tasks_per_framework", 1000);
+        config.max_unreachable_tasks_per_framework = count("max_unreachable_tasks_per_framework", 1000);
+        config.publish_per_framework_metrics = values.bool("publish_per_framework_metrics");
+        config.flags = values.all();
+        config
+    }
+}
+
+fn value(flag: &'static str, value: &str, cause: &str) -> Error {
+    Error::Value { flag, value: value.to_owned(), cause: cause.to_owned() }
+}
+
+fn ip(values: &Values, flag: &'static str) -> Result<Option<Ipv4Addr>, Error> {
+    let Some(text) = values.get(flag) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| value(flag, text, "expecting an IPv4 address, e.g. 127.0.0.1"))
+}
+
+/// Only the registry in memory is there yet; the default of Mesos must not be taken for it.
+fn registry(values: &Values) -> Result<(), Error> {
+    match values.get("registry") {
+        Some("in_memory") => Ok(()),
+        Some("replicated_log") => Err(value(
+            "registry",
+            "replicated_log",
+            "the replicated log is not available in this version; start with --registry=in_memory \
+             (the registry then ends with the master)",
+        )),
+        other => Err(value("registry", other.unwrap_or_default(), "expecting in_memory")),
+    }
+}
+
+/// Bounds of Mesos: 1secs to 15mins, and at least one ping.
+fn ping(values: &Values) -> Result<(), Error> {
+    let timeout = values.duration("agent_ping_timeout");
+    if !(1..=900).contains(&timeout.as_secs()) {
+        let text = values.get("agent_ping_timeout").unwrap_or_default();
+        return Err(value("agent_ping_timeout", text, "expecting a duration from 1secs to 15mins"));
+    }
+    if values.number::<u32>("max_agent_ping_timeouts")?.is_none_or(|count| count < 1) {
+        let text = values.get("max_agent_ping_timeouts").unwrap_or_default();
+        return Err(value("max_agent_ping_timeouts", text, "expecting at least 1"));
+    }
+    Ok(())
+}
+
+fn allocator(values: &Values) -> Result<Options, Error> {
+    let text = values.get("min_allocatable_resources").unwrap_or_default();
+    let min_allocatable = text
+        .split('|')
+        .filter(|one| !one.trim().is_empty())
+        .map(|one| one.parse::<Quantities>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| value("min_allocatable_resources", text, &error.to_string()))?;
+    Ok(Options {
+        interval: values.duration("allocation_interval"),
+        min_allocatable,
+        filter_gpu_resources: values.bool("filter_gpu_resources"),
+        fair_sharing_excluded: Vec::new(),
+        region: None,
+    })
+}
+
+/// `--hostname`, else this machine's name, else (or with `--no-hostname_lookup`) the address. A loopback address keeps
+/// its own name: the machine's name would lead peers elsewhere.
+fn hostname(values: &Values, pid: &Upid) -> String {
+    if let Some(name) = values.get("hostname") {
+        return name.to_owned();
+    }
+    if !values.bool("hostname_lookup") {
+        return pid.ip.to_string();
+    }
+    if pid.ip.is_loopback() {
+        return "localhost".to_owned();
+    }
+    nix::unistd::gethostname().map_or_else(|_| pid.ip.to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(args: &[&str]) -> Result<Settings, String> {
+        let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
+        let tables = [tepui_flags::master::FLAGS, tepui_flags::logging::FLAGS];
+        let values = tepui_flags::parse(&tables, &args, &[], "MESOS_", &|_| Ok(String::new())).unwrap();
+        Settings::new(values, |_| None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn flags_become_settings() {
+        let settings = settings(&["--registry=in_memory", "--ip=127.0.0.1", "--port=0", "--cluster=c"]).unwrap();
+        assert_eq!((settings.net.ip, settings.net.port), (Ipv4Addr::LOCALHOST, 0));
+        assert_eq!(settings.allocator.min_allocatable.len(), 2);
+        let config = settings.config(Upid::new("master", Ipv4Addr::LOCALHOST, 5050));
+        assert_eq!((config.hostname.as_str(), config.cluster.as_deref()), ("localhost", Some("c")));
+        assert_eq!(config.flags["registry"], "in_memory");
+    }
+
+    #[test]
+    fn what_cannot_be_used_names_flag_and_remedy() {
+        assert!(settings(&[]).unwrap_err().contains("start with --registry=in_memory"));
+        let text = |arg| settings(&["--registry=in_memory", arg]).unwrap_err();
+        assert!(text("--ip=nowhere").starts_with("--ip=nowhere cannot be used: expecting an IPv4 address"));
+        assert!(text("--agent_ping_timeout=1hrs").contains("from 1secs to 15mins"));
+        assert!(text("--max_agent_ping_timeouts=0").contains("at least 1"));
+        assert!(text("--min_allocatable_resources=cpus").starts_with("--min_allocatable_resources=cpus"));
+    }
+}

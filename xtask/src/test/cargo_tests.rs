@@ -1,0 +1,120 @@
+//! The parts that cargo builds and runs: unit tests, properties, fuzz bodies, and the interop suite.
+//!
+//! Properties stand in a test file named `laws.rs` beside their crate; the other tests are unit tests. nextest runs them when it is installed, because it runs each in a process of its own.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Setting;
+use super::process::Log;
+use super::report::{self, Tally};
+use crate::tree;
+
+/// Nothing that builds from cold on two cores takes longer.
+const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
+/// Seconds of random input for each parser.
+const FUZZ_SECONDS: &str = "5";
+
+/// Tests beside the code, without the properties (without nextest they run here as well); then documentation tests.
+pub fn unit(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let mut tally = tests(setting, log, "not (binary(laws) or package(interop))", &["--lib", "--bins", "--tests"])?;
+    if nextest_is_installed() {
+        // Unlike the standard harness it does not say which tests are ignored, or why.
+        tally.skips.extend(ignored_tests(setting)?);
+    }
+    if !setting.quick {
+        let ended = log.run(cargo(setting).args(["test", "--workspace", "--doc", "--no-fail-fast"]), BUILD_LIMIT)?;
+        tally.add(report::of_libtest(&ended.text).and_status("cargo test --doc", ended.status.success()));
+    }
+    Ok(tally.or_nothing_ran("unit"))
+}
+
+/// Laws, by name.
+pub fn properties(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let tally = tests(setting, log, "binary(laws)", &["--test", "laws"])?;
+    Ok(tally.or_nothing_ran("properties"))
+}
+
+/// Messages and golden bytes: ordinary tests, kept apart because they compare with Mesos and not with ourselves.
+pub fn descriptors(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let ended = log.run(cargo(setting).args(["test", "-p", "interop", "--no-fail-fast"]), BUILD_LIMIT)?;
+    Ok(report::of_libtest(&ended.text)
+        .and_status("cargo test -p interop", ended.status.success())
+        .or_nothing_ran("descriptors"))
+}
+
+/// Every fuzz body on its corpus and on random bytes.
+pub fn fuzz(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let mut command = cargo(setting);
+    command.args(["run", "--release", "-p", "fuzz", "--", "--seconds", FUZZ_SECONDS]);
+    let ended = log.run(&mut command, BUILD_LIMIT)?;
+    Ok(report::of_cases(&ended.text).and_status("the fuzz runner", ended.status.success()).or_nothing_ran("fuzz"))
+}
+
+/// Real peers against the real binary. The suite installs what its peers need.
+pub fn interop(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let tepui = match release_binary(setting, log)? {
+        Ok(path) => path,
+        Err(failure) => return Ok(failure),
+    };
+    let mut command = cargo(setting);
+    command
+        .args(["run", "-p", "interop", "--", "--tepui"])
+        .arg(tepui)
+        .arg("--tools")
+        .arg(setting.target.join("interop"));
+    let ended = log.run(&mut command, BUILD_LIMIT)?;
+    Ok(report::of_cases(&ended.text).and_status("the interop suite", ended.status.success()).or_nothing_ran("interop"))
+}
+
+/// Builds the binary that people get; a failure to build is a failure of the part that asked.
+pub fn release_binary(setting: &Setting, log: &mut Log) -> Result<Result<PathBuf, Tally>> {
+    let ended = log.run(cargo(setting).args(["build", "--release", "-p", "tepui"]), BUILD_LIMIT)?;
+    if !ended.status.success() {
+        return Ok(Err(Tally::failure("cargo build --release -p tepui", "it does not build")));
+    }
+    Ok(Ok(setting.target.join("release/tepui")))
+}
+
+/// Cargo, at the repository's top.
+pub fn cargo(setting: &Setting) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(&setting.root).env("CARGO_TERM_COLOR", "never");
+    command
+}
+
+/// Runs tests by nextest's filter, or by cargo's choice of targets where nextest is not installed.
+fn tests(setting: &Setting, log: &mut Log, filter: &str, targets: &[&str]) -> Result<Tally> {
+    if nextest_is_installed() {
+        let mut command = cargo(setting);
+        command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
+        let ended = log.run(command.args(["--success-output", "final", "-E", filter]), BUILD_LIMIT)?;
+        return Ok(report::of_nextest(&ended.text).and_status("cargo nextest", ended.status.success()));
+    }
+    let mut command = cargo(setting);
+    command.args(["test", "--workspace", "--exclude", "interop", "--no-fail-fast"]).args(targets);
+    let ended = log.run(&mut command, BUILD_LIMIT)?;
+    Ok(report::of_libtest(&ended.text).and_status("cargo test", ended.status.success()))
+}
+
+fn nextest_is_installed() -> bool {
+    let mut command = Command::new("cargo-nextest");
+    command.args(["nextest", "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Tests marked `#[ignore = "why"]`, read from the source with their reasons.
+fn ignored_tests(setting: &Setting) -> Result<Vec<String>> {
+    let mut skips = Vec::new();
+    for file in tree::files(&setting.root)?.iter().filter(|f| f.is("rs")) {
+        for (number, line) in file.text.as_deref().unwrap_or_default().lines().enumerate() {
+            if let Some(reason) = line.trim_start().strip_prefix("#[ignore = \"") {
+                skips.push(format!("{}:{}: {}", file.path, number + 1, reason.trim_end_matches("\"]")));
+            }
+        }
+    }
+    Ok(skips)
+}

@@ -1,0 +1,183 @@
+//! `cargo xtask test`: everything that can prove the project wrong, part after part, with one summary at the end.
+//!
+//! Parts run one after another, because some of them measure and all of them share two cores. What a part prints goes
+//! to a log file while it runs; the terminal gets a line per part, and the tail of the log if it failed. The last line
+//! is `N passed, N failed, N skipped`, so that a person and a script read the same verdict.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::tree;
+
+mod acceptance;
+mod cargo_tests;
+mod process;
+mod report;
+mod simulation;
+
+use process::Log;
+use report::Tally;
+
+/// What every part needs to know.
+pub struct Setting {
+    /// The repository's top folder.
+    root: PathBuf,
+    /// Where cargo puts what it builds; logs, venvs and eggs live there too.
+    target: PathBuf,
+    /// Whether the person asked for the short run.
+    quick: bool,
+}
+
+/// One part of the run.
+struct Part {
+    name: &'static str,
+    about: &'static str,
+    /// Whether `--quick` includes it.
+    quick: bool,
+    run: fn(&Setting, &mut Log) -> Result<Tally>,
+}
+
+const PARTS: [Part; 7] = [
+    Part {
+        name: "unit",
+        about: "tests beside the code, and the examples in its documentation",
+        quick: true,
+        run: cargo_tests::unit,
+    },
+    Part { name: "properties", about: "laws that hold for all values", quick: true, run: cargo_tests::properties },
+    Part {
+        name: "sim",
+        about: "a whole cluster from fixed seeds, a random minute, planted bugs",
+        quick: true,
+        run: simulation::run,
+    },
+    Part {
+        name: "fuzz",
+        about: "each parser on its corpus and on random bytes, for a bounded time",
+        quick: false,
+        run: cargo_tests::fuzz,
+    },
+    Part {
+        name: "descriptors",
+        about: "messages and recorded bytes compared with Mesos 1.11",
+        quick: false,
+        run: cargo_tests::descriptors,
+    },
+    Part {
+        name: "interop",
+        about: "clients written by others for Mesos 1.11, against real processes",
+        quick: false,
+        run: cargo_tests::interop,
+    },
+    Part { name: "acceptance", about: "the commands a person types", quick: false, run: acceptance::run },
+];
+
+/// How a part ended.
+struct Outcome {
+    name: &'static str,
+    tally: Tally,
+    took: Duration,
+    log: PathBuf,
+}
+
+/// Runs what was asked for. Answers whether nothing failed.
+pub fn run(root: &Path, arguments: &[String]) -> Result<bool> {
+    let Some((quick, parts)) = chosen(arguments)? else { return Ok(true) };
+    let target = tree::workspace(root)?.target;
+    let setting = Setting { root: root.to_owned(), target, quick };
+    let logs = setting.target.join("test-logs");
+    std::fs::create_dir_all(&logs).with_context(|| format!("creating {}", logs.display()))?;
+    let mut outcomes = Vec::new();
+    for part in parts {
+        println!("{:<12} {}", part.name, part.about);
+        let start = Instant::now();
+        let path = logs.join(format!("{}.log", part.name));
+        let mut log = Log::create(&path)?;
+        let tally =
+            (part.run)(&setting, &mut log).unwrap_or_else(|error| Tally::failure(part.name, &format!("{error:#}")));
+        let outcome = Outcome { name: part.name, tally, took: start.elapsed(), log: path };
+        show(&outcome);
+        outcomes.push(outcome);
+    }
+    Ok(summary(&outcomes))
+}
+
+/// Reads the arguments; `None` when only the list was wanted.
+fn chosen(arguments: &[String]) -> Result<Option<(bool, Vec<&'static Part>)>> {
+    let mut quick = false;
+    let mut only: Vec<&str> = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--quick" => quick = true,
+            "--only" => only.extend(rest.next().context("--only wants the name of a part")?.split(',')),
+            "--list" => {
+                PARTS.iter().for_each(|part| println!("{:<12} {}", part.name, part.about));
+                return Ok(None);
+            }
+            other => bail!("unknown argument {other}; `cargo xtask help` shows what there is"),
+        }
+    }
+    if let Some(name) = only.iter().find(|name| !PARTS.iter().any(|part| part.name == **name)) {
+        let names: Vec<&str> = PARTS.iter().map(|part| part.name).collect();
+        bail!("there is no part {name}; there are {}", names.join(", "));
+    }
+    let wanted = |part: &&Part| if only.is_empty() { part.quick || !quick } else { only.contains(&part.name) };
+    Ok(Some((quick, PARTS.iter().filter(wanted).collect())))
+}
+
+/// How much of a failed part's log the terminal shows.
+const TAIL_LINES: usize = 60;
+
+fn show(outcome: &Outcome) {
+    let Tally { passed, failures, skips } = &outcome.tally;
+    let took = outcome.took.as_secs_f64();
+    println!("{:<12} {passed} passed, {} failed, {} skipped in {took:.1} s", "", failures.len(), skips.len());
+    if failures.is_empty() {
+        return;
+    }
+    println!("---- the end of {}", outcome.log.display());
+    let text = std::fs::read(&outcome.log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines.iter().skip(lines.len().saturating_sub(TAIL_LINES)).for_each(|line| println!("{line}"));
+    println!("----");
+}
+
+/// Prints the table, the failures, each skip with its reason, and the verdict on the last line.
+fn summary(outcomes: &[Outcome]) -> bool {
+    println!("\n{:<12} {:>7} {:>7} {:>7} {:>8}", "part", "passed", "failed", "skipped", "minutes");
+    for Outcome { name, tally, took, .. } in outcomes {
+        let minutes = took.as_secs_f64() / 60.0;
+        println!("{name:<12} {:>7} {:>7} {:>7} {minutes:>8.2}", tally.passed, tally.failures.len(), tally.skips.len());
+    }
+    for Outcome { name, tally, log, .. } in outcomes {
+        tally.failures.iter().for_each(|failure| println!("FAILED {name}: {failure} (see {})", log.display()));
+        tally.skips.iter().for_each(|skip| println!("SKIPPED {name}: {skip}"));
+    }
+    let passed: usize = outcomes.iter().map(|o| o.tally.passed).sum();
+    let failed: usize = outcomes.iter().map(|o| o.tally.failures.len()).sum();
+    let skipped: usize = outcomes.iter().map(|o| o.tally.skips.len()).sum();
+    println!("{passed} passed, {failed} failed, {skipped} skipped");
+    failed == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(arguments: &[&str]) -> Vec<&'static str> {
+        let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        chosen(&arguments).unwrap().unwrap().1.iter().map(|part| part.name).collect()
+    }
+
+    #[test]
+    fn parts_are_chosen_by_name_and_speed() {
+        assert_eq!(names(&["--quick"]), ["unit", "properties", "sim"]);
+        assert_eq!(names(&["--only", "fuzz,unit"]), ["unit", "fuzz"]);
+        assert_eq!(names(&[]).len(), PARTS.len());
+        assert!(chosen(&["--only".to_owned(), "nothing".to_owned()]).is_err());
+    }
+}
