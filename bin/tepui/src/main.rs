@@ -8,11 +8,12 @@ use std::process::ExitCode;
 type Program = fn(Vec<String>) -> ExitCode;
 
 /// Names the binary answers to as `argv[0]`, the word after `tepui`, and what runs.
-const PROGRAMS: [(&str, &str, Program); 7] = [
+const PROGRAMS: [(&str, &str, Program); 8] = [
     ("mesos-master", "master", tepui_cli::daemon::master),
     ("mesos-agent", "agent", tepui_cli::daemon::agent),
     ("mesos-slave", "slave", tepui_cli::daemon::agent),
     ("mesos-executor", "executor", tepui_execd::run),
+    ("mesos-fetcher", "fetcher", tepui_execd::run_fetcher),
     ("mesos-execute", "execute", tepui_cli::execute::main),
     ("mesos-local", "local", tepui_cli::daemon::local),
     ("mesos-resolve", "resolve", tepui_cli::resolve::main),
