@@ -7,6 +7,7 @@ use crate::input::{AgentFacts, FrameworkCapabilities};
 use crate::key::FrameworkKey;
 use crate::role::{RoleId, Roles};
 use smallvec::SmallVec;
+use std::sync::Arc;
 use tepui_resources::{Resource, Resources};
 
 /// What one framework holds (was offered or uses) under one role.
@@ -75,6 +76,8 @@ pub struct Agent {
     floor: Resources,
     /// The epoch of wishes in which nobody wanted what is free here.
     quiet_at: Option<u64>,
+    /// What was last refused here. Frameworks tend to refuse the same, and then share it.
+    refused: Arc<Resources>,
 }
 
 impl Agent {
@@ -96,6 +99,7 @@ impl Agent {
             unsuited: Bits::default(),
             floor: Resources::new(),
             quiet_at: None,
+            refused: Arc::default(),
         }
     }
 
@@ -133,10 +137,11 @@ impl Agent {
         self.reconsider();
     }
 
-    /// Adds to what a framework holds and says whether it held nothing here under that role before. Call
-    /// [`Agent::restock`] after the last change.
-    pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources) -> bool {
-        self.used += &resources.clone().unallocated();
+    /// Adds to what a framework holds and says whether it held nothing here under that role before. `plain` are the
+    /// same resources without allocation role. Call [`Agent::restock`] after the last change, unless what is added
+    /// was taken off the stock.
+    pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources, plain: Resources) -> bool {
+        if self.used.is_empty() { self.used = plain } else { self.used += &plain }
         match self.holding_mut(framework, role) {
             Some(holding) => {
                 holding.resources += resources;
@@ -185,6 +190,14 @@ impl Agent {
         }
     }
 
+    /// A refusal to keep, shared with the last one if it is the same.
+    pub fn share_refusal(&mut self, refused: Resources) -> Arc<Resources> {
+        if *self.refused != refused {
+            self.refused = Arc::new(refused);
+        }
+        Arc::clone(&self.refused)
+    }
+
     /// Forgets who did not want what is free here.
     pub fn reconsider(&mut self) {
         self.unsuited.clear();
@@ -211,15 +224,14 @@ impl Agent {
     /// held many times over.
     pub fn assert_not_overcommitted(&self, offered: &Resources) {
         for resource in offered.iter().filter(|resource| !resource.is_shared()) {
+            let alike = |r: &&Resource| {
+                r.name() == resource.name() && r.is_revocable() == resource.is_revocable() && !r.is_shared()
+            };
             let sum = |resources: &Resources| {
-                let alike = resources.iter().filter(|r| r.name() == resource.name() && !r.is_shared());
-                alike.map(|r| r.value().quantity().thousandths()).fold(0, i64::saturating_add)
+                let amounts = resources.iter().filter(alike).map(|r| r.value().quantity().thousandths());
+                amounts.fold(0, i64::saturating_add)
             };
-            let alike = |resources: &Resources| match resource.is_revocable() {
-                true => resources.revocable(),
-                false => resources.non_revocable(),
-            };
-            let (used, total) = (sum(&alike(&self.used)), sum(&alike(&self.total)));
+            let (used, total) = (sum(&self.used), sum(&self.total));
             assert!(used <= total, "offered beyond what there is: {resource}: {used} of {total}");
         }
     }

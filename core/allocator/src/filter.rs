@@ -8,6 +8,7 @@ use crate::client::ClientId;
 use crate::key::AgentKey;
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tepui_base::{Instant, Map};
 use tepui_resources::Resources;
 
@@ -17,7 +18,7 @@ struct Filter {
     /// Tells filters with the same end apart.
     serial: u64,
     /// Without allocation role.
-    refused: Resources,
+    refused: Arc<Resources>,
 }
 
 type OfClient = Map<AgentKey, SmallVec<[Filter; 1]>>;
@@ -32,7 +33,7 @@ pub struct Filters {
 
 impl Filters {
     /// Adds a filter that ends at `until`.
-    pub fn add(&mut self, client: ClientId, agent: AgentKey, refused: Resources, until: Instant) {
+    pub fn add(&mut self, client: ClientId, agent: AgentKey, refused: Arc<Resources>, until: Instant) {
         let at = client.0 as usize;
         if at >= self.by_client.len() {
             self.by_client.resize_with(at + 1, Map::default);

@@ -1,1 +1,19 @@
-//! tepui-registry
+//! The registry: what a new leading master must know before any agent has spoken to it, and the registrar that
+//! keeps it.
+//!
+//! A mutation is a pure object ([`Operation`]) applied to the one [`State`]; a master that wants to admit, remove or
+//! mark an agent hands it over and *waits for the answer*, even where the answer comes from memory, so that putting
+//! the replicated log under it changes nothing in the master.
+//!
+//! Invariants: an agent id is in at most one of admitted, unreachable and gone; an answer is given for every
+//! operation, in order. Not done here: storing (this registrar keeps the registry in memory only, as
+//! `--registry=in_memory` does), garbage collection of old unreachable agents, and the operations of later rooms
+//! (gone, draining, weights, quota, maintenance). Source: Mesos `src/master/{registrar,registry_operations}.cpp`.
+
+mod operation;
+mod registrar;
+mod state;
+
+pub use operation::{Error, Operation};
+pub use registrar::{Input, OperationId, Output, Registrar};
+pub use state::{State, Unreachable};

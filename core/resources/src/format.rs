@@ -221,19 +221,19 @@ fn read_value(message: &mesos::Resource) -> Value {
         value::Type::SCALAR => Value::Scalar(Scalar::from_f64(message.scalar.value)),
         value::Type::RANGES => Value::Ranges(Ranges::from(&*message.ranges)),
         value::Type::SET => Value::Set(Set::from(&*message.set)),
-        value::Type::TEXT => Value::Text(Arc::from("")),
+        // Validation refuses texts; this one is only described.
+        value::Type::TEXT => Value::Scalar(Scalar::ZERO),
     }
 }
 
 type ValueFields = (value::Type, MessageField<value::Scalar>, MessageField<value::Ranges>, MessageField<value::Set>);
 
 fn write_value(value: &Value) -> ValueFields {
-    let (none, no_ranges, no_set) = (MessageField::none(), MessageField::none(), MessageField::none());
+    let (no_scalar, no_ranges, no_set) = (MessageField::none(), MessageField::none(), MessageField::none());
     match value {
         Value::Scalar(amount) => (value::Type::SCALAR, MessageField::some((*amount).into()), no_ranges, no_set),
-        Value::Ranges(ranges) => (value::Type::RANGES, none, MessageField::some(ranges.into()), no_set),
-        Value::Set(set) => (value::Type::SET, none, no_ranges, MessageField::some(set.into())),
-        Value::Text(_) => (value::Type::TEXT, none, no_ranges, no_set),
+        Value::Ranges(ranges) => (value::Type::RANGES, no_scalar, MessageField::some(ranges.into()), no_set),
+        Value::Set(set) => (value::Type::SET, no_scalar, no_ranges, MessageField::some(set.into())),
     }
 }
 
@@ -339,7 +339,9 @@ fn write_source(source: &Source) -> disk_info::Source {
 
 impl From<&mesos::Labels> for Labels {
     fn from(message: &mesos::Labels) -> Labels {
-        Labels(message.labels.iter().map(|label| Label { key: label.key.clone(), value: label.value.clone() }).collect())
+        Labels(
+            message.labels.iter().map(|label| Label { key: label.key.clone(), value: label.value.clone() }).collect(),
+        )
     }
 }
 
@@ -348,6 +350,12 @@ impl From<&Labels> for mesos::Labels {
         let message =
             |label: &Label| mesos::Label { key: label.key.clone(), value: label.value.clone(), ..Default::default() };
         mesos::Labels { labels: labels.0.iter().map(message).collect(), ..Default::default() }
+    }
+}
+
+impl From<&value::Scalar> for Scalar {
+    fn from(message: &value::Scalar) -> Scalar {
+        Scalar::from_f64(message.value)
     }
 }
 
@@ -365,7 +373,8 @@ impl From<&value::Ranges> for Ranges {
 
 impl From<&Ranges> for value::Ranges {
     fn from(ranges: &Ranges) -> value::Ranges {
-        let message = |range: crate::ranges::Range| value::Range { begin: range.begin, end: range.end, ..Default::default() };
+        let message =
+            |range: crate::ranges::Range| value::Range { begin: range.begin, end: range.end, ..Default::default() };
         value::Ranges { range: ranges.iter().map(message).collect(), ..Default::default() }
     }
 }

@@ -12,10 +12,14 @@
 //! Not here: who gets what (the allocator), and whether a caller may ask for it (authorization and the master's own
 //! validation).
 
+pub mod attributes;
+pub mod checkpoint;
 pub mod disk;
+mod find;
 pub mod format;
 pub mod labels;
 pub mod name;
+pub mod operation;
 pub mod parse;
 pub mod quantities;
 pub mod ranges;
@@ -25,12 +29,16 @@ pub mod resources;
 pub mod roles;
 pub mod scalar;
 pub mod set;
+mod shrink;
+pub mod sums;
 pub mod validate;
 pub mod value;
 
+pub use attributes::{Attribute, Attributes};
 pub use disk::{Disk, Persistence, Root, Source, SourceKind};
 pub use labels::{Label, Labels};
 pub use name::Name;
+pub use operation::Conversion;
 pub use quantities::{Limits, Quantities};
 pub use ranges::{Range, Ranges};
 pub use reservation::Reservation;
@@ -39,4 +47,5 @@ pub use resources::Resources;
 pub use roles::Role;
 pub use scalar::Scalar;
 pub use set::Set;
+pub use sums::Sums;
 pub use value::Value;

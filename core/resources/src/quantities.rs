@@ -2,10 +2,12 @@
 //!
 //! Facts from `include/mesos/resource_quantities.hpp` and `src/common/resource_quantities.cpp`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use smallvec::SmallVec;
+use tepui_proto::mesos::value;
 
 use crate::{Name, Resources, Scalar, parse};
 
@@ -23,6 +25,16 @@ impl Quantities {
     /// Reads `cpus:10;mem:1024`. Zero amounts are dropped, equal names added.
     pub fn parse(text: &str) -> Result<Quantities, parse::QuantityError> {
         parse::amounts(text, "quantity")?.into_iter().map(Ok).collect()
+    }
+
+    /// Reads a map of a message; zero and negative amounts are dropped.
+    pub fn from_proto(map: &BTreeMap<String, value::Scalar>) -> Quantities {
+        map.iter().map(|(name, amount)| (Name::from(&**name), Scalar::from(amount))).collect()
+    }
+
+    /// The map of a message.
+    pub fn to_proto(&self) -> BTreeMap<String, value::Scalar> {
+        to_map(&self.0)
     }
 
     /// The scalars among some resources, summed by name. A shared resource counts once.
@@ -164,6 +176,18 @@ impl Limits {
         Ok(limits)
     }
 
+    /// Reads a map of a message.
+    pub fn from_proto(map: &BTreeMap<String, value::Scalar>) -> Limits {
+        let mut limits = Limits::new();
+        map.iter().for_each(|(name, bound)| limits.set(&Name::from(&**name), bound.into()));
+        limits
+    }
+
+    /// The map of a message.
+    pub fn to_proto(&self) -> BTreeMap<String, value::Scalar> {
+        to_map(&self.0)
+    }
+
     /// The bound of one name; `None` if unbounded.
     pub fn get(&self, name: &Name) -> Option<Scalar> {
         self.0.iter().find(|(mine, _)| mine == name).map(|(_, amount)| *amount)
@@ -224,6 +248,10 @@ impl fmt::Display for Limits {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_amounts(f, &self.0)
     }
+}
+
+fn to_map(amounts: &[(Name, Scalar)]) -> BTreeMap<String, value::Scalar> {
+    amounts.iter().map(|(name, amount)| (name.as_str().to_owned(), (*amount).into())).collect()
 }
 
 fn write_amounts(f: &mut fmt::Formatter<'_>, amounts: &[(Name, Scalar)]) -> fmt::Result {

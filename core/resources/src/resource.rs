@@ -15,8 +15,8 @@ use crate::{Disk, Name, Ranges, Reservation, Role, Scalar, Set, SourceKind, Valu
 
 /// A resource in the form Mesos calls "post reservation refinement".
 ///
-/// Whatever comes from outside is validated before it becomes one, so a value is never negative or a text, a stack of
-/// reservations never refines outside its role, and only persistent volumes are shared.
+/// Whatever comes from outside is validated before it becomes one, so a value is never negative, a stack of reservations
+/// never refines outside its role, and only persistent volumes are shared.
 #[derive(Clone, Debug)]
 pub struct Resource {
     name: Name,
@@ -312,10 +312,7 @@ impl Resource {
             return self.copies == 0;
         }
         self.value.subtract(&other.value);
-        match &self.value {
-            Value::Scalar(amount) => *amount <= Scalar::ZERO,
-            other => other.is_empty(),
-        }
+        self.value.is_empty()
     }
 
     pub(crate) fn set_allocation(&mut self, role: Option<&Role>) {
@@ -357,7 +354,8 @@ impl fmt::Display for Resource {
         if let Some(traits) = &self.traits {
             traits.fmt(f)?;
         }
-        write!(f, ":{}", self.value)
+        write!(f, ":{}", self.value)?;
+        if self.is_shared() { write!(f, "<{}>", self.copies) } else { Ok(()) }
     }
 }
 

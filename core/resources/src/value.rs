@@ -1,14 +1,13 @@
-//! The value of a resource or attribute, and its text form.
+//! The value of a resource, and the text form it shares with attributes.
 //!
 //! Facts from `src/common/values.cpp`.
 
 use std::fmt;
 use std::num::FpCategory;
-use std::sync::Arc;
 
 use crate::{Ranges, Scalar, Set};
 
-/// What a resource or an attribute is worth. Resources are never `Text`, attributes never `Set`.
+/// What a resource is worth. Values are never negative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// An amount.
@@ -17,18 +16,15 @@ pub enum Value {
     Ranges(Ranges),
     /// A set of texts.
     Set(Set),
-    /// Text (attributes only).
-    Text(Arc<str>),
 }
 
 impl Value {
-    /// True for no amount and for empty sets.
+    /// True for no amount (or less) and for empty sets.
     pub fn is_empty(&self) -> bool {
         match self {
-            Value::Scalar(scalar) => scalar.is_zero(),
+            Value::Scalar(scalar) => *scalar <= Scalar::ZERO,
             Value::Ranges(ranges) => ranges.is_empty(),
             Value::Set(set) => set.is_empty(),
-            Value::Text(_) => false,
         }
     }
 
@@ -67,14 +63,13 @@ impl Value {
         }
     }
 
-    /// How much it is as one amount: a scalar itself, the count of numbers or items, nothing for a text.
+    /// How much it is as one amount: a scalar itself, the count of numbers or items.
     pub fn quantity(&self) -> Scalar {
         let units = |count: u64| Scalar::from_units(i64::try_from(count).unwrap_or(i64::MAX));
         match self {
             Value::Scalar(scalar) => *scalar,
             Value::Ranges(ranges) => units(ranges.count()),
             Value::Set(set) => units(set.len() as u64),
-            Value::Text(_) => Scalar::ZERO,
         }
     }
 }
@@ -85,7 +80,6 @@ impl fmt::Display for Value {
             Value::Scalar(scalar) => scalar.fmt(f),
             Value::Ranges(ranges) => ranges.fmt(f),
             Value::Set(set) => set.fmt(f),
-            Value::Text(text) => f.write_str(text),
         }
     }
 }

@@ -60,7 +60,7 @@ class Launcher(Scheduler):
         self.case.check(update.source == 'SOURCE_EXECUTOR', 'an update from %s: %s' % (update.source, update.message))
         self.case.check(decode_data(update.data) == b'echo hello', 'data came back as %s' % update.data)
         if name == NAMES[-1] and update.state == 'TASK_RUNNING':
-            driver.sendFrameworkMessage(update.executor_id, update.agent_id, encode_data(b'ping'))
+            driver.sendFrameworkMessage(executor().executor_id, update.agent_id, encode_data(b'ping'))
         self.case.state(name, update.state)
 
     def frameworkMessage(self, driver, executor_id, agent_id, message):

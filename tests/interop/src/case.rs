@@ -50,8 +50,16 @@ pub const CASES: [Case; 11] = [
     plain(Peer::Avmesos, "operator_cli.py", "avmesos-cli", "the Mesos command line: lists of agents, frameworks and tasks"),
 ];
 
-/// Runs one case against the master at `host:port`.
-pub fn run(case: &Case, tools: &mut Tools, master: &str) -> Verdict {
+/// Where the master is, as `host:port`; the two differ only where an HTTP proxy stands before a real Mesos.
+pub struct Addresses {
+    /// For HTTP.
+    pub master: String,
+    /// For libprocess messages.
+    pub driver: String,
+}
+
+/// Runs one case against a master.
+pub fn run(case: &Case, tools: &mut Tools, master: &Addresses) -> Verdict {
     match attempt(case, tools, master) {
         Ok(Ok(())) => Verdict::Pass,
         Ok(Err(why)) => Verdict::Skip(why),
@@ -59,7 +67,7 @@ pub fn run(case: &Case, tools: &mut Tools, master: &str) -> Verdict {
     }
 }
 
-fn attempt(case: &Case, tools: &mut Tools, master: &str) -> Result<Available<()>> {
+fn attempt(case: &Case, tools: &mut Tools, master: &Addresses) -> Result<Available<()>> {
     let interpreter = match tools.interpreter(case.peer)? {
         Ok(interpreter) => interpreter,
         Err(why) => return Ok(Err(why)),
@@ -82,9 +90,10 @@ fn attempt(case: &Case, tools: &mut Tools, master: &str) -> Result<Available<()>
     Ok(Ok(()))
 }
 
-fn command(case: &Case, interpreter: &Interpreter, master: &str) -> Command {
+fn command(case: &Case, interpreter: &Interpreter, master: &Addresses) -> Command {
     let mut command = Command::new(&interpreter.program);
-    command.arg(peers().join(case.script)).args(case.scenario).arg(master);
+    command.arg(peers().join(case.script)).args(case.scenario);
+    command.arg(if case.peer == Peer::Native { &master.driver } else { &master.master });
     command.envs(interpreter.environment.iter().map(|(name, value)| (name, value)));
     // Byte code beside the scripts would litter the source tree.
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1").env_remove("PYTHONHOME");

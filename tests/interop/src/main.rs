@@ -21,10 +21,11 @@ mod tools;
 use cluster::Cluster;
 
 const USAGE: &str = "\
-usage: interop (--tepui BINARY | --master HOST:PORT) [--tools FOLDER] [--only CASE[,CASE]]
+usage: interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
 
   --tepui BINARY       start a master and an agent of this binary for the run
   --master HOST:PORT   use a cluster that runs already, such as a real Mesos
+  --driver HOST:PORT   where V0 drivers find that master, if an HTTP proxy stands before it
   --tools FOLDER       where Python environments and eggs are kept (target/interop)
   --only CASE          run these cases only
   --list               name the cases";
@@ -32,6 +33,7 @@ usage: interop (--tepui BINARY | --master HOST:PORT) [--tools FOLDER] [--only CA
 struct Options {
     tepui: Option<PathBuf>,
     master: Option<String>,
+    driver: Option<String>,
     tools: PathBuf,
     only: Vec<String>,
 }
@@ -49,7 +51,7 @@ fn main() -> ExitCode {
 
 /// Reads the command line; nothing is left to run when the cases were only listed.
 fn options() -> Result<Option<Options>> {
-    let mut options = Options { tepui: None, master: None, tools: PathBuf::from("target/interop"), only: Vec::new() };
+    let mut options = Options { tepui: None, master: None, driver: None, tools: "target/interop".into(), only: Vec::new() };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--list" {
@@ -60,6 +62,7 @@ fn options() -> Result<Option<Options>> {
         match argument.as_str() {
             "--tepui" => options.tepui = Some(PathBuf::from(value).canonicalize().context("the binary")?),
             "--master" => options.master = Some(value),
+            "--driver" => options.driver = Some(value),
             "--tools" => options.tools = value.into(),
             "--only" => options.only.extend(value.split(',').map(str::to_owned)),
             _ => bail!("{argument}?\n{USAGE}"),
@@ -84,11 +87,13 @@ fn run(options: &Options) -> Result<bool> {
         _ => None,
     };
     let master = cluster.as_ref().map(|c| c.master.clone()).or(options.master.clone()).unwrap_or_default();
+    http::get(&master, "/health").context("no healthy master")?;
+    let addresses = case::Addresses { driver: options.driver.clone().unwrap_or(master.clone()), master };
     let mut well = true;
     for case in case::CASES.iter().filter(|case| options.only.is_empty() || options.only.iter().any(|n| n == case.name)) {
-        well &= case::run(case, &mut tools, &master).report(case.name);
+        well &= case::run(case, &mut tools, &addresses).report(case.name);
     }
-    well &= verdict(cluster::nothing_is_held(&master)).report("cluster holds nothing");
+    well &= verdict(cluster::nothing_is_held(&addresses.master)).report("cluster holds nothing");
     if let Some(cluster) = cluster {
         well &= verdict(cluster.stop(well)).report("daemons leave cleanly");
     }

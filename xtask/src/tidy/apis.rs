@@ -91,6 +91,7 @@ pub fn check(files: &[File]) -> Vec<Finding> {
     }
     findings.extend(ignored_without_reason(files));
     findings.extend(fuzz_bodies_never_run(files));
+    findings.extend(laws_elsewhere(files));
     findings
 }
 
@@ -115,6 +116,18 @@ fn fuzz_bodies_never_run(files: &[File]) -> Vec<Finding> {
                 ));
             }
         }
+    }
+    findings
+}
+
+/// Laws have one place, by which `cargo xtask test` tells them from unit tests.
+fn laws_elsewhere(files: &[File]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (file, source) in rust(files).filter(|(file, _)| !file.path.ends_with("/tests/laws.rs")) {
+        let laws = source.numbered().filter(|(_, line, _)| has_word(line, "proptest!"));
+        findings.extend(laws.map(|(number, _, _)| {
+            Finding::new(&file.path, number, "laws stand in the crate's tests/laws.rs, where the properties part finds them")
+        }));
     }
     findings
 }
@@ -171,6 +184,12 @@ mod tests {
         assert_eq!(found("io/net/tests/a.rs", "std::thread::sleep(d);"), 1);
         assert_eq!(found("io/net/src/a.rs", "tokio::time::sleep(d).await;"), 0);
         assert_eq!(found("io/net/tests/a.rs", "#[ignore]\nfn f() {}"), 1);
+    }
+
+    #[test]
+    fn laws_have_their_place() {
+        assert_eq!(found("core/resources/tests/laws.rs", "proptest! { }"), 0);
+        assert_eq!(found("core/resources/src/set.rs", "proptest! { }"), 1);
     }
 
     #[test]

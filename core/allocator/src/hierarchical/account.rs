@@ -103,7 +103,7 @@ impl Hierarchical {
         let client = known.then(|| self.track(framework, role));
         let tally = self.tally(agent, resources);
         let Some(ledger) = self.agents.get_mut(agent) else { return };
-        let is_new = ledger.hold(framework, role, resources);
+        let is_new = ledger.hold(framework, role, resources, resources.clone().unallocated());
         if is_new {
             self.roles.retain_id(role);
         }

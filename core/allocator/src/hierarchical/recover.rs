@@ -33,7 +33,9 @@ impl Hierarchical {
                 && self.frameworks.get(framework).is_some()
             {
                 let until = now.monotonic + refuse.max(self.options.interval);
-                self.filters.add(id, agent, resources.unallocated(), until);
+                let ledger = self.agents.get_mut(agent).expect("seen above");
+                let refused = ledger.share_refusal(resources.unallocated());
+                self.filters.add(id, agent, refused, until);
             }
             if let Some(id) = idle {
                 self.untrack_if_idle(id);

@@ -123,12 +123,12 @@ impl Hierarchical {
 
     /// Books a pick and puts it among the offers.
     fn settle(&mut self, agent: AgentKey, pick: Pick, offers: &mut Offers) {
-        let Pick { client, framework, role, mut resources } = pick;
+        let Pick { client, framework, role, resources: plain } = pick;
         let path = self.roles.path(role).clone();
-        resources.allocate(&path);
+        let resources = plain.clone().allocated_to(&path);
         let tally: Tally = self.tally(agent, &resources);
         let ledger = self.agents.get_mut(agent).expect("an agent stays during a run");
-        let is_new = ledger.hold(framework, role, &resources);
+        let is_new = ledger.hold(framework, role, &resources, plain);
         ledger.assert_not_overcommitted(&resources);
         if is_new {
             self.roles.retain_id(role);

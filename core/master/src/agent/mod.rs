@@ -1,0 +1,117 @@
+//! The life of an agent: registration, pings, updates, coming back, going.
+//!
+//! An agent is admitted, given up or taken back only after the registrar said so; until then it stands in
+//! [`crate::pending`]. Messages of agents that were removed are ignored.
+
+mod exited;
+mod messages;
+pub(crate) mod ping;
+mod register;
+mod remove;
+mod reregister;
+mod unreachable;
+mod update;
+
+use crate::Master;
+use crate::cx::Cx;
+use crate::state::Agent;
+use crate::timers::Timer;
+use crate::{terms, validate};
+use std::sync::Arc;
+use tepui_allocator::Input;
+use tepui_base::FrameworkId;
+use tepui_proto::MessageField;
+use tepui_proto::mesos::AgentInfo;
+use tepui_proto::mesos::agent_info::Capability;
+use tepui_proto::mesos::internal::MasterAgentConnection;
+use tepui_resources::{Resources, format};
+use tepui_wire::Upid;
+
+/// Older agents are not let in.
+const MINIMUM_VERSION: (u64, u64, u64) = (1, 0, 0);
+
+/// What an agent says of itself when it registers, in whichever message.
+pub(crate) struct Arrival {
+    /// Where it listens.
+    pub pid: Upid,
+    /// With its id, and resources in the newest form.
+    pub info: Arc<AgentInfo>,
+    /// The Mesos version it speaks.
+    pub version: String,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// Version of its resources.
+    pub resource_version: Option<Vec<u8>>,
+}
+
+impl Master {
+    /// What of an arriving agent this master can work with; others are ignored without a word.
+    fn is_acceptable(&self, info: &AgentInfo, version: Option<&str>) -> bool {
+        let recent = version.and_then(validate::version::parse).is_some_and(|version| version >= MINIMUM_VERSION);
+        // This master has no fault domain, and an agent with one would not be placed rightly.
+        recent && !info.domain.is_set() && !self.config.require_agent_domain
+    }
+
+    /// How long the agent may go without a ping before it looks for a master again.
+    fn connection(&self) -> MessageField<MasterAgentConnection> {
+        MessageField::some(MasterAgentConnection {
+            total_ping_timeout_seconds: Some(self.config.total_ping_timeout().as_secs_f64()),
+            ..Default::default()
+        })
+    }
+
+    /// Makes the record of an agent, links to it and begins to ping it. The allocator is told by
+    /// [`Master::offer_agent`], once its tasks and executors are known.
+    fn add_agent(&mut self, cx: &mut Cx, arrival: Arrival) {
+        let id = tepui_base::AgentId::from(&*arrival.info.id);
+        let key = self.keys.agents.issue();
+        self.keys.agent_ids.insert(key, id.clone());
+        self.counts.observers += 1;
+        let observer = self.counts.observers;
+        self.addresses.observers.insert(observer, id.clone());
+        self.addresses.agents.insert(arrival.pid.clone(), id.clone());
+        cx.link(&arrival.pid);
+        let agent = Agent {
+            id: id.clone(),
+            key,
+            total: Resources::from_proto(&arrival.info.resources),
+            info: arrival.info,
+            pid: arrival.pid,
+            version: arrival.version,
+            capabilities: arrival.capabilities,
+            observer,
+            connected: true,
+            active: true,
+            disconnections: 0,
+            pinged: false,
+            missed_pings: 0,
+            registered: cx.now.wall,
+            reregistered: None,
+            resource_version: arrival.resource_version,
+            used: Default::default(),
+            offered: Resources::new(),
+            tasks: Default::default(),
+            executors: Default::default(),
+            offers: Default::default(),
+            killed: Default::default(),
+        };
+        let before = self.state.agents.insert(id, Arc::new(agent));
+        assert!(before.is_none(), "an agent is added once");
+        self.timers.set(cx.now.monotonic, Timer::Ping(observer));
+    }
+
+    /// The allocator may offer what the agent has.
+    fn offer_agent(&mut self, cx: &mut Cx, id: &tepui_base::AgentId) {
+        let agent = &self.state.agents[id];
+        let key_of = |framework: &FrameworkId| self.state.frameworks[framework].key;
+        let used = agent.used.iter().map(|(framework, used)| (key_of(framework), used.clone())).collect();
+        let (key, facts, total) = (agent.key, terms::agent(agent), agent.total.clone());
+        cx.allocator(Input::AddAgent { key, facts, total, used });
+    }
+}
+
+/// A description with its resources in the newest form.
+fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
+    format::upgrade_all(&mut info.resources);
+    Arc::new(info)
+}

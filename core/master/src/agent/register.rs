@@ -1,0 +1,70 @@
+//! A new agent.
+
+use super::{Arrival, upgraded};
+use crate::Master;
+use crate::cx::Cx;
+use crate::metrics::Counter;
+use crate::pending::Pending;
+use crate::validate;
+use tepui_authz::Action;
+use tepui_proto::mesos::internal::{AgentRegisteredMessage, RegisterAgentMessage};
+use tepui_proto::ToProto;
+use tepui_registry::Operation;
+use tepui_wire::Upid;
+
+impl Master {
+    /// Gives the agent an id and asks the registrar to admit it. What cannot be taken is ignored: the agent tries
+    /// again.
+    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, mut message: RegisterAgentMessage) {
+        self.state.metrics.count(Counter::RegisterAgent);
+        let refused = self.known.registering.contains(&pid)
+            || validate::agent::register(&message).is_err()
+            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname)
+            || !self.is_acceptable(&message.agent, message.version.as_deref());
+        if refused {
+            self.state.metrics.count(Counter::DroppedMessages);
+            return;
+        }
+        if let Some(id) = self.addresses.agents.get(&pid).cloned() {
+            if self.state.agents[&id].connected {
+                // It did not get the first answer.
+                return self.send_registered(cx, &id);
+            }
+            let cause = "a new agent registered at the same address".to_owned();
+            self.remove_agent(cx, &id, cause, Counter::AgentRemovalsRegistered);
+        }
+        let id = self.next_agent_id();
+        if let Some(info) = message.agent.as_option_mut() {
+            info.id = id.to_field();
+        }
+        let info = upgraded((*message.agent).clone());
+        self.known.registering.insert(pid.clone());
+        self.apply(cx, Operation::AdmitAgent(info), Pending::Admit(pid, Box::new(message)));
+    }
+
+    /// The registrar has admitted the agent, or knows its id already.
+    pub(crate) fn admitted(&mut self, cx: &mut Cx, pid: Upid, message: RegisterAgentMessage, admitted: bool) {
+        self.known.registering.remove(&pid);
+        if !admitted {
+            return;
+        }
+        let info = upgraded(message.agent.into_option().unwrap_or_default());
+        let id = tepui_base::AgentId::from(&*info.id);
+        self.state.metrics.count(Counter::AgentRegistrations);
+        self.add_agent(cx, Arrival {
+            pid,
+            info,
+            version: message.version.unwrap_or_default(),
+            capabilities: message.agent_capabilities,
+            resource_version: message.resource_version_uuid.into_option().map(|uuid| uuid.value),
+        });
+        self.offer_agent(cx, &id);
+        self.send_registered(cx, &id);
+    }
+
+    fn send_registered(&mut self, cx: &mut Cx, id: &tepui_base::AgentId) {
+        let message =
+            AgentRegisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
+        cx.send(&self.config.pid, &self.state.agents[id].pid, &message);
+    }
+}

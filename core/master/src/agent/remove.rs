@@ -1,0 +1,75 @@
+//! An agent that leaves in good order, or whose place is taken.
+
+use crate::Master;
+use crate::cx::Cx;
+use crate::event::NO_PID;
+use crate::metrics::Counter;
+use crate::pending::Pending;
+use crate::state::status;
+use tepui_allocator::Input;
+use tepui_base::AgentId;
+use tepui_proto::ProtoId;
+use tepui_proto::mesos::TaskState;
+use tepui_proto::mesos::internal::UnregisterAgentMessage;
+use tepui_proto::mesos::task_status::Reason;
+use tepui_registry::Operation;
+use tepui_wire::Upid;
+
+impl Master {
+    /// The agent itself says that it leaves.
+    pub(crate) fn unregister_agent(&mut self, cx: &mut Cx, from: &Upid, message: &UnregisterAgentMessage) {
+        self.state.metrics.count(Counter::UnregisterAgent);
+        let id = message.agent_id.id();
+        if self.state.agents.get(&id).is_some_and(|agent| agent.pid == *from) {
+            self.remove_agent(cx, &id, "the agent unregistered".to_owned(), Counter::AgentRemovalsUnregistered);
+        }
+    }
+
+    /// Asks the registrar to remove an agent, unless it is on its way out already.
+    pub(super) fn remove_agent(&mut self, cx: &mut Cx, id: &AgentId, cause: String, reason: Counter) {
+        if self.known.marking_unreachable.contains(id) || !self.known.removing.insert(id.clone()) {
+            return;
+        }
+        let info = self.state.agents[id].info.clone();
+        self.apply(cx, Operation::RemoveAgent(info), Pending::Remove(id.clone(), cause, reason));
+    }
+
+    /// The registrar has it: the agent's tasks are lost.
+    pub(crate) fn agent_removed(&mut self, cx: &mut Cx, id: &AgentId, cause: &str, reason: Counter) {
+        self.known.removing.remove(id);
+        self.state.metrics.count(Counter::AgentRemovals);
+        self.state.metrics.count(reason);
+        self.rescind_agent(cx, id);
+        let agent = self.state.agents[id].clone();
+        let text = format!("Agent {} removed: {cause}", agent.info.hostname);
+        for (owner, task_id) in &agent.tasks {
+            let task = &self.state.frameworks[owner].tasks[task_id];
+            let (state, reason) = (TaskState::TASK_LOST, Reason::REASON_AGENT_REMOVED);
+            let update = status::about(task, state, reason, text.clone(), cx.now.wall);
+            self.update_task(cx, owner, task_id, &update);
+            self.remove_task(cx, owner, task_id, false);
+            if self.state.frameworks[owner].is_connected() {
+                self.forward(cx, owner, update, NO_PID);
+            }
+        }
+        for (owner, executor) in &agent.executors {
+            self.remove_executor(cx, owner, id, executor);
+        }
+        self.forget_agent(cx, id);
+        self.tell_lost(cx, &agent.info);
+    }
+
+    /// Takes the emptied record of an agent away.
+    pub(super) fn forget_agent(&mut self, cx: &mut Cx, id: &AgentId) {
+        let agent = self.state.agents.remove(id).expect("an agent is forgotten once");
+        assert!(agent.used.is_empty() && agent.offers.is_empty(), "an agent that goes holds nothing");
+        cx.allocator(Input::RemoveAgent(agent.key));
+        self.keys.agent_ids.remove(agent.key);
+        self.keys.agents.retire(agent.key);
+        self.addresses.observers.remove(&agent.observer);
+        if self.addresses.agents.get(&agent.pid) == Some(id) {
+            self.addresses.agents.remove(&agent.pid);
+        }
+        self.known.add_removed(id.clone());
+    }
+}

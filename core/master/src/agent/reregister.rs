@@ -1,0 +1,252 @@
+//! An agent that had an id before: known and back, recovered after a failover of the master, thought unreachable, or
+//! never heard of.
+
+use super::{Arrival, upgraded};
+use crate::Master;
+use crate::cx::Cx;
+use crate::event::NO_PID;
+use crate::metrics::Counter;
+use crate::pending::Pending;
+use crate::state::{Executor, Task, status};
+use crate::validate;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tepui_authz::Action;
+use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
+use tepui_proto::mesos::internal::archive;
+use tepui_proto::mesos::internal::{
+    AgentReregisteredMessage, ReregisterAgentMessage, ShutdownFrameworkMessage, ShutdownMessage,
+};
+use tepui_proto::mesos::task_status::Reason;
+use tepui_proto::mesos::{AgentInfo, FrameworkInfo};
+use tepui_proto::{ProtoId, ToProto};
+use tepui_registry::Operation;
+use tepui_resources::{Resources, Role, format};
+use tepui_wire::Upid;
+
+impl Master {
+    /// Checks the agent and asks the registrar for what its return needs.
+    pub(crate) fn reregister_agent(&mut self, cx: &mut Cx, pid: Upid, mut message: ReregisterAgentMessage) {
+        self.state.metrics.count(Counter::ReregisterAgent);
+        upgrade(&mut message);
+        let id = message.agent.id.id();
+        let refused = self.known.reregistering.contains(&id)
+            || self.known.removing.contains(&id)
+            || self.known.marking_unreachable.contains(&id)
+            || validate::agent::reregister(&message).is_err()
+            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
+        if refused {
+            self.state.metrics.count(Counter::DroppedMessages);
+            return;
+        }
+        if self.state.gone.contains_key(&id) {
+            return self.shut_down(cx, &pid, "Agent has been marked gone");
+        }
+        if !self.is_acceptable(&message.agent, message.version.as_deref()) {
+            self.state.metrics.count(Counter::DroppedMessages);
+            return;
+        }
+        let info = upgraded((*message.agent).clone());
+        if let Some(agent) = self.state.agents.get(&id) {
+            if agent.pid.ip != pid.ip || agent.info.hostname != info.hostname {
+                return self.shut_down(cx, &pid, "Agent attempted to reregister with different IP / hostname");
+            }
+            let changed = agent.info != info;
+            self.known.reregistering.insert(id);
+            if changed {
+                self.apply(cx, Operation::UpdateAgent(info), Pending::UpdateKnown(pid, Box::new(message)));
+            } else {
+                self.known_agent_back(cx, pid, message);
+            }
+        } else {
+            let recovered = self.state.recovered_agents.get(&id).map(|known| upgraded((**known).clone()));
+            self.known.reregistering.insert(id);
+            match recovered {
+                Some(known) if known == info => self.agent_back(cx, pid, message),
+                Some(_) => self.apply(cx, Operation::UpdateAgent(info), Pending::Reachable(pid, Box::new(message))),
+                None => self.apply(cx, Operation::MarkAgentReachable(info), Pending::Reachable(pid, Box::new(message))),
+            }
+        }
+    }
+
+    fn shut_down(&mut self, cx: &mut Cx, pid: &Upid, text: &str) {
+        cx.send(&self.config.pid, pid, &ShutdownMessage { message: Some(text.to_owned()), ..Default::default() });
+    }
+
+    /// An agent that is not registered with this master comes with everything it runs.
+    pub(crate) fn agent_back(&mut self, cx: &mut Cx, pid: Upid, message: ReregisterAgentMessage) {
+        let id = message.agent.id.id();
+        self.known.reregistering.remove(&id);
+        let was_recovered = self.state.recovered_agents.remove(&id).is_some();
+        let was_unreachable = self.state.unreachable.remove(&id).is_some();
+        self.known.forget_removed(&id);
+        self.recover_frameworks(cx, &message.frameworks);
+        self.forget_unreachable(&id, &message);
+        self.state.metrics.count(Counter::AgentReregistrations);
+        self.add_agent(cx, Arrival {
+            pid: pid.clone(),
+            info: Arc::new((*message.agent).clone()),
+            version: message.version.clone().unwrap_or_default(),
+            capabilities: message.agent_capabilities.clone(),
+            resource_version: message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone()),
+        });
+        let agent = self.state.agent_mut(&id).expect("it was just added");
+        agent.reregistered = Some(cx.now.wall);
+        self.adopt(&id, &message);
+        self.offer_agent(cx, &id);
+        let reregistered =
+            AgentReregisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
+        cx.send(&self.config.pid, &pid, &reregistered);
+        if !was_recovered {
+            let text =
+                if was_unreachable { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
+            self.tell_of_return(cx, &id, text);
+        }
+        self.settle_frameworks(cx, &pid, &message.frameworks);
+    }
+
+    /// A registered agent lost the link, or its master, and is back.
+    pub(crate) fn known_agent_back(&mut self, cx: &mut Cx, pid: Upid, message: ReregisterAgentMessage) {
+        let id = message.agent.id.id();
+        self.known.reregistering.remove(&id);
+        if !self.state.agents.contains_key(&id) {
+            // It was removed while the registrar was busy; it will come again.
+            return;
+        }
+        self.recover_frameworks(cx, &message.frameworks);
+        self.relocate(cx, &id, &pid, &message);
+        self.reconcile_agent(cx, &id, &pid, &message);
+        let agent = self.state.agent_mut(&id).expect("it was there a moment ago");
+        if !agent.connected {
+            agent.connected = true;
+            agent.active = true;
+            agent.missed_pings = 0;
+            agent.pinged = false;
+            let key = agent.key;
+            cx.allocator(tepui_allocator::Input::ActivateAgent(key));
+        }
+        self.settle_frameworks(cx, &pid, &message.frameworks);
+    }
+
+    /// Takes over where a known agent is now and what it says of itself.
+    fn relocate(&mut self, cx: &mut Cx, id: &AgentId, pid: &Upid, message: &ReregisterAgentMessage) {
+        let agent = self.state.agent_mut(id).expect("it was there a moment ago");
+        self.addresses.agents.remove(&agent.pid);
+        self.addresses.agents.insert(pid.clone(), id.clone());
+        agent.pid = pid.clone();
+        cx.link(pid);
+        let revocable = agent.total.revocable();
+        agent.info = Arc::new((*message.agent).clone());
+        agent.total = Resources::from_proto(&agent.info.resources);
+        agent.total += &revocable;
+        agent.version = message.version.clone().unwrap_or_default();
+        agent.capabilities = message.agent_capabilities.clone();
+        agent.resource_version = message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone());
+        agent.reregistered = Some(cx.now.wall);
+        let (key, facts, total) = (agent.key, crate::terms::agent(agent), agent.total.clone());
+        cx.allocator(tepui_allocator::Input::UpdateAgent { key, facts: Some(facts), total: Some(total) });
+    }
+
+    /// Frameworks this master has not met, and that are not over, are known from now on, and may subscribe.
+    fn recover_frameworks(&mut self, cx: &mut Cx, infos: &[FrameworkInfo]) {
+        for info in infos {
+            let id = info.id.id();
+            if !self.state.frameworks.contains_key(&id) && !self.state.is_completed(&id) {
+                self.add_framework(cx, info.clone(), BTreeSet::new());
+            }
+        }
+    }
+
+    /// Tells the agent what has become of its frameworks.
+    fn settle_frameworks(&mut self, cx: &mut Cx, pid: &Upid, infos: &[FrameworkInfo]) {
+        for info in infos {
+            let id = info.id.id();
+            if self.state.is_completed(&id) {
+                let message = ShutdownFrameworkMessage { framework_id: id.to_field(), ..Default::default() };
+                cx.send(&self.config.pid, pid, &message);
+            } else if let Some(framework) = self.state.frameworks.get(&id).filter(|known| !known.is_recovered()) {
+                cx.send(&self.config.pid, pid, &crate::call::subscribe::update_message(framework));
+            }
+        }
+    }
+
+    /// Tasks that were unreachable, or thought over, with this agent are neither any more.
+    fn forget_unreachable(&mut self, id: &AgentId, message: &ReregisterAgentMessage) {
+        for (owner, task) in self.known.unreachable_tasks.remove(id).unwrap_or_default() {
+            if let Some(framework) = self.state.framework_mut(&owner) {
+                framework.remove_unreachable(&task);
+            }
+        }
+        for task in &message.tasks {
+            let task_id = task.task_id.id();
+            if let Some(framework) = self.state.framework_mut(&task.framework_id.id()) {
+                framework.remove_unreachable(&task_id);
+                framework.completed.retain(|known| known.id != task_id);
+            }
+        }
+    }
+
+    /// Takes over the executors and tasks an agent reports, except those of frameworks that are over.
+    fn adopt(&mut self, id: &AgentId, message: &ReregisterAgentMessage) {
+        for info in &message.executor_infos {
+            let owner = info.framework_id.id();
+            if self.state.frameworks.contains_key(&owner) {
+                let resources = Resources::from_proto(&info.resources);
+                let executor = Executor { info: Arc::new(info.clone()), resources };
+                self.add_executor(&owner, id, ExecutorId::from(&*info.executor_id), executor);
+            }
+        }
+        for task in &message.tasks {
+            let known = self.state.frameworks.get(&task.framework_id.id());
+            if known.is_some_and(|framework| !framework.tasks.contains_key(&task.task_id.id())) {
+                self.add_task(Task::reported(task, Resources::from_proto(&task.resources)));
+            }
+        }
+        let limit = self.config.max_completed_tasks_per_framework;
+        for archive::Framework { framework_info, tasks, .. } in &message.completed_frameworks {
+            let Some(framework) = self.state.framework_mut(&framework_info.id.id()) else { continue };
+            for task in tasks {
+                let task = Task::reported(task, Resources::from_proto(&task.resources));
+                framework.add_completed(Arc::new(task), limit);
+            }
+        }
+    }
+
+    /// Frameworks that thought their tasks lost learn their states.
+    fn tell_of_return(&mut self, cx: &mut Cx, id: &AgentId, text: &str) {
+        let tasks: Vec<(FrameworkId, TaskId)> = self.state.agents[id].tasks.iter().cloned().collect();
+        for (owner, task) in tasks {
+            let framework = &self.state.frameworks[&owner];
+            if framework.is_connected() {
+                let task = &framework.tasks[&task];
+                let update =
+                    status::known(task, task.state, Reason::REASON_AGENT_REREGISTERED, text, cx.now.wall);
+                self.forward(cx, &owner, update, NO_PID);
+            }
+        }
+    }
+}
+
+/// Brings everything with resources to the newest form. Agents without MULTI_ROLE do not say which role a task's or an
+/// executor's resources are allocated to: it is the only role of the framework.
+fn upgrade(message: &mut ReregisterAgentMessage) {
+    let roles: BTreeMap<FrameworkId, Role> = message
+        .frameworks
+        .iter()
+        .filter_map(|info| {
+            let role = crate::state::framework::roles(info).pop_first()?;
+            Some((info.id.id(), Role::from(role.as_str())))
+        })
+        .collect();
+    if let Some(AgentInfo { resources, .. }) = message.agent.as_option_mut() {
+        format::upgrade_all(resources);
+    }
+    let tasks = message.tasks.iter_mut().map(|task| (task.framework_id.id(), &mut task.resources));
+    let executors = message.executor_infos.iter_mut().map(|info| (info.framework_id.id(), &mut info.resources));
+    for (owner, resources) in tasks.chain(executors) {
+        format::upgrade_all(resources);
+        if let Some(role) = roles.get(&owner) {
+            format::inject_allocation(resources, role);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Calls of a scheduler, one file each. V0 messages and V1 requests end here alike.
+
+mod acknowledge;
+mod decline;
+mod disconnect;
+mod kill;
+mod message;
+mod reconcile;
+mod request;
+mod shutdown;
+pub(crate) mod subscribe;
+mod suppress;
+mod teardown;
+
+use crate::Master;
+use crate::cx::Cx;
+use tepui_base::FrameworkId;
+use tepui_proto::mesos::scheduler::Call;
+use tepui_proto::mesos::scheduler::call::Type;
+
+/// A call that belongs to a room not built yet, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotBuilt(pub &'static str);
+
+impl Master {
+    /// Carries out a valid call of a connected framework; SUBSCRIBE is not one of these.
+    pub(crate) fn call(&mut self, cx: &mut Cx, from: &FrameworkId, call: Call) -> Result<(), NotBuilt> {
+        match call.r#type.unwrap_or(Type::UNKNOWN) {
+            Type::TEARDOWN => self.teardown(cx, from),
+            Type::ACCEPT => self.accept(cx, from, call.accept.into_option().unwrap_or_default()),
+            Type::DECLINE => self.decline(cx, from, &call.decline),
+            Type::REVIVE => self.revive(cx, from, &call.revive.roles),
+            Type::SUPPRESS => self.suppress(cx, from, &call.suppress.roles),
+            Type::KILL => self.kill(cx, from, &call.kill),
+            Type::SHUTDOWN => self.shutdown_executor(cx, from, &call.shutdown),
+            Type::ACKNOWLEDGE => self.acknowledge(cx, from, &call.acknowledge),
+            Type::RECONCILE => self.reconcile(cx, from, &call.reconcile.tasks),
+            Type::MESSAGE => self.message(cx, from, call.message.into_option().unwrap_or_default()),
+            Type::REQUEST => self.request(),
+            Type::SUBSCRIBE => return Err(NotBuilt("SUBSCRIBE")),
+            Type::ACCEPT_INVERSE_OFFERS => return Err(NotBuilt("ACCEPT_INVERSE_OFFERS")),
+            Type::DECLINE_INVERSE_OFFERS => return Err(NotBuilt("DECLINE_INVERSE_OFFERS")),
+            Type::ACKNOWLEDGE_OPERATION_STATUS => return Err(NotBuilt("ACKNOWLEDGE_OPERATION_STATUS")),
+            Type::RECONCILE_OPERATIONS => return Err(NotBuilt("RECONCILE_OPERATIONS")),
+            Type::UPDATE_FRAMEWORK => return Err(NotBuilt("UPDATE_FRAMEWORK")),
+            Type::UNKNOWN => return Err(NotBuilt("UNKNOWN")),
+        }
+        Ok(())
+    }
+}

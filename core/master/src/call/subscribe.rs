@@ -1,0 +1,282 @@
+//! SUBSCRIBE: a framework joins, comes back, or takes over from an earlier instance of itself.
+
+use crate::Master;
+use crate::cx::Cx;
+use crate::event::{self, Event};
+use crate::metrics::Counter;
+use crate::state::{Connection, Framework, Http, framework};
+use crate::{terms, validate};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tepui_allocator::Input;
+use tepui_authz::{Action, Principal};
+use tepui_base::FrameworkId;
+use tepui_proto::mesos::FrameworkInfo;
+use tepui_proto::mesos::internal::UpdateFrameworkMessage;
+use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
+use tepui_proto::{MessageField, ProtoId, ToProto};
+use tepui_wire::Upid;
+
+/// Where a SUBSCRIBE came from, and where its answer goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Subscriber {
+    /// A V0 driver.
+    Pid(Upid),
+    /// An open stream.
+    Http(Http),
+}
+
+impl Master {
+    /// Checks in the order of Mesos, then subscribes. Refusals go to the subscriber as an error event, and close its
+    /// stream.
+    pub(crate) fn subscribe(&mut self, cx: &mut Cx, from: Subscriber, principal: &Principal, call: Subscribe) {
+        let mut info = call.framework_info.into_option().unwrap_or_default();
+        let is_new = info.id.value.is_empty();
+        self.state.metrics.count(if is_new { Counter::RegisterFramework } else { Counter::ReregisterFramework });
+        let checked = validate::framework::subscription(&info, &call.suppressed_roles, &self.state)
+            .and_then(|()| validate::framework::offer_constraints(&call.offer_constraints))
+            .and_then(|()| self.may_subscribe(principal, &info));
+        if let Err(text) = checked {
+            return self.refuse(cx, &from, text);
+        }
+        if info.principal.is_none() {
+            info.principal.clone_from(principal);
+        }
+        let suppressed = call.suppressed_roles.into_iter().collect();
+        if is_new {
+            self.subscribe_new(cx, from, info, suppressed);
+        } else {
+            self.subscribe_again(cx, from, info, suppressed, call.force.unwrap_or(false));
+        }
+    }
+
+    fn may_subscribe(&self, principal: &Principal, info: &FrameworkInfo) -> Result<(), String> {
+        let denied = |role: &String| {
+            !self.state.approvers.approved(principal, Action::RegisterFramework, role)
+        };
+        match framework::roles(info).iter().find(|role| denied(role)) {
+            Some(role) => Err(format!("Not authorized to register framework with role '{role}'")),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells a subscriber that is not taken why.
+    fn refuse(&mut self, cx: &mut Cx, from: &Subscriber, text: String) {
+        match from {
+            Subscriber::Pid(pid) => event::error(cx, &self.config.pid, pid, text),
+            Subscriber::Http(http) => {
+                event::write(cx, http, &FrameworkId::from(""), &self.state.info, Event::Error(text));
+                cx.close(http.request);
+            }
+        }
+    }
+
+    fn subscribe_new(
+        &mut self,
+        cx: &mut Cx,
+        from: Subscriber,
+        mut info: FrameworkInfo,
+        suppressed: BTreeSet<String>,
+    ) {
+        if let Subscriber::Pid(pid) = &from
+            && let Some(id) = self.addresses.frameworks.get(pid).cloned()
+        {
+            // The driver did not get the first answer.
+            return self.tell(cx, &id, Event::Registered);
+        }
+        let id = self.next_framework_id();
+        info.id = id.to_field();
+        self.add_framework(cx, info, suppressed);
+        self.count_subscribe(&id);
+        self.connect(cx, &id, from);
+        self.activate_framework(cx, &id);
+        self.tell(cx, &id, Event::Registered);
+        self.first_heartbeat(cx, &id);
+    }
+
+    fn subscribe_again(
+        &mut self,
+        cx: &mut Cx,
+        from: Subscriber,
+        mut info: FrameworkInfo,
+        suppressed: BTreeSet<String>,
+        force: bool,
+    ) {
+        let id = info.id.id();
+        if let Subscriber::Pid(pid) = &from
+            && self.addresses.frameworks.get(pid).is_some_and(|other| *other != id)
+        {
+            return;
+        }
+        if !self.state.frameworks.contains_key(&id) {
+            self.add_framework(cx, info.clone(), Default::default());
+        }
+        let known = self.state.frameworks[&id].clone();
+        validate::framework::keep_immutable(&known.info, &mut info);
+        if let Err(text) = validate::framework::update(&known.info, &info) {
+            return self.refuse(cx, &from, text);
+        }
+        let same = matches!(&from, Subscriber::Pid(pid) if known.pid.as_ref() == Some(pid));
+        if matches!(from, Subscriber::Pid(_)) && !known.is_recovered() && !same && !force {
+            return self.refuse(cx, &from, "Framework failed over".to_owned());
+        }
+        self.count_subscribe(&id);
+        self.update_framework(cx, &id, info, suppressed);
+        if known.is_recovered() {
+            self.subscribe_recovered(cx, &id, from);
+        } else if same && !force {
+            self.subscribe_same(cx, &id, from);
+        } else {
+            self.fail_over(cx, &id, from, same);
+        }
+        self.tell_agents_of(cx, &id);
+    }
+
+    /// The first subscription of a framework known from agents, or not known at all, under an id it brought.
+    fn subscribe_recovered(&mut self, cx: &mut Cx, id: &FrameworkId, from: Subscriber) {
+        let framework = self.state.framework_mut(id).expect("it was there a moment ago");
+        framework.registered = cx.now.wall;
+        framework.reregistered = cx.now.wall;
+        self.connect(cx, id, from);
+        self.activate_framework(cx, id);
+        self.tell(cx, id, Event::Registered);
+        self.first_heartbeat(cx, id);
+    }
+
+    /// The same driver subscribes once more.
+    fn subscribe_same(&mut self, cx: &mut Cx, id: &FrameworkId, from: Subscriber) {
+        self.state.framework_mut(id).expect("it was there a moment ago").reregistered = cx.now.wall;
+        self.withdraw_offers(cx, id, true);
+        self.connect(cx, id, from);
+        self.activate_framework(cx, id);
+        self.tell(cx, id, Event::Reregistered);
+    }
+
+    /// Another instance, or another stream, takes the framework over. Offers vanish without a word.
+    fn fail_over(&mut self, cx: &mut Cx, id: &FrameworkId, from: Subscriber, same: bool) {
+        self.state.framework_mut(id).expect("it was there a moment ago").reregistered = cx.now.wall;
+        if self.state.frameworks[id].is_connected() && !same {
+            self.tell(cx, id, Event::Error("Framework failed over".to_owned()));
+        }
+        self.connect(cx, id, from);
+        self.withdraw_offers(cx, id, false);
+        self.activate_framework(cx, id);
+        self.tell(cx, id, Event::Registered);
+        self.first_heartbeat(cx, id);
+    }
+
+    /// Makes a record of a framework that is not connected, and tells the allocator.
+    pub(crate) fn add_framework(
+        &mut self,
+        cx: &mut Cx,
+        info: FrameworkInfo,
+        suppressed: BTreeSet<String>,
+    ) {
+        let id = info.id.id();
+        let key = self.keys.frameworks.issue();
+        self.keys.framework_ids.insert(key, id.clone());
+        let mut framework = Framework::new(id.clone(), key, Arc::new(info), cx.now.wall);
+        framework.suppressed = suppressed;
+        cx.allocator(Input::AddFramework { key, terms: terms::framework(&framework), active: false });
+        self.state.frameworks.insert(id, Arc::new(framework));
+    }
+
+    /// Takes over what a framework says of itself now. Offers for roles it has left are rescinded.
+    fn update_framework(
+        &mut self,
+        cx: &mut Cx,
+        id: &FrameworkId,
+        info: FrameworkInfo,
+        suppressed: BTreeSet<String>,
+    ) {
+        let framework = self.state.framework_mut(id).expect("it was there a moment ago");
+        framework.roles = framework::roles(&info);
+        framework.info = Arc::new(info);
+        framework.suppressed = suppressed;
+        let (key, terms) = (framework.key, terms::framework(framework));
+        cx.allocator(Input::UpdateFramework { key, terms });
+        let framework = &self.state.frameworks[id];
+        let left = |offer: &&tepui_base::OfferId| !framework.roles.contains(self.state.offers[*offer].role.as_str());
+        let left: Vec<_> = framework.offers.iter().filter(left).cloned().collect();
+        for offer in left {
+            self.rescind_offer(cx, &offer);
+        }
+    }
+
+    /// From now on the framework is reached this way; an older stream is closed.
+    fn connect(&mut self, cx: &mut Cx, id: &FrameworkId, from: Subscriber) {
+        self.detach(cx, id);
+        let framework = self.state.framework_mut(id).expect("it was there a moment ago");
+        framework.connection = Connection::Connected;
+        match from {
+            Subscriber::Pid(pid) => {
+                framework.pid = Some(pid.clone());
+                cx.link(&pid);
+                self.addresses.frameworks.insert(pid, id.clone());
+            }
+            Subscriber::Http(http) => {
+                framework.pid = None;
+                self.addresses.streams.insert(http.request, id.clone());
+                framework.http = Some(http);
+            }
+        }
+    }
+
+    /// The framework is no longer reached; its stream is closed, its pid kept but not looked up any more.
+    pub(crate) fn detach(&mut self, cx: &mut Cx, id: &FrameworkId) {
+        let framework = self.state.framework_mut(id).expect("only registered frameworks are reached");
+        if let Some(http) = framework.http.take() {
+            self.addresses.streams.remove(&http.request);
+            cx.close(http.request);
+        }
+        if let Some(pid) = &framework.pid {
+            self.addresses.frameworks.remove(pid);
+        }
+    }
+
+    /// The framework gets offers again.
+    fn activate_framework(&mut self, cx: &mut Cx, id: &FrameworkId) {
+        let framework = self.state.framework_mut(id).expect("it was there a moment ago");
+        if !framework.active {
+            framework.active = true;
+            let key = framework.key;
+            cx.allocator(Input::ActivateFramework(key));
+        }
+    }
+
+    /// The framework gets no offers, and loses those it has.
+    pub(crate) fn deactivate_framework(&mut self, cx: &mut Cx, id: &FrameworkId, rescind: bool) {
+        let framework = self.state.framework_mut(id).expect("it was there a moment ago");
+        framework.active = false;
+        let key = framework.key;
+        cx.allocator(Input::DeactivateFramework(key));
+        self.withdraw_offers(cx, id, rescind);
+    }
+
+    /// Every agent may run something of the framework, and must know what it is now and where to reach it.
+    fn tell_agents_of(&mut self, cx: &mut Cx, id: &FrameworkId) {
+        let message = update_message(&self.state.frameworks[id]);
+        for agent in self.state.agents.values() {
+            cx.send(&self.config.pid, &agent.pid, &message);
+        }
+    }
+
+    fn count_subscribe(&mut self, id: &FrameworkId) {
+        self.state.framework_mut(id).expect("it was there a moment ago").metrics.count_call(Type::SUBSCRIBE);
+    }
+}
+
+/// What an agent is told of a framework.
+pub(crate) fn update_message(framework: &Framework) -> UpdateFrameworkMessage {
+    UpdateFrameworkMessage {
+        framework_id: framework.id.to_field(),
+        pid: Some(pid_text(framework)),
+        framework_info: MessageField::some((*framework.info).clone()),
+        ..Default::default()
+    }
+}
+
+/// The framework's pid as agents read it; that of no process for one that is reached over HTTP.
+pub(crate) fn pid_text(framework: &Framework) -> String {
+    framework.pid.as_ref().map_or_else(|| event::NO_PID.to_owned(), Upid::to_string)
+}

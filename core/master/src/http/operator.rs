@@ -1,0 +1,56 @@
+//! What operators can change: `POST /teardown` and TEARDOWN of `/api/v1`.
+
+use super::{method_not_allowed, route};
+use crate::Master;
+use crate::cx::Cx;
+use crate::view::{api, query};
+use tepui_authz::Action;
+use tepui_base::FrameworkId;
+use tepui_proto::ProtoId;
+use tepui_proto::mesos::master::call::Type;
+use tepui_wire::{Request, Response};
+
+impl Master {
+    /// The answer to a call of `/api/v1` that changes something; nothing if this is none.
+    pub(super) fn operator_write(&mut self, cx: &mut Cx, request: &Request) -> Option<Response> {
+        if route(&request.path) != "api/v1" || !self.is_leading() {
+            return None;
+        }
+        let (call, _) = api::read_call(request).ok()?;
+        match call.r#type? {
+            Type::TEARDOWN => Some(self.teardown_checked(cx, request, &call.teardown.framework_id.id())),
+            _ => None,
+        }
+    }
+
+    /// `frameworkId=<id>` in a form body.
+    pub(super) fn teardown_request(&mut self, cx: &mut Cx, request: &Request) -> Response {
+        if !self.is_leading() {
+            return Response::text(503, "Master has not finished recovery");
+        }
+        if request.method != "POST" {
+            return method_not_allowed(request, "POST");
+        }
+        let body = String::from_utf8_lossy(&request.body);
+        let values = match query::decode(&body) {
+            Ok(values) => values,
+            Err(error) => return Response::text(400, format!("Unable to decode query string: {error}")),
+        };
+        match values.get("frameworkId") {
+            None => Response::text(400, "Missing 'frameworkId' query parameter in the request body"),
+            Some(id) => self.teardown_checked(cx, request, &FrameworkId::from(id.as_str())),
+        }
+    }
+
+    fn teardown_checked(&mut self, cx: &mut Cx, request: &Request, id: &FrameworkId) -> Response {
+        let Some(framework) = self.state.frameworks.get(id) else {
+            return Response::text(400, "No framework found with specified ID");
+        };
+        let owner = framework.info.principal.as_deref().unwrap_or_default();
+        if !self.state.approvers.approved(&request.principal, Action::TeardownFramework, owner) {
+            return Response::text(403, "403 Forbidden.");
+        }
+        self.remove_framework(cx, id);
+        Response::empty(200)
+    }
+}

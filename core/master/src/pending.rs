@@ -1,0 +1,126 @@
+//! What waits for the registrar, and what is known of agents that are on their way in or out.
+
+use crate::Master;
+use crate::cx::Cx;
+use crate::metrics::Counter;
+use crate::{Phase, Timer};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tepui_base::{AgentId, FrameworkId, Map, Set, TaskId};
+use tepui_proto::mesos::AgentInfo;
+use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_registry::{Input, Operation, OperationId, Output};
+use tepui_wire::Upid;
+
+/// So many ids of removed agents are remembered, to tell their late messages from those of strangers (the same number
+/// as in Mesos).
+const MAX_REMOVED: usize = 100_000;
+
+/// Goes on when the registrar has answered.
+pub(crate) enum Pending {
+    /// A new agent; the message has its new id.
+    Admit(Upid, Box<RegisterAgentMessage>),
+    /// A registered agent that came back with another description.
+    UpdateKnown(Upid, Box<ReregisterAgentMessage>),
+    /// An agent that this master did not know registered comes back.
+    Reachable(Upid, Box<ReregisterAgentMessage>),
+    /// An agent that stopped answering, since when (nanoseconds), and why, in words.
+    Unreachable(Arc<AgentInfo>, i64, String),
+    /// An agent that leaves, why, and what that counts as.
+    Remove(AgentId, String, Counter),
+}
+
+/// Agents on their way in or out, and the tasks they took with them.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Being admitted, by where they listen.
+    pub registering: Set<Upid>,
+    /// Coming back.
+    pub reregistering: Set<AgentId>,
+    /// Being marked unreachable.
+    pub marking_unreachable: Set<AgentId>,
+    /// Being removed.
+    pub removing: Set<AgentId>,
+    /// Tasks that became unreachable with their agent.
+    pub unreachable_tasks: Map<AgentId, Vec<(FrameworkId, TaskId)>>,
+    removed: Set<AgentId>,
+    removed_order: VecDeque<AgentId>,
+}
+
+impl Known {
+    /// Whether the agent was removed and has not come back.
+    pub fn is_removed(&self, agent: &AgentId) -> bool {
+        self.removed.contains(agent)
+    }
+
+    /// Remembers a removed agent.
+    pub fn add_removed(&mut self, agent: AgentId) {
+        if self.removed.insert(agent.clone()) {
+            self.removed_order.push_back(agent);
+        }
+        if self.removed_order.len() > MAX_REMOVED
+            && let Some(oldest) = self.removed_order.pop_front()
+        {
+            self.removed.remove(&oldest);
+        }
+    }
+
+    /// The agent is back.
+    pub fn forget_removed(&mut self, agent: &AgentId) {
+        if self.removed.remove(agent) {
+            self.removed_order.retain(|known| known != agent);
+        }
+    }
+}
+
+impl Master {
+    /// Asks the registrar and remembers what comes next.
+    pub(crate) fn apply(&mut self, cx: &mut Cx, operation: Operation, then: Pending) {
+        let id = OperationId(self.counts.operations);
+        self.counts.operations += 1;
+        self.pending.insert(id, then);
+        cx.registry(Input::Apply(id, operation));
+    }
+
+    pub(crate) fn registry(&mut self, cx: &mut Cx, output: Output) {
+        match output {
+            Output::Recovered(registry) => self.recovered(cx, registry),
+            Output::Applied(id, result) => {
+                let then = self.pending.remove(&id).expect("the registrar answers what it was asked, once");
+                match then {
+                    Pending::Admit(pid, message) => self.admitted(cx, pid, *message, result.is_ok()),
+                    Pending::UpdateKnown(pid, message) => {
+                        assert!(result.is_ok(), "a registered agent is in the registry");
+                        self.known_agent_back(cx, pid, *message);
+                    }
+                    Pending::Reachable(pid, message) => {
+                        assert!(result.is_ok(), "any agent may be marked reachable, and a recovered one is admitted");
+                        self.agent_back(cx, pid, *message);
+                    }
+                    Pending::Unreachable(info, since, message) => {
+                        assert!(result.is_ok(), "an agent that becomes unreachable is in the registry");
+                        self.marked_unreachable(cx, &info, since, &message);
+                    }
+                    Pending::Remove(agent, cause, reason) => {
+                        assert!(result.is_ok(), "an agent that is removed is in the registry");
+                        self.agent_removed(cx, &agent, &cause, reason);
+                    }
+                }
+            }
+        }
+    }
+
+    fn recovered(&mut self, cx: &mut Cx, registry: tepui_registry::State) {
+        if self.phase == Phase::Leading {
+            return;
+        }
+        self.phase = Phase::Leading;
+        self.state.recovered = true;
+        self.state.recovered_agents = registry.admitted;
+        self.state.unreachable = registry.unreachable;
+        self.state.gone = registry.gone;
+        if !self.state.recovered_agents.is_empty() {
+            self.timers.set(cx.now.monotonic + self.config.agent_reregister_timeout, Timer::Recovered);
+        }
+    }
+}

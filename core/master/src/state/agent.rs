@@ -1,0 +1,105 @@
+//! An agent as the master keeps it.
+
+use imbl::{OrdMap, OrdSet};
+use std::sync::Arc;
+use tepui_allocator::AgentKey;
+use tepui_base::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId, Wall};
+use tepui_proto::mesos::AgentInfo;
+use tepui_proto::mesos::agent_info::Capability;
+use tepui_proto::mesos::agent_info::capability::Type;
+use tepui_resources::Resources;
+use tepui_wire::Upid;
+
+/// A registered agent.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Its id.
+    pub id: AgentId,
+    /// Its name to the allocator.
+    pub key: AgentKey,
+    /// What it said of itself, with id and upgraded resources.
+    pub info: Arc<AgentInfo>,
+    /// Where it listens.
+    pub pid: Upid,
+    /// The Mesos version it speaks.
+    pub version: String,
+    /// What it can do.
+    pub capabilities: Vec<Capability>,
+    /// Number of the observer that pings it (`slave-observer(N)`).
+    pub observer: u64,
+    /// Whether the link to it stands.
+    pub connected: bool,
+    /// Whether its resources may be offered.
+    pub active: bool,
+    /// Counts disconnections, so that an old timer is told from the present one.
+    pub disconnections: u64,
+    /// Whether the last ping has not been answered yet.
+    pub pinged: bool,
+    /// Pings in a row that were not answered.
+    pub missed_pings: u32,
+    /// When it registered with this master.
+    pub registered: Wall,
+    /// When it came back last.
+    pub reregistered: Option<Wall>,
+    /// Version of its resources; tasks are launched against it.
+    pub resource_version: Option<Vec<u8>>,
+    /// Its resources with what oversubscription adds.
+    pub total: Resources,
+    /// Used by each framework's tasks and executors.
+    pub used: OrdMap<FrameworkId, Resources>,
+    /// In outstanding offers.
+    pub offered: Resources,
+    /// Tasks on it that are not completed.
+    pub tasks: OrdSet<(FrameworkId, TaskId)>,
+    /// Executors on it (not those of command tasks, which the agent makes itself).
+    pub executors: OrdSet<(FrameworkId, ExecutorId)>,
+    /// Outstanding offers of its resources.
+    pub offers: OrdSet<OfferId>,
+    /// Tasks whose kill was asked for; asked again when the agent comes back.
+    pub killed: OrdSet<(FrameworkId, TaskId)>,
+}
+
+impl Agent {
+    /// Whether it has a capability.
+    pub fn has(&self, capability: Type) -> bool {
+        self.capabilities.iter().any(|known| known.r#type == Some(capability))
+    }
+
+    /// Ids of a framework's executors on it.
+    pub fn executors_of<'a>(&'a self, framework: &'a FrameworkId) -> impl Iterator<Item = &'a ExecutorId> {
+        self.executors.iter().filter(move |(owner, _)| owner == framework).map(|(_, id)| id)
+    }
+
+    /// All frameworks with a task or executor on it, each once, in order.
+    pub fn frameworks(&self) -> Vec<FrameworkId> {
+        let mut ids: Vec<FrameworkId> = self.tasks.iter().map(|(id, _)| id.clone()).collect();
+        ids.extend(self.executors.iter().map(|(id, _)| id.clone()));
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// Everything in use.
+    pub fn used_total(&self) -> Resources {
+        self.used.values().fold(Resources::default(), |mut sum, used| {
+            sum += used;
+            sum
+        })
+    }
+
+    /// Resources come into use by a framework.
+    pub fn add_used(&mut self, framework: &FrameworkId, resources: &Resources) {
+        if !resources.is_empty() {
+            *self.used.entry(framework.clone()).or_default() += resources;
+        }
+    }
+
+    /// Resources are no longer used by a framework.
+    pub fn remove_used(&mut self, framework: &FrameworkId, resources: &Resources) {
+        let Some(used) = self.used.get_mut(framework) else { return };
+        *used -= resources;
+        if used.is_empty() {
+            self.used.remove(framework);
+        }
+    }
+}

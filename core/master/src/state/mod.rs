@@ -1,0 +1,77 @@
+//! What the master knows, as compact records in persistent maps.
+//!
+//! [`Snapshot`] is the whole of it that views may see; cloning it is O(1) and never stops the writer, which copies an
+//! entity only when a reader still holds it. Invariants: every task, executor and offer belongs to a registered
+//! framework, and every task that is not unreachable or completed, every executor and every offer to a registered
+//! agent; an agent's `used` and `offered` are the sums of what its tasks, executors and offers hold.
+
+pub mod agent;
+pub mod framework;
+pub mod offer;
+pub mod status;
+pub mod task;
+
+pub use agent::Agent;
+pub use framework::{Connection, Executor, Framework, Http};
+pub use offer::Offer;
+pub use task::Task;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use imbl::{OrdMap, Vector};
+use std::sync::Arc;
+use tepui_authz::Approvers;
+use tepui_base::{AgentId, FrameworkId, OfferId, Wall};
+use tepui_proto::mesos::{AgentInfo, MasterInfo};
+
+/// Everything readers can ask about.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The flags.
+    pub config: Arc<Config>,
+    /// This master, as clients see it.
+    pub info: Arc<MasterInfo>,
+    /// When the process started.
+    pub started: Wall,
+    /// When it was elected.
+    pub elected: Wall,
+    /// The time of the last input, for uptime.
+    pub now: Wall,
+    /// Whether the registry has been recovered.
+    pub recovered: bool,
+    /// Frameworks that are connected, may come back, or are known from agents only.
+    pub frameworks: OrdMap<FrameworkId, Arc<Framework>>,
+    /// Frameworks that are over, oldest first; bounded.
+    pub completed: Vector<Arc<Framework>>,
+    /// Registered agents, connected or not.
+    pub agents: OrdMap<AgentId, Arc<Agent>>,
+    /// Agents in the registry that have not come back since this master was elected.
+    pub recovered_agents: OrdMap<AgentId, Arc<AgentInfo>>,
+    /// Agents marked unreachable, with the time in nanoseconds since the epoch.
+    pub unreachable: OrdMap<AgentId, i64>,
+    /// Agents marked gone, with the time.
+    pub gone: OrdMap<AgentId, i64>,
+    /// Offers that frameworks can still accept.
+    pub offers: OrdMap<OfferId, Arc<Offer>>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Who may do and see what.
+    pub approvers: Approvers,
+}
+
+impl Snapshot {
+    /// A framework to change; copied first if a reader holds it.
+    pub fn framework_mut(&mut self, id: &FrameworkId) -> Option<&mut Framework> {
+        self.frameworks.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// An agent to change; copied first if a reader holds it.
+    pub fn agent_mut(&mut self, id: &AgentId) -> Option<&mut Agent> {
+        self.agents.get_mut(id).map(Arc::make_mut)
+    }
+
+    /// Whether a framework of this id is over.
+    pub fn is_completed(&self, id: &FrameworkId) -> bool {
+        self.completed.iter().any(|framework| framework.id == *id)
+    }
+}

@@ -1,0 +1,205 @@
+//! A task as the master keeps it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
+use tepui_proto::mesos::{
+    self, CheckStatusInfo, ContainerInfo, ContainerStatus, DiscoveryInfo, HealthCheck, KillPolicy, Labels, TaskInfo,
+    TaskState, TaskStatus, value,
+};
+use tepui_proto::{MessageField, ToProto};
+use tepui_resources::{Resource, Resources, Role};
+
+/// What few tasks have; shared between copies of the task.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Details {
+    /// Labels.
+    pub labels: MessageField<Labels>,
+    /// Discovery information.
+    pub discovery: MessageField<DiscoveryInfo>,
+    /// Container.
+    pub container: MessageField<ContainerInfo>,
+    /// Health check.
+    pub health_check: MessageField<HealthCheck>,
+    /// Kill policy.
+    pub kill_policy: MessageField<KillPolicy>,
+    /// Resource limits.
+    pub limits: BTreeMap<String, value::Scalar>,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Its id, chosen by the framework.
+    pub id: TaskId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whose it is.
+    pub framework: FrameworkId,
+    /// The custom executor that runs it; none for a command task.
+    pub executor: Option<ExecutorId>,
+    /// Where it runs.
+    pub agent: AgentId,
+    /// The newest state known (`latest_state` of updates), which may be ahead of what the framework was told.
+    pub state: TaskState,
+    /// What it uses, allocated to a role.
+    pub resources: Resources,
+    /// The last status of each run of equal states, without `data`, oldest first.
+    pub statuses: Vec<Arc<TaskStatus>>,
+    /// State and uuid of the last update forwarded to the framework that asks for an acknowledgement.
+    pub forwarded: Option<(TaskState, [u8; 16])>,
+    /// The user it runs as, if the command names one.
+    pub user: Option<Arc<str>>,
+    /// What few tasks have.
+    pub details: Option<Arc<Details>>,
+}
+
+/// Whether a state is final.
+pub fn is_terminal(state: TaskState) -> bool {
+    matches!(
+        state,
+        TaskState::TASK_FINISHED
+            | TaskState::TASK_FAILED
+            | TaskState::TASK_KILLED
+            | TaskState::TASK_LOST
+            | TaskState::TASK_ERROR
+            | TaskState::TASK_DROPPED
+            | TaskState::TASK_GONE
+            | TaskState::TASK_GONE_BY_OPERATOR
+    )
+}
+
+/// Whether a task in this state holds its resources: neither final nor unreachable.
+pub fn holds_resources(state: TaskState) -> bool {
+    !is_terminal(state) && state != TaskState::TASK_UNREACHABLE
+}
+
+/// The 16 bytes of a UUID, if it is one.
+pub fn uuid(bytes: Option<&[u8]>) -> Option<[u8; 16]> {
+    bytes.and_then(|bytes| bytes.try_into().ok())
+}
+
+impl Task {
+    /// A task that is being launched.
+    pub fn staging(info: &TaskInfo, framework: &FrameworkId, resources: Resources) -> Task {
+        let user = info
+            .command
+            .user
+            .as_deref()
+            .or(info.executor.command.user.as_deref())
+            .map(Arc::from);
+        let details = Details {
+            labels: info.labels.clone(),
+            discovery: info.discovery.clone(),
+            container: info.container.clone(),
+            health_check: info.health_check.clone(),
+            kill_policy: info.kill_policy.clone(),
+            limits: info.limits.clone(),
+        };
+        Task {
+            id: TaskId::from(&*info.task_id),
+            name: Arc::from(info.name.as_str()),
+            framework: framework.clone(),
+            executor: info.executor.as_option().map(|executor| ExecutorId::from(&*executor.executor_id)),
+            agent: AgentId::from(&*info.agent_id),
+            state: TaskState::TASK_STAGING,
+            resources,
+            statuses: Vec::new(),
+            forwarded: None,
+            user,
+            details: details.shared(),
+        }
+    }
+
+    /// A task that an agent reports.
+    pub fn reported(task: &mesos::Task, resources: Resources) -> Task {
+        let details = Details {
+            labels: task.labels.clone(),
+            discovery: task.discovery.clone(),
+            container: task.container.clone(),
+            health_check: task.health_check.clone(),
+            kill_policy: task.kill_policy.clone(),
+            limits: task.limits.clone(),
+        };
+        let forwarded = task.status_update_state.zip(uuid(task.status_update_uuid.as_deref()));
+        Task {
+            id: TaskId::from(&*task.task_id),
+            name: Arc::from(task.name.as_str()),
+            framework: FrameworkId::from(&*task.framework_id),
+            executor: task.executor_id.as_option().map(ExecutorId::from),
+            agent: AgentId::from(&*task.agent_id),
+            state: task.state,
+            resources,
+            statuses: task.statuses.iter().cloned().map(Arc::new).collect(),
+            forwarded,
+            user: task.user.as_deref().map(Arc::from),
+            details: details.shared(),
+        }
+    }
+
+    /// The message of the operator API and of agents.
+    pub fn to_proto(&self) -> mesos::Task {
+        let details = self.details.as_deref().cloned().unwrap_or_default();
+        mesos::Task {
+            name: self.name.to_string(),
+            task_id: self.id.to_field(),
+            framework_id: self.framework.to_field(),
+            executor_id: self.executor.as_ref().map_or_else(MessageField::none, ToProto::to_field),
+            agent_id: self.agent.to_field(),
+            state: self.state,
+            resources: self.resources.to_proto(),
+            statuses: self.statuses.iter().map(|status| (**status).clone()).collect(),
+            status_update_state: self.forwarded.map(|(state, _)| state),
+            status_update_uuid: self.forwarded.map(|(_, uuid)| uuid.to_vec()),
+            labels: details.labels,
+            discovery: details.discovery,
+            container: details.container,
+            health_check: details.health_check,
+            kill_policy: details.kill_policy,
+            user: self.user.as_deref().map(str::to_owned),
+            limits: details.limits,
+            ..Default::default()
+        }
+    }
+
+    /// The state a framework is told when it asks: the last one forwarded, else the newest.
+    pub fn told_state(&self) -> TaskState {
+        self.forwarded.map_or(self.state, |(state, _)| state)
+    }
+
+    /// Keeps a status: it replaces the last one if that has the same state. Its `data` is not kept.
+    pub fn add_status(&mut self, status: &TaskStatus) {
+        let kept = Arc::new(TaskStatus { data: None, ..status.clone() });
+        match self.statuses.last_mut() {
+            Some(last) if last.state == status.state => *last = kept,
+            _ => self.statuses.push(kept),
+        }
+    }
+
+    /// Health in the last status.
+    pub fn healthy(&self) -> Option<bool> {
+        self.statuses.last().and_then(|status| status.healthy)
+    }
+
+    /// Result of the last check in the last status.
+    pub fn check_status(&self) -> MessageField<CheckStatusInfo> {
+        self.statuses.last().map_or_else(MessageField::none, |status| status.check_status.clone())
+    }
+
+    /// The newest container status known.
+    pub fn container_status(&self) -> MessageField<ContainerStatus> {
+        let with = self.statuses.iter().rev().find(|status| status.container_status.is_set());
+        with.map_or_else(MessageField::none, |status| status.container_status.clone())
+    }
+
+    /// The role its resources are allocated to.
+    pub fn role(&self) -> Option<&Role> {
+        self.resources.iter().next().and_then(Resource::allocation_role)
+    }
+}
+
+impl Details {
+    fn shared(self) -> Option<Arc<Details>> {
+        (self != Details::default()).then(|| Arc::new(self))
+    }
+}

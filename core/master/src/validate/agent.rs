@@ -1,0 +1,83 @@
+//! What agents say of themselves when they register. An agent that says nonsense is not answered, so the texts are for
+//! logs.
+
+use super::{Checked, executor, framework};
+use std::collections::BTreeSet;
+use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_proto::mesos::{AgentInfo, Resource, TaskState};
+
+fn resources(resources: &[Resource]) -> Checked {
+    tepui_resources::validate::list(resources).map_err(|error| error.to_string())
+}
+
+fn info(info: &AgentInfo) -> Checked {
+    if let Some(id) = info.id.as_option() {
+        super::id(&id.value)?;
+    }
+    resources(&info.resources)
+}
+
+/// A new agent.
+pub fn register(message: &RegisterAgentMessage) -> Checked {
+    info(&message.agent)?;
+    if !message.checkpointed_resources.is_empty() && !message.agent.checkpoint.unwrap_or(false) {
+        return Err("Checkpointed resources provided when checkpointing is not enabled".to_owned());
+    }
+    resources(&message.checkpointed_resources)
+}
+
+/// An agent that has an id, with all that it runs.
+pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
+    info(&message.agent)?;
+    super::id(&message.agent.id.value)?;
+    resources(&message.checkpointed_resources)?;
+    let mut frameworks = BTreeSet::new();
+    for info in &message.frameworks {
+        framework::validate(info)?;
+        let id = info.id.value.as_str();
+        if !frameworks.insert(id) {
+            return Err(format!("Framework has a duplicate FrameworkID: '{id}'"));
+        }
+    }
+    let executors = executors(message, &frameworks)?;
+    tasks(message, &frameworks, &executors)
+}
+
+type Executors<'a> = BTreeSet<(&'a str, &'a str)>;
+
+fn executors<'a>(message: &'a ReregisterAgentMessage, frameworks: &BTreeSet<&str>) -> Result<Executors<'a>, String> {
+    let mut known = BTreeSet::new();
+    for info in &message.executor_infos {
+        executor::validate(info)?;
+        resources(&info.resources)?;
+        let (framework, executor) = (info.framework_id.value.as_str(), info.executor_id.value.as_str());
+        if !frameworks.contains(framework) {
+            return Err(format!("Executor has an invalid FrameworkID '{framework}'"));
+        }
+        if !known.insert((framework, executor)) {
+            return Err(format!("Framework '{framework}' has a duplicate ExecutorID '{executor}'"));
+        }
+    }
+    Ok(known)
+}
+
+fn tasks(message: &ReregisterAgentMessage, frameworks: &BTreeSet<&str>, executors: &Executors) -> Checked {
+    for task in &message.tasks {
+        super::id(&task.task_id.value).map_err(|error| format!("Task has an invalid TaskID: {error}"))?;
+        let (agent, framework) = (task.agent_id.value.as_str(), task.framework_id.value.as_str());
+        if agent != message.agent.id.value {
+            return Err(format!("Task has an invalid SlaveID '{agent}'"));
+        }
+        if !frameworks.contains(framework) {
+            return Err(format!("Task has an invalid FrameworkID '{framework}'"));
+        }
+        if let Some(executor) = task.executor_id.as_option()
+            && task.state == TaskState::TASK_RUNNING
+            && !executors.contains(&(framework, executor.value.as_str()))
+        {
+            return Err(format!("Task has an invalid ExecutorID '{}'", executor.value));
+        }
+        resources(&task.resources).map_err(|error| format!("Task uses invalid resources: {error}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! A scheduler's call: its type, and the part that belongs to it.
+
+use super::Checked;
+use crate::state::task::uuid;
+use tepui_authz::Principal;
+use tepui_proto::ProtoId;
+use tepui_proto::mesos::scheduler::Call;
+use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
+
+/// Checks a call of a principal.
+pub fn validate(call: &Call, principal: &Principal) -> Checked {
+    let Some(kind) = call.r#type else { return missing("type") };
+    if kind == Type::SUBSCRIBE {
+        return match call.subscribe.as_option() {
+            None => missing("subscribe"),
+            Some(subscribe) => validate_subscribe(call, subscribe, principal),
+        };
+    }
+    if !call.framework_id.is_set() {
+        return missing("framework_id");
+    }
+    let (part, set) = match kind {
+        Type::ACCEPT => ("accept", call.accept.is_set()),
+        Type::DECLINE => ("decline", call.decline.is_set()),
+        Type::ACCEPT_INVERSE_OFFERS => ("accept_inverse_offers", call.accept_inverse_offers.is_set()),
+        Type::DECLINE_INVERSE_OFFERS => ("decline_inverse_offers", call.decline_inverse_offers.is_set()),
+        Type::KILL => ("kill", call.kill.is_set()),
+        Type::SHUTDOWN => ("shutdown", call.shutdown.is_set()),
+        Type::ACKNOWLEDGE => ("acknowledge", call.acknowledge.is_set()),
+        Type::ACKNOWLEDGE_OPERATION_STATUS => {
+            ("acknowledge_operation_status", call.acknowledge_operation_status.is_set())
+        }
+        Type::RECONCILE => ("reconcile", call.reconcile.is_set()),
+        Type::RECONCILE_OPERATIONS => ("reconcile_operations", call.reconcile_operations.is_set()),
+        Type::MESSAGE => ("message", call.message.is_set()),
+        Type::REQUEST => ("request", call.request.is_set()),
+        Type::UPDATE_FRAMEWORK => ("update_framework", call.update_framework.is_set()),
+        Type::SUBSCRIBE | Type::TEARDOWN | Type::REVIVE | Type::SUPPRESS | Type::UNKNOWN => return Ok(()),
+    };
+    if !set {
+        return missing(part);
+    }
+    if kind == Type::ACKNOWLEDGE && uuid(Some(&call.acknowledge.uuid)).is_none() {
+        return Err("Not a valid UUID".to_owned());
+    }
+    Ok(())
+}
+
+fn validate_subscribe(call: &Call, subscribe: &Subscribe, principal: &Principal) -> Checked {
+    let info = &subscribe.framework_info;
+    if info.id.id() != call.framework_id.id() {
+        return Err("'framework_id' differs from 'subscribe.framework_info.id'".to_owned());
+    }
+    match (principal, &info.principal) {
+        (Some(own), Some(set)) if own != set => Err(format!(
+            "Authenticated principal '{own}' does not match principal '{set}' set in `FrameworkInfo`"
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn missing(part: &str) -> Checked {
+    Err(format!("Expecting '{part}' to be present"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tepui_proto::MessageField;
+    use tepui_proto::mesos::scheduler::call;
+    use tepui_proto::mesos::{FrameworkID, FrameworkInfo};
+
+    fn call(kind: Option<Type>, id: &str) -> Call {
+        let framework_id = if id.is_empty() {
+            MessageField::none()
+        } else {
+            MessageField::some(FrameworkID { value: id.to_owned(), ..Default::default() })
+        };
+        Call { r#type: kind, framework_id, ..Default::default() }
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (kind, id, expected) in [
+            (None, "", "Expecting 'type' to be present"),
+            (Some(Type::SUBSCRIBE), "", "Expecting 'subscribe' to be present"),
+            (Some(Type::TEARDOWN), "", "Expecting 'framework_id' to be present"),
+            (Some(Type::ACCEPT), "f", "Expecting 'accept' to be present"),
+            (Some(Type::DECLINE), "f", "Expecting 'decline' to be present"),
+            (Some(Type::ACCEPT_INVERSE_OFFERS), "f", "Expecting 'accept_inverse_offers' to be present"),
+            (Some(Type::DECLINE_INVERSE_OFFERS), "f", "Expecting 'decline_inverse_offers' to be present"),
+            (Some(Type::KILL), "f", "Expecting 'kill' to be present"),
+            (Some(Type::SHUTDOWN), "f", "Expecting 'shutdown' to be present"),
+            (Some(Type::ACKNOWLEDGE), "f", "Expecting 'acknowledge' to be present"),
+            (
+                Some(Type::ACKNOWLEDGE_OPERATION_STATUS),
+                "f",
+                "Expecting 'acknowledge_operation_status' to be present",
+            ),
+            (Some(Type::RECONCILE), "f", "Expecting 'reconcile' to be present"),
+            (Some(Type::RECONCILE_OPERATIONS), "f", "Expecting 'reconcile_operations' to be present"),
+            (Some(Type::MESSAGE), "f", "Expecting 'message' to be present"),
+            (Some(Type::REQUEST), "f", "Expecting 'request' to be present"),
+            (Some(Type::UPDATE_FRAMEWORK), "f", "Expecting 'update_framework' to be present"),
+        ] {
+            assert_eq!(validate(&call(kind, id), &None), Err(expected.to_owned()));
+        }
+        for kind in [Type::TEARDOWN, Type::REVIVE, Type::SUPPRESS, Type::UNKNOWN] {
+            assert_eq!(validate(&call(Some(kind), "f"), &None), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_subscription_names_one_framework_and_one_principal() {
+        let info = FrameworkInfo { principal: Some("q".to_owned()), ..Default::default() };
+        let subscribe =
+            call::Subscribe { framework_info: MessageField::some(info), ..Default::default() };
+        let with = |id| Call { subscribe: MessageField::some(subscribe.clone()), ..call(Some(Type::SUBSCRIBE), id) };
+        assert_eq!(
+            validate(&with("f"), &None),
+            Err("'framework_id' differs from 'subscribe.framework_info.id'".to_owned())
+        );
+        assert_eq!(
+            validate(&with(""), &Some("p".to_owned())),
+            Err("Authenticated principal 'p' does not match principal 'q' set in `FrameworkInfo`".to_owned())
+        );
+        assert_eq!(validate(&with(""), &Some("q".to_owned())), Ok(()));
+    }
+
+    #[test]
+    fn an_acknowledgement_names_an_update() {
+        let acknowledge = call::Acknowledge { uuid: vec![1; 15], ..Default::default() };
+        let call = Call { acknowledge: MessageField::some(acknowledge), ..call(Some(Type::ACKNOWLEDGE), "f") };
+        assert_eq!(validate(&call, &None), Err("Not a valid UUID".to_owned()));
+    }
+}

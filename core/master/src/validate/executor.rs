@@ -1,0 +1,98 @@
+//! Executors.
+
+use super::{Checked, container, resource};
+use crate::state::{Agent, Framework};
+use tepui_base::ExecutorId;
+use tepui_proto::ProtoId;
+use tepui_proto::mesos::ExecutorInfo;
+use tepui_proto::mesos::container_info::Type as ContainerType;
+use tepui_proto::mesos::executor_info::Type;
+use tepui_resources::Resources;
+
+/// Whether a description is sound in itself.
+pub fn validate(executor: &ExecutorInfo) -> Checked {
+    validate_type(executor)?;
+    super::id(&executor.executor_id.value)?;
+    if executor.shutdown_grace_period.nanoseconds < 0 {
+        return Err("ExecutorInfo's 'shutdown_grace_period' must be non-negative".to_owned());
+    }
+    if let Some(command) = executor.command.as_option() {
+        container::command(command).map_err(|error| format!("Executor's `CommandInfo` is invalid: {error}"))?;
+    }
+    match executor.container.as_option() {
+        Some(info) => {
+            container::container(info).map_err(|error| format!("Executor's `ContainerInfo` is invalid: {error}"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn validate_type(executor: &ExecutorInfo) -> Checked {
+    match executor.r#type {
+        Some(Type::DEFAULT) => {
+            if executor.command.is_set() {
+                return Err("'ExecutorInfo.command' must not be set for 'DEFAULT' executor".to_owned());
+            }
+            let Some(container) = executor.container.as_option() else { return Ok(()) };
+            if container.r#type != ContainerType::MESOS {
+                return Err("'ExecutorInfo.container.type' must be 'MESOS' for 'DEFAULT' executor".to_owned());
+            }
+            if container.mesos.image.is_set() {
+                return Err("'ExecutorInfo.container.mesos.image' must not be set for 'DEFAULT' executor".to_owned());
+            }
+            Ok(())
+        }
+        Some(Type::CUSTOM) if !executor.command.is_set() => {
+            Err("'ExecutorInfo.command' must be set for 'CUSTOM' executor".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a framework may use an executor on an agent.
+pub fn validate_for(executor: &ExecutorInfo, framework: &Framework, agent: &Agent) -> Checked {
+    validate(executor)?;
+    if !executor.framework_id.is_set() {
+        return Err("'ExecutorInfo.framework_id' must be set".to_owned());
+    }
+    if executor.framework_id.id() != framework.id {
+        return Err(format!(
+            "ExecutorInfo has an invalid FrameworkID (Actual: {} vs Expected: {})",
+            executor.framework_id.value, framework.id
+        ));
+    }
+    validate_resources(executor)?;
+    let known = framework.executors.get(&(agent.id.clone(), ExecutorId::from(&*executor.executor_id)));
+    match known {
+        Some(known) if !is_same(&known.info, executor) => Err(format!(
+            "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID.\n{RULE}\
+             Existing ExecutorInfo:\n{}\n{RULE}ExecutorInfo:\n{}\n{RULE}",
+            text(&known.info),
+            text(executor)
+        )),
+        _ => Ok(()),
+    }
+}
+
+const RULE: &str = "------------------------------------------------------------\n";
+
+fn text(executor: &ExecutorInfo) -> String {
+    tepui_proto::json::to_string(executor, tepui_proto::json::Names::V0)
+}
+
+/// Equal but for the order of resources.
+fn is_same(known: &ExecutorInfo, executor: &ExecutorInfo) -> bool {
+    let bare = |info: &ExecutorInfo| ExecutorInfo { resources: Vec::new(), ..info.clone() };
+    let (left, right) = (Resources::from_proto(&known.resources), Resources::from_proto(&executor.resources));
+    bare(known) == bare(executor) && left.contains(&right) && right.contains(&left)
+}
+
+fn validate_resources(executor: &ExecutorInfo) -> Checked {
+    resource::validate(&executor.resources).map_err(|error| format!("Executor uses invalid resources: {error}"))?;
+    let resources = Resources::from_proto(&executor.resources);
+    resource::unique_persistence_ids(&resources)
+        .map_err(|error| format!("Executor uses duplicate persistence ID: {error}"))?;
+    resource::allocated_to_one_role(&resources).map_err(|error| format!("Invalid executor resources: {error}"))?;
+    resource::revocable_or_not(&resources)
+        .map_err(|error| format!("Executor mixes revocable and non-revocable resources: {error}"))
+}
