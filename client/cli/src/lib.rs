@@ -9,6 +9,7 @@
 //! brings its own runtime, so that the binary decides which command it is before any thread exists.
 
 pub mod cluster;
+pub mod execute;
 mod exit;
 pub mod resolve;
 pub mod run;

@@ -96,7 +96,7 @@ impl SubAssign<&Ranges> for Ranges {
         if other.is_empty() {
             return;
         }
-        let mut left: SmallVec<[Range; 2]> = SmallVec::with_capacity(self.0.len() + other.0.len());
+        let mut left: SmallVec<[Range; 2]> = SmallVec::new();
         let mut holes = other.iter().peekable();
         for range in self.iter() {
             while holes.next_if(|hole| hole.end < range.begin).is_some() {}
@@ -107,11 +107,7 @@ impl SubAssign<&Ranges> for Ranges {
 }
 
 /// Pushes what is left of one range without the holes. The hole that reaches past the range stays for the next one.
-fn cut(
-    range: Range,
-    holes: &mut std::iter::Peekable<impl Iterator<Item = Range>>,
-    left: &mut SmallVec<[Range; 2]>,
-) {
+fn cut(range: Range, holes: &mut std::iter::Peekable<impl Iterator<Item = Range>>, left: &mut SmallVec<[Range; 2]>) {
     let mut begin = range.begin;
     while let Some(hole) = holes.peek().copied().filter(|hole| hole.begin <= range.end) {
         if begin < hole.begin {

@@ -163,7 +163,10 @@ mod tests {
             (command(Some(false), "true", &[]), "true", &["true"]),
         ] {
             let (found, all) = program_of(&given).unwrap();
-            assert_eq!((found.as_str(), all.iter().map(String::as_str).collect::<Vec<_>>()), (program, arguments.to_vec()));
+            assert_eq!(
+                (found.as_str(), all.iter().map(String::as_str).collect::<Vec<_>>()),
+                (program, arguments.to_vec())
+            );
         }
         assert!(matches!(program_of(&CommandInfo::default()), Err(Error::NoCommand)));
     }

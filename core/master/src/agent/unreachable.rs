@@ -82,7 +82,7 @@ impl Master {
                 (framework.lost_as(TaskState::TASK_UNREACHABLE), Reason::REASON_AGENT_REMOVED);
             let mut update =
                 status::about(&framework.tasks[task_id], state, reason, text.to_owned(), cx.now.wall);
-            update.status.unreachable_time = status::time_info(since);
+            status::add_unreachable_time(&mut update, since);
             let connected = framework.is_connected();
             self.update_task(cx, owner, task_id, &update);
             self.remove_task(cx, owner, task_id, true);

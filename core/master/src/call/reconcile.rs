@@ -4,7 +4,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::event::Event;
 use crate::metrics::Counter;
-use crate::state::status::{Made, known, time_info};
+use crate::state::status::{Made, add_unreachable_time, known};
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, TaskId, Wall};
 use tepui_proto::mesos::TaskState;
@@ -55,7 +55,7 @@ impl Master {
         let (reason, message) = (Reason::REASON_RECONCILIATION, format!("Reconciliation: {message}"));
         let mut update = Made { framework: from, agent, task: id, state, reason, message }.update(now);
         if let Some(since) = since {
-            update.status.unreachable_time = time_info(since);
+            add_unreachable_time(&mut update, since);
         }
         Some(update)
     }
