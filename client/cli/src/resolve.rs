@@ -27,7 +27,17 @@ pub struct Args {
 }
 
 /// Prints the address on stdout; exit status 1 with a reason if there is none, 255 if none was found in time.
-pub fn main(args: &Args) -> ExitCode {
+pub fn main(args: Vec<String>) -> ExitCode {
+    match <Args as clap::Parser>::try_parse_from(std::iter::once("mesos-resolve".to_owned()).chain(args)) {
+        Ok(args) => print_leader(&args),
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+        }
+    }
+}
+
+fn print_leader(args: &Args) -> ExitCode {
     let result = match crate::runtime() {
         Ok(runtime) => runtime.block_on(async { tokio::time::timeout(args.timeout, resolve(args)).await }),
         Err(error) => Ok(Err(error.to_string())),

@@ -141,7 +141,11 @@ impl Agent {
     /// same resources without allocation role. Call [`Agent::restock`] after the last change, unless what is added
     /// was taken off the stock.
     pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources, plain: Resources) -> bool {
-        if self.used.is_empty() { self.used = plain } else { self.used += &plain }
+        if self.used.is_empty() {
+            self.used = plain
+        } else {
+            self.used += &plain
+        }
         match self.holding_mut(framework, role) {
             Some(holding) => {
                 holding.resources += resources;
@@ -331,9 +335,9 @@ impl Agent {
     }
 
     fn stock(&mut self, resource: Resource, roles: &Roles) {
-        let reserved_to = resource.reservation_role().map(|role| {
-            roles.find(role.as_str()).expect("the roles an agent's resources are reserved to are in use")
-        });
+        let reserved_to = resource
+            .reservation_role()
+            .map(|role| roles.find(role.as_str()).expect("the roles an agent's resources are reserved to are in use"));
         let (refined, revocable, shared) =
             (resource.has_refined_reservations(), resource.is_revocable(), resource.is_shared());
         let alike = |parcel: &&mut Parcel| {

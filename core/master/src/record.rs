@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_input_reads_back_the_same() {
-        let resources: Resources = "cpus:4;mem:1024;ports:[31000-32000]".parse().unwrap();
+        let resources = Resources::parse("cpus:4;mem:1024;ports:[31000-32000]", "*").unwrap();
         let offer = OfferedAgent {
             agent: AgentKey::new(7, 2),
             role: Role::from("a/b"),

@@ -95,7 +95,12 @@ impl Handle {
 }
 
 /// Starts an agent on a network of its own. `version` is what masters and clients are told.
-pub async fn start(settings: &Settings, version: VersionInfo, own_version: &str, clock: Clock) -> Result<Handle, Error> {
+pub async fn start(
+    settings: &Settings,
+    version: VersionInfo,
+    own_version: &str,
+    clock: Clock,
+) -> Result<Handle, Error> {
     let net = NetConfig {
         ip: settings.ip,
         port: settings.port,

@@ -126,7 +126,11 @@ fn laws_elsewhere(files: &[File]) -> Vec<Finding> {
     for (file, source) in rust(files).filter(|(file, _)| !file.path.ends_with("/tests/laws.rs")) {
         let laws = source.numbered().filter(|(_, line, _)| has_word(line, "proptest!"));
         findings.extend(laws.map(|(number, _, _)| {
-            Finding::new(&file.path, number, "laws stand in the crate's tests/laws.rs, where the properties part finds them")
+            Finding::new(
+                &file.path,
+                number,
+                "laws stand in the crate's tests/laws.rs, where the properties part finds them",
+            )
         }));
     }
     findings
