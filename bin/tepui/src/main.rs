@@ -14,7 +14,7 @@ const PROGRAMS: [(&str, &str, Program); 8] = [
     ("mesos-slave", "slave", tepui_cli::daemon::agent),
     ("mesos-executor", "executor", tepui_execd::run),
     ("mesos-fetcher", "fetcher", tepui_execd::run_fetcher),
-    ("mesos-execute", "execute", |args| tepui_cli::execute::main("mesos-execute", &args)),
+    ("mesos-execute", "execute", tepui_cli::execute::main),
     ("mesos-local", "local", tepui_cli::daemon::local),
     ("mesos-resolve", "resolve", tepui_cli::resolve::main),
 ];

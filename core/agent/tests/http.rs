@@ -154,9 +154,8 @@ fn executor_requests_are_checked_in_order() {
     world.run(&command_task("t"));
     let ids = r#""executor_id":{"value":"t"},"framework_id":{"value":"M-0000"}"#;
     let uuid = "AAAAAAAAQACAAAAAAAAAAA==";
-    let status = |more: &str| {
-        format!(r#"{{{ids},"type":"UPDATE","update":{{"status":{{"task_id":{{"value":"t"}},{more}}}}}}}"#)
-    };
+    let status =
+        |more: &str| format!(r#"{{{ids},"type":"UPDATE","update":{{"status":{{"task_id":{{"value":"t"}},{more}}}}}}}"#);
     let ok = format!(r#""state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","uuid":"{uuid}""#);
     let cases: Vec<(String, u16, String)> = vec![
         ("{".into(), 400, "Failed to parse body into JSON".into()),
@@ -284,10 +283,24 @@ fn keys_of_state_come_in_the_order_of_mesos() {
     let mut world = World::registered();
     let (_, state) = world.ask(get("/state"));
     let keys = [
-        "version", "start_time", "id", "pid", "hostname", "capabilities", "resources", "reserved_resources",
-        "unreserved_resources", "reserved_resources_full", "unreserved_resources_full",
-        "reserved_resources_allocated", "unreserved_resources_allocated", "resource_providers", "attributes", "flags",
-        "frameworks", "completed_frameworks",
+        "version",
+        "start_time",
+        "id",
+        "pid",
+        "hostname",
+        "capabilities",
+        "resources",
+        "reserved_resources",
+        "unreserved_resources",
+        "reserved_resources_full",
+        "unreserved_resources_full",
+        "reserved_resources_allocated",
+        "unreserved_resources_allocated",
+        "resource_providers",
+        "attributes",
+        "flags",
+        "frameworks",
+        "completed_frameworks",
     ];
     let places: Vec<usize> = keys.iter().map(|key| state.find(&format!("\"{key}\":")).expect(key)).collect();
     assert!(places.is_sorted(), "{state}");

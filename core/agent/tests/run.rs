@@ -170,8 +170,7 @@ fn updates_that_can_not_be_right_are_dropped() {
     let (mut world, _) = running();
     world.clear();
     let mut foreign = update("e", status("t", RUNNING, 2));
-    foreign.update.get_or_insert_default().agent_id =
-        field(AgentID { value: "other".into(), ..AgentID::default() });
+    foreign.update.get_or_insert_default().agent_id = field(AgentID { value: "other".into(), ..AgentID::default() });
     world.message(&executor_pid(), &foreign);
     let mut nameless = update("e", status("t", RUNNING, 3));
     nameless.update.get_or_insert_default().uuid = None;
@@ -236,8 +235,7 @@ fn a_container_that_can_not_be_launched_fails_its_task() {
     world.from_master(&executor_task("t", "e", true));
     let (id, ..) = world.launches()[0].clone();
     world.container(ContainerEvent::LaunchFailed { id, message: "no such user".into() });
-    let text =
-        "Failed to launch container: no such user; Abnormal executor termination: unknown container".to_owned();
+    let text = "Failed to launch container: no such user; Abnormal executor termination: unknown container".to_owned();
     assert_eq!(world.statuses(), [(FAILED, Some(Reason::REASON_CONTAINER_LAUNCH_FAILED), text)]);
     assert_eq!(world.sent::<ExitedExecutorMessage>(&master())[0].status, -1);
     assert_eq!(world.agent.snapshot().state.metrics.container_launch_errors, 1);
@@ -364,11 +362,8 @@ fn a_running_task_is_killed_by_its_executor() {
 #[test]
 fn an_executor_told_to_leave_is_destroyed_after_its_grace_period() {
     let (mut world, container) = running();
-    let message = ShutdownExecutorMessage {
-        executor_id: executor_id("e"),
-        framework_id: framework_id(),
-        ..Default::default()
-    };
+    let message =
+        ShutdownExecutorMessage { executor_id: executor_id("e"), framework_id: framework_id(), ..Default::default() };
     world.from_master(&message);
     assert_eq!(world.sent::<ShutdownExecutorMessage>(&executor_pid()).len(), 1);
     world.pass(Duration::from_millis(4999));
@@ -417,11 +412,8 @@ fn messages_pass_between_scheduler_and_executor() {
     world.message(&executor_pid(), &up);
     let scheduler = tepui_wire::Upid::parse("scheduler-1@127.0.0.1:6000").unwrap();
     assert_eq!(world.sent::<ExecutorToFrameworkMessage>(&scheduler), [up.clone()], "directly to a V0 scheduler");
-    let http = UpdateFrameworkMessage {
-        framework_id: framework_id(),
-        pid: Some("@0.0.0.0:0".into()),
-        ..Default::default()
-    };
+    let http =
+        UpdateFrameworkMessage { framework_id: framework_id(), pid: Some("@0.0.0.0:0".into()), ..Default::default() };
     world.from_master(&http);
     world.message(&executor_pid(), &up);
     assert_eq!(world.sent::<ExecutorToFrameworkMessage>(&master()), [up], "through the master to a V1 scheduler");
@@ -441,11 +433,8 @@ fn unexpected_executors_are_told_to_leave() {
     let stranger = tepui_wire::Upid::new("executor(2)", std::net::Ipv4Addr::LOCALHOST, 40001);
     world.message(&stranger, &registration("e"));
     world.message(&stranger, &registration("unknown"));
-    let again = ReregisterExecutorMessage {
-        executor_id: executor_id("e"),
-        framework_id: framework_id(),
-        ..Default::default()
-    };
+    let again =
+        ReregisterExecutorMessage { executor_id: executor_id("e"), framework_id: framework_id(), ..Default::default() };
     world.message(&stranger, &again);
     assert_eq!(world.sent::<ShutdownExecutorMessage>(&stranger).len(), 3);
 }

@@ -108,8 +108,7 @@ fn executor_task(command: &str) -> RunTaskMessage {
         executor: field(executor),
         ..TaskInfo::default()
     };
-    let framework =
-        FrameworkInfo { user: "root".into(), name: "test".into(), id: id(), ..FrameworkInfo::default() };
+    let framework = FrameworkInfo { user: "root".into(), name: "test".into(), id: id(), ..FrameworkInfo::default() };
     RunTaskMessage {
         framework: field(framework),
         task: field(task),
