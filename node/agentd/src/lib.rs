@@ -16,11 +16,12 @@ use detector::Detector;
 use files::Files;
 use std::net::Ipv4Addr;
 use tepui_agent::{Agent, Config, Input, view};
+use tepui_base::Wall;
 use tepui_container::Containerizer;
 use tepui_driver::{Clock, Driver, Mailbox};
 use tepui_net::{Inbox, NetConfig, Node, Outlet};
 use tepui_proto::mesos::VersionInfo;
-use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response};
+use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response, Upid};
 use tokio::sync::watch;
 use world::AgentWorld;
 
@@ -95,7 +96,12 @@ impl Handle {
 }
 
 /// Starts an agent on a network of its own. `version` is what masters and clients are told.
-pub async fn start(settings: &Settings, version: VersionInfo, own_version: &str, clock: Clock) -> Result<Handle, Error> {
+pub async fn start(
+    settings: &Settings,
+    version: VersionInfo,
+    own_version: &str,
+    clock: Clock,
+) -> Result<Handle, Error> {
     let net = NetConfig {
         ip: settings.ip,
         port: settings.port,
@@ -103,20 +109,16 @@ pub async fn start(settings: &Settings, version: VersionInfo, own_version: &str,
         advertise_port: settings.advertise_port,
         ..NetConfig::default()
     };
-    start_on(Node::bind(net).await?, settings, version, own_version, clock).await
+    start_on(Node::bind(net).await?, settings, version, clock).await
 }
 
 /// Starts an agent on a network that is there already.
-pub async fn start_on(
-    node: Node,
-    settings: &Settings,
-    version: VersionInfo,
-    own_version: &str,
-    clock: Clock,
-) -> Result<Handle, Error> {
+pub async fn start_on(node: Node, settings: &Settings, version: Version, clock: Clock) -> Result<Handle, Error> {
     let detector = Detector::new(&settings.master);
     let launcher_dir = launcher_dir(settings)?;
-    let config = config(settings, &node, &launcher_dir, version, own_version, &detector, clock)?;
+    let mut config = config(settings, node.upid(PROCESS), &launcher_dir, version)?;
+    config.master_hostname = detector.hostname();
+    config.start_time = clock.now().wall;
     let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Taken)?;
     node.delegate(PROCESS);
     let files = Files::default();
@@ -143,7 +145,11 @@ pub async fn start_on(
         mailbox: mailbox.clone(),
         exit,
     };
-    tokio::spawn(driver.run(world));
+    tokio::spawn(async move {
+        if let Err(error) = driver.run(world).await {
+            tracing::error!(%error, "the agent has stopped");
+        }
+    });
     Ok(Handle { node, mailbox, containers, files, exit: exited })
 }
 
@@ -155,16 +161,8 @@ fn launcher_dir(settings: &Settings) -> Result<std::path::PathBuf, Error> {
     programs::link(&settings.program, dir.clone()).map_err(|source| Error::Programs { dir, source })
 }
 
-fn config(
-    settings: &Settings,
-    node: &Node,
-    launcher_dir: &std::path::Path,
-    version: VersionInfo,
-    own_version: &str,
-    detector: &Detector,
-    clock: Clock,
-) -> Result<Config, Error> {
-    let pid = node.upid(PROCESS);
+/// All but what only the caller knows: the master's name and the time of the start.
+fn config(settings: &Settings, pid: Upid, launcher_dir: &std::path::Path, version: Version) -> Result<Config, Error> {
     let hostname = settings.hostname.clone().unwrap_or_else(|| hostname(pid.ip, settings.hostname_lookup));
     let mut flags = settings.all.clone();
     flags.entry("launcher_dir".to_owned()).or_insert_with(|| launcher_dir.display().to_string());
@@ -190,10 +188,10 @@ fn config(
         recovery_timeout: settings.recovery_timeout,
         max_completed_executors_per_framework: settings.max_completed_executors_per_framework,
         flags,
-        version,
-        own_version: own_version.to_owned(),
-        master_hostname: detector.hostname(),
-        start_time: clock.now().wall,
+        version: version.mesos,
+        own_version: version.own,
+        master_hostname: None,
+        start_time: Wall::default(),
         seed: getrandom::u64().map_err(Error::Random)?,
     })
 }
