@@ -95,13 +95,17 @@ impl Handle {
     }
 }
 
-/// Starts an agent on a network of its own. `version` is what masters and clients are told.
-pub async fn start(
-    settings: &Settings,
-    version: VersionInfo,
-    own_version: &str,
-    clock: Clock,
-) -> Result<Handle, Error> {
+/// What an agent says it is.
+#[derive(Clone, Debug, Default)]
+pub struct Version {
+    /// The version of Mesos, for masters and clients.
+    pub mesos: VersionInfo,
+    /// The version of this program.
+    pub own: String,
+}
+
+/// Starts an agent on a network of its own.
+pub async fn start(settings: &Settings, version: Version, clock: Clock) -> Result<Handle, Error> {
     let net = NetConfig {
         ip: settings.ip,
         port: settings.port,
