@@ -17,6 +17,8 @@ pub mod checkpoint;
 pub mod disk;
 mod find;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod labels;
 pub mod name;
 pub mod operation;

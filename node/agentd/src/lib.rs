@@ -95,17 +95,13 @@ impl Handle {
     }
 }
 
-/// What an agent says it is.
-#[derive(Clone, Debug, Default)]
-pub struct Version {
-    /// The version of Mesos, for masters and clients.
-    pub mesos: VersionInfo,
-    /// The version of this program.
-    pub own: String,
-}
-
-/// Starts an agent on a network of its own.
-pub async fn start(settings: &Settings, version: Version, clock: Clock) -> Result<Handle, Error> {
+/// Starts an agent on a network of its own. `version` is what masters and clients are told.
+pub async fn start(
+    settings: &Settings,
+    version: VersionInfo,
+    own_version: &str,
+    clock: Clock,
+) -> Result<Handle, Error> {
     let net = NetConfig {
         ip: settings.ip,
         port: settings.port,
@@ -113,14 +109,21 @@ pub async fn start(settings: &Settings, version: Version, clock: Clock) -> Resul
         advertise_port: settings.advertise_port,
         ..NetConfig::default()
     };
-    start_on(Node::bind(net).await?, settings, version, clock).await
+    start_on(Node::bind(net).await?, settings, version, own_version, clock).await
 }
 
 /// Starts an agent on a network that is there already.
-pub async fn start_on(node: Node, settings: &Settings, version: Version, clock: Clock) -> Result<Handle, Error> {
+pub async fn start_on(
+    node: Node,
+    settings: &Settings,
+    version: VersionInfo,
+    own_version: &str,
+    clock: Clock,
+) -> Result<Handle, Error> {
     let detector = Detector::new(&settings.master);
     let launcher_dir = launcher_dir(settings)?;
     let mut config = config(settings, node.upid(PROCESS), &launcher_dir, version)?;
+    config.own_version = own_version.to_owned();
     config.master_hostname = detector.hostname();
     config.start_time = clock.now().wall;
     let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Taken)?;
@@ -165,8 +168,8 @@ fn launcher_dir(settings: &Settings) -> Result<std::path::PathBuf, Error> {
     programs::link(&settings.program, dir.clone()).map_err(|source| Error::Programs { dir, source })
 }
 
-/// All but what only the caller knows: the master's name and the time of the start.
-fn config(settings: &Settings, pid: Upid, launcher_dir: &std::path::Path, version: Version) -> Result<Config, Error> {
+/// All but what only the caller knows: the own version, the master's name and the time of the start.
+fn config(settings: &Settings, pid: Upid, launcher_dir: &std::path::Path, version: VersionInfo) -> Result<Config, Error> {
     let hostname = settings.hostname.clone().unwrap_or_else(|| hostname(pid.ip, settings.hostname_lookup));
     let mut flags = settings.all.clone();
     flags.entry("launcher_dir".to_owned()).or_insert_with(|| launcher_dir.display().to_string());
@@ -192,8 +195,8 @@ fn config(settings: &Settings, pid: Upid, launcher_dir: &std::path::Path, versio
         recovery_timeout: settings.recovery_timeout,
         max_completed_executors_per_framework: settings.max_completed_executors_per_framework,
         flags,
-        version: version.mesos,
-        own_version: version.own,
+        version,
+        own_version: String::new(),
         master_hostname: None,
         start_time: Wall::default(),
         seed: getrandom::u64().map_err(Error::Random)?,

@@ -1,7 +1,7 @@
 //! A real agent on a real network, with a master played by the test and executors that are shell commands.
 
 use std::time::Duration;
-use tepui_agentd::{Handle, Settings, Version};
+use tepui_agentd::{Handle, Settings};
 use tepui_driver::Clock;
 use tepui_net::{Inbox, NetConfig, Node, Outlet};
 use tepui_proto::mesos::internal::*;
@@ -44,8 +44,7 @@ impl World {
         let values = tepui_flags::parse(&[tepui_flags::agent::FLAGS], &args, &[], "MESOS_", &read_file).unwrap();
         let settings = Settings::from_values(&values).unwrap();
         let mesos = VersionInfo { version: "1.11.0".into(), ..VersionInfo::default() };
-        let version = Version { mesos, own: "0.1.0".into() };
-        let agent = tepui_agentd::start(&settings, version, Clock::default()).await.unwrap();
+        let agent = tepui_agentd::start(&settings, mesos, "0.1.0", Clock::default()).await.unwrap();
         let agent_pid = agent.node().upid("slave(1)");
         let mut world = World { _dir: dir, agent, inbox, outlet, agent_pid };
         let register: RegisterAgentMessage = world.expect().await;
