@@ -411,7 +411,11 @@ fn messages_pass_between_scheduler_and_executor() {
     };
     world.message(&executor_pid(), &up);
     let scheduler = tepui_wire::Upid::parse("scheduler-1@127.0.0.1:6000").unwrap();
-    assert_eq!(world.sent(&scheduler), std::slice::from_ref(&up), "directly to a V0 scheduler");
+    assert_eq!(
+        world.sent::<ExecutorToFrameworkMessage>(&scheduler),
+        std::slice::from_ref(&up),
+        "directly to a V0 scheduler"
+    );
     let http =
         UpdateFrameworkMessage { framework_id: framework_id(), pid: Some("@0.0.0.0:0".into()), ..Default::default() };
     world.master_sends(&http);

@@ -169,7 +169,12 @@ fn launcher_dir(settings: &Settings) -> Result<std::path::PathBuf, Error> {
 }
 
 /// All but what only the caller knows: the own version, the master's name and the time of the start.
-fn config(settings: &Settings, pid: Upid, launcher_dir: &std::path::Path, version: VersionInfo) -> Result<Config, Error> {
+fn config(
+    settings: &Settings,
+    pid: Upid,
+    launcher_dir: &std::path::Path,
+    version: VersionInfo,
+) -> Result<Config, Error> {
     let hostname = settings.hostname.clone().unwrap_or_else(|| hostname(pid.ip, settings.hostname_lookup));
     let mut flags = settings.all.clone();
     flags.entry("launcher_dir".to_owned()).or_insert_with(|| launcher_dir.display().to_string());
