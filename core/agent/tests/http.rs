@@ -43,14 +43,14 @@ fn an_executor_subscribes_gets_its_task_and_reports() {
     assert_eq!(world.updates()[0].status.state, TaskState::TASK_RUNNING);
     let last = world.events(stream).pop().unwrap();
     assert_eq!(last.acknowledged.uuid, status("t", TaskState::TASK_RUNNING, 1).uuid.unwrap());
-    world.from_master(&kill("t"));
+    world.master_sends(&kill("t"));
     assert_eq!(world.events(stream).pop().unwrap().kill.task_id.value, "t");
 }
 
 #[test]
 fn a_group_is_launched_whole() {
     let mut world = World::registered();
-    world.from_master(&group(&["a", "b"]));
+    world.master_sends(&group(&["a", "b"]));
     let stream = world.call(&subscribe("e"));
     world.containers_updated();
     let events = world.events(stream);
@@ -63,8 +63,8 @@ fn a_group_is_launched_whole() {
 #[test]
 fn a_group_dies_whole() {
     let mut world = World::registered();
-    world.from_master(&group(&["a", "b"]));
-    world.from_master(&kill("b"));
+    world.master_sends(&group(&["a", "b"]));
+    world.master_sends(&kill("b"));
     let text = "A task within the task group was killed before delivery to the executor".to_owned();
     let each = (TaskState::TASK_KILLED, Some(Reason::REASON_TASK_KILLED_DURING_LAUNCH), text);
     assert_eq!(world.statuses(), [each.clone(), each]);
@@ -108,7 +108,7 @@ fn a_task_lost_on_the_way_to_a_returning_executor_is_reported() {
 fn an_executor_of_a_leaving_framework_is_told_to_go() {
     let mut world = World::registered();
     world.run(&command_task("t"));
-    world.from_master(&ShutdownFrameworkMessage { framework_id: framework_id(), ..Default::default() });
+    world.master_sends(&ShutdownFrameworkMessage { framework_id: framework_id(), ..Default::default() });
     let stream = world.call(&subscribe("t"));
     assert_eq!(world.events(stream)[0].r#type, Some(event::Type::SHUTDOWN));
     assert!(world.is_closed(stream));
