@@ -192,7 +192,10 @@ impl Cluster {
         }
         let millis = start.elapsed().as_secs_f64() * 1e3;
         let rss = resident_megabytes();
-        println!("{:<36} {millis:>10.2} ms  rss {rss:>7.1} MB  {declined} declined in {cycles} cycles", "decline until all refuse");
+        println!(
+            "{:<36} {millis:>10.2} ms  rss {rss:>7.1} MB  {declined} declined in {cycles} cycles",
+            "decline until all refuse"
+        );
     }
 
     fn revive(&mut self, framework: usize) {
@@ -214,7 +217,12 @@ impl Cluster {
         }
         micros.sort_by(f64::total_cmp);
         let at = |part: f64| micros.get((micros.len() as f64 * part) as usize).copied().unwrap_or(0.0);
-        println!("recover one, offer it at once        p50 {:.1} us  p99 {:.1} us  of {}", at(0.5), at(0.99), micros.len());
+        println!(
+            "recover one, offer it at once        p50 {:.1} us  p99 {:.1} us  of {}",
+            at(0.5),
+            at(0.99),
+            micros.len()
+        );
     }
 }
 

@@ -27,7 +27,8 @@ impl Resources {
         for candidate in candidates {
             let unreserved = Resources::from(candidate.with_reservations([]));
             if unreserved.contains(&remaining) {
-                let rest = remaining.iter().map(|rest| rest.with_reservations(candidate.reservations().iter().cloned()));
+                let rest =
+                    remaining.iter().map(|rest| rest.with_reservations(candidate.reservations().iter().cloned()));
                 found.extend(rest);
                 return Some(found);
             }

@@ -339,7 +339,9 @@ fn write_source(source: &Source) -> disk_info::Source {
 
 impl From<&mesos::Labels> for Labels {
     fn from(message: &mesos::Labels) -> Labels {
-        Labels(message.labels.iter().map(|label| Label { key: label.key.clone(), value: label.value.clone() }).collect())
+        Labels(
+            message.labels.iter().map(|label| Label { key: label.key.clone(), value: label.value.clone() }).collect(),
+        )
     }
 }
 
@@ -371,7 +373,8 @@ impl From<&value::Ranges> for Ranges {
 
 impl From<&Ranges> for value::Ranges {
     fn from(ranges: &Ranges) -> value::Ranges {
-        let message = |range: crate::ranges::Range| value::Range { begin: range.begin, end: range.end, ..Default::default() };
+        let message =
+            |range: crate::ranges::Range| value::Range { begin: range.begin, end: range.end, ..Default::default() };
         value::Ranges { range: ranges.iter().map(message).collect(), ..Default::default() }
     }
 }

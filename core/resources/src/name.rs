@@ -133,8 +133,9 @@ mod tests {
         let texts = ["cpus", "disk", "ephemeral_ports", "gpus", "mem", "ports", "a", "e", "zebra"];
         for left in texts {
             for right in texts {
-                assert_eq!(Name::from(left).cmp(&Name::from(right)), left.cmp(right), "{left} {right}");
-                assert_eq!(Name::from(left) == Name::from(right), left == right);
+                let names = (Name::from(left), Name::from(right));
+                assert_eq!(names.0.cmp(&names.1), left.cmp(right), "{left} {right}");
+                assert_eq!(names.0 == names.1, left == right);
             }
         }
     }

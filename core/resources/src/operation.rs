@@ -297,10 +297,9 @@ fn visit_single(resource: Option<&mut mesos::Resource>, each: Visitor<'_>) -> Re
 fn check_present(operation: &Operation) -> Result<(), Malformed> {
     let (present, text) = match operation.r#type.unwrap_or(Type::UNKNOWN) {
         Type::UNKNOWN => return Err(Malformed::Unknown),
-        Type::RESERVE => (
-            operation.reserve.is_set(),
-            "A RESERVE offer operation must have the Offer.Operation.reserve field set.",
-        ),
+        Type::RESERVE => {
+            (operation.reserve.is_set(), "A RESERVE offer operation must have the Offer.Operation.reserve field set.")
+        }
         Type::UNRESERVE => (
             operation.unreserve.is_set(),
             "An UNRESERVE offer operation must have the Offer.Operation.unreserve field set.",

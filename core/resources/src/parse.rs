@@ -92,8 +92,8 @@ fn from_text(token: &str, default_role: &str) -> Result<mesos::Resource, Error> 
 }
 
 fn from_parts(name: &str, role: &str, text: &str) -> Result<mesos::Resource, Error> {
-    let parsed = value::parse(text)
-        .map_err(|error| Error::Value { name: name.to_owned(), value: text.to_owned(), error })?;
+    let parsed =
+        value::parse(text).map_err(|error| Error::Value { name: name.to_owned(), value: text.to_owned(), error })?;
     let mut resource = mesos::Resource { name: name.to_owned(), ..Default::default() };
     if role == roles::STAR {
         resource.role = Some(role.to_owned());

@@ -50,7 +50,11 @@ fn run(text: &str, file: &str) {
         let (command, argument) = head.split_once(' ').unwrap_or((head, ""));
         let (expected, got) = (expected.join("\n"), answer(command, argument, &input));
         if got != expected {
-            wrong.push(format!("{file}:{}: {head}\n{}\n---- expected\n{expected}\n---- got\n{got}", number + 1, input.join("\n")));
+            wrong.push(format!(
+                "{file}:{}: {head}\n{}\n---- expected\n{expected}\n---- got\n{got}",
+                number + 1,
+                input.join("\n")
+            ));
         }
         cases += 1;
     }
