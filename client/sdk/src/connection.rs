@@ -1,12 +1,9 @@
 //! One HTTP connection: a request, its answer, the next request.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use std::time::Duration;
 use tepui_framework::exchange::Reply;
+use tepui_net::client::{Client, Error, Request, Response};
 
 /// How long a peer may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -14,34 +11,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The largest body taken whole: the state of a big cluster is some hundred megabytes.
 const MAX_BODY_BYTES: usize = 1024 * 1024 * 1024;
 
-/// A connection to one peer.
-pub(crate) struct Connection {
-    sender: SendRequest<Full<Bytes>>,
-    host: String,
-}
+/// A connection to one peer. Its errors are for people.
+pub(crate) struct Connection(Client);
 
 /// What came back, its body still to be read.
 pub(crate) struct Answer {
     /// Status and headers; the body is empty.
     pub head: Reply,
-    body: Incoming,
+    response: Response,
 }
 
 impl Connection {
-    /// Connects to `host:port`. The error is for people.
+    /// Connects to `host:port`.
     pub async fn open(address: &str) -> Result<Connection, String> {
-        let connecting = tokio::net::TcpStream::connect(address);
-        let stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-        let stream = stream.map_err(|_| "no answer to the connection attempt".to_owned())?.map_err(text)?;
-        stream.set_nodelay(true).map_err(text)?;
-        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
-        tokio::spawn(driver);
-        Ok(Connection { sender, host: address.to_owned() })
+        let connected = tokio::time::timeout(CONNECT_TIMEOUT, Client::connect(address)).await;
+        connected.map_err(|_| "no answer to the connection attempt".to_owned())?.map(Connection).map_err(text)
     }
 
     /// Whether the peer has kept the connection open since the last answer.
-    pub async fn is_usable(&mut self) -> bool {
-        self.sender.ready().await.is_ok()
+    pub fn is_open(&self) -> bool {
+        self.0.is_open()
     }
 
     /// Makes one request and waits for the head of its answer.
@@ -52,48 +41,43 @@ impl Connection {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Answer, String> {
-        let mut request = hyper::Request::builder().method(method).uri(target).header("Host", &self.host);
-        for (name, value) in headers {
-            request = request.header(*name, value);
-        }
-        let request = request.body(Full::new(body)).map_err(text)?;
-        let (head, body) = self.sender.send_request(request).await.map_err(text)?.into_parts();
-        let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
-        let headers = head.headers.iter().map(header).collect();
-        Ok(Answer { head: Reply { status: head.status.as_u16(), headers, body: Bytes::new() }, body })
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let request = Request { method: method.to_owned(), target: target.to_owned(), headers, body };
+        let response = self.0.send(request).await.map_err(text)?;
+        let head = Reply { status: response.status, headers: response.headers.clone(), body: Bytes::new() };
+        Ok(Answer { head, response })
     }
 }
 
 impl Answer {
     /// Reads the body to its end.
     pub async fn whole(self) -> Result<Reply, String> {
-        let body = Limited::new(self.body, MAX_BODY_BYTES).collect().await.map_err(|error| error.to_string())?;
-        Ok(Reply { body: body.to_bytes(), ..self.head })
+        let body = self.response.bytes(MAX_BODY_BYTES).await.map_err(text)?;
+        Ok(Reply { body, ..self.head })
     }
 
     /// The next piece of an open stream; `None` at its end.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, String>> {
-        loop {
-            match self.body.frame().await? {
-                Ok(frame) => match frame.into_data() {
-                    Ok(data) => return Some(Ok(data)),
-                    Err(_trailers) => {}
-                },
-                Err(error) => return Some(Err(text(error))),
-            }
-        }
+        self.response.next().await.map_err(text).transpose()
     }
 }
 
-fn text(error: impl std::error::Error) -> String {
-    // The causes say more than the outermost error, which is often "error sending request".
+/// The reason alone: whoever reports it names the peer.
+fn text(error: Error) -> String {
+    match error {
+        Error::Connect { source, .. } => source.to_string(),
+        Error::Exchange { source, .. } => with_causes(&source),
+        other => other.to_string(),
+    }
+}
+
+/// The causes say more than the outermost error.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
     }
     text
 }

@@ -1,29 +1,39 @@
 //! Taking what a task needs out of what an agent offers.
 
-use tepui_proto::mesos::{Resource, value};
+use tepui_proto::mesos;
+use tepui_resources::{Resource, Scalar, Value};
 
-/// Mesos counts scalars in thousandths; anything finer is rounding noise.
-const PARTS: f64 = 1000.0;
+pub use tepui_resources::Resources;
 
-/// Takes these amounts out of `pool`, what an agent offers: the resources a task must name to get them, each with the
-/// reservation and allocation it is offered with, reserved ones first. `None`, and the pool as it was, if it does not
-/// hold them. Revocable resources, persistent volumes and disks of their own are left alone.
-pub fn take(pool: &mut Vec<Resource>, wanted: &[(&str, f64)]) -> Option<Vec<Resource>> {
-    let (mut rest, mut taken) = (pool.clone(), Vec::new());
-    for (name, amount) in wanted {
-        let mut missing = parts(*amount);
-        let mut candidates: Vec<&mut Resource> = rest.iter_mut().filter(|resource| is_plain(resource, name)).collect();
+/// Amounts without reservation, such as `[("cpus", 0.5), ("mem", 64.0)]`; `mem` and `disk` count in MB.
+pub fn scalars(amounts: &[(&str, f64)]) -> Resources {
+    amounts.iter().map(|(name, amount)| Resource::scalar(*name, Scalar::from_f64(*amount))).collect()
+}
+
+/// What an offer holds.
+pub fn offered(offer: &mesos::Offer) -> Resources {
+    Resources::from_proto(&offer.resources)
+}
+
+/// Takes `wanted` (names and values; reservations in it do not matter) out of `pool`: the resources a task must name
+/// to get it, each with the reservation and allocation it is offered with, reserved ones first. `None`, and the pool
+/// as it was, if it does not hold them. Revocable and shared resources, volumes and disks of their own are left alone.
+pub fn take(pool: &mut Resources, wanted: &Resources) -> Option<Resources> {
+    let (mut rest, mut taken) = (pool.clone(), Resources::default());
+    for want in wanted.iter() {
+        let mut missing = want.value().clone();
+        let mut candidates: Vec<Resource> = rest.iter().filter(|has| is_plain(has, want)).cloned().collect();
         // A stable sort: among equals the order of the offer stays.
-        candidates.sort_by_key(|resource| resource.reservations.is_empty());
-        for resource in candidates {
-            let part = missing.min(parts(resource.scalar.value));
-            if part > 0 {
-                taken.push(with_amount(resource, part));
-                *resource = with_amount(resource, parts(resource.scalar.value) - part);
-                missing -= part;
+        candidates.sort_by_key(Resource::is_unreserved);
+        for has in candidates {
+            let part = has.with_value(overlap(&missing, has.value()));
+            if !part.is_empty() {
+                missing.subtract(part.value());
+                rest.subtract_one(&part);
+                taken.add_one(&part);
             }
         }
-        if missing > 0 {
+        if !missing.is_empty() {
             return None;
         }
     }
@@ -31,57 +41,64 @@ pub fn take(pool: &mut Vec<Resource>, wanted: &[(&str, f64)]) -> Option<Vec<Reso
     Some(taken)
 }
 
-fn with_amount(resource: &Resource, parts: i64) -> Resource {
-    let scalar = value::Scalar { value: parts as f64 / PARTS, ..value::Scalar::default() };
-    Resource { scalar: scalar.into(), ..resource.clone() }
+/// How much of an amount could be taken at most.
+pub fn amount(pool: &Resources, name: &str) -> f64 {
+    let want = Resource::scalar(name, Scalar::ZERO);
+    let mut total = Scalar::ZERO;
+    for has in pool.iter().filter(|has| is_plain(has, &want)) {
+        total += has.value().quantity();
+    }
+    total.to_f64()
 }
 
-/// How much of a scalar could be taken at most.
-pub fn amount(offered: &[Resource], name: &str) -> f64 {
-    let total: i64 = offered.iter().filter(|r| is_plain(r, name)).map(|r| parts(r.scalar.value)).sum();
-    total as f64 / PARTS
+fn is_plain(has: &Resource, want: &Resource) -> bool {
+    has.name() == want.name()
+        && has.value().is_like(want.value())
+        && !has.is_revocable()
+        && !has.is_shared()
+        && has.disk().is_none_or(|disk| disk.persistence.is_none() && disk.source.is_none())
 }
 
-fn is_plain(resource: &Resource, name: &str) -> bool {
-    let whole_disk = resource.disk.persistence.is_set() || resource.disk.source.is_set();
-    resource.name == name
-        && resource.r#type == value::Type::SCALAR
-        && !resource.revocable.is_set()
-        && !resource.shared.is_set()
-        && !whole_disk
-}
-
-/// A cast of a float saturates, so that nonsense from a peer stays finite.
-fn parts(amount: f64) -> i64 {
-    (amount * PARTS).round() as i64
+/// What two values have in common.
+fn overlap(wanted: &Value, has: &Value) -> Value {
+    match (wanted, has) {
+        (Value::Scalar(wanted), Value::Scalar(has)) => Value::Scalar(*wanted.min(has)),
+        _ => {
+            // What is left of the wanted set without what is there is what is missing; the others are in both.
+            let (mut missing, mut common) = (wanted.clone(), wanted.clone());
+            missing.subtract(has);
+            common.subtract(&missing);
+            common
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::messages::scalar;
-    use tepui_proto::mesos::resource::{ReservationInfo, RevocableInfo};
 
-    fn reserved(name: &str, amount: f64) -> Resource {
-        let reservation = ReservationInfo { role: Some("r".into()), ..ReservationInfo::default() };
-        Resource { reservations: vec![reservation], ..scalar(name, amount) }
+    fn resources(text: &str) -> Resources {
+        Resources::parse(text, "*").unwrap()
     }
 
     #[test]
     fn reserved_resources_are_used_first_and_keep_their_reservation() {
-        let mut offered = vec![scalar("cpus", 2.0), reserved("cpus", 0.5), scalar("mem", 100.0)];
-        let taken = take(&mut offered, &[("cpus", 0.7), ("mem", 32.0)]).unwrap();
-        let amounts: Vec<_> = taken.iter().map(|r| (r.name.as_str(), r.reservations.len(), r.scalar.value)).collect();
-        assert!((amount(&offered, "cpus") - 1.8).abs() < 1e-9, "what is taken is gone");
-        assert_eq!(amounts, [("cpus", 1, 0.5), ("cpus", 0, 0.2), ("mem", 0, 32.0)]);
+        let mut pool = resources("cpus:2;cpus(r):0.5;mem:100;ports:[1000-1003]");
+        let taken = take(&mut pool, &resources("cpus:0.7;mem:32;ports:[1001-1002]")).unwrap();
+        assert_eq!(taken, resources("cpus(r):0.5;cpus:0.2;mem:32;ports:[1001-1002]"));
+        assert_eq!(pool, resources("cpus:1.8;mem:68;ports:[1000-1000,1003-1003]"));
     }
 
     #[test]
     fn what_is_not_there_is_not_taken() {
-        let revocable = Resource { revocable: RevocableInfo::default().into(), ..scalar("cpus", 4.0) };
-        assert_eq!(take(&mut vec![revocable], &[("cpus", 1.0)]), None);
-        assert_eq!(take(&mut vec![scalar("cpus", 1.0)], &[("cpus", 1.001)]), None);
-        assert_eq!(take(&mut vec![], &[("gpus", 0.0)]), Some(Vec::new()), "nothing is always there");
-        assert!((amount(&[scalar("cpus", 0.1), scalar("cpus", 0.2)], "cpus") - 0.3).abs() < 1e-9);
+        let revocable = Resource::scalar("cpus", Scalar::from_f64(4.0)).with_revocable(true);
+        let mut pool: Resources = [revocable, Resource::scalar("mem", Scalar::from_f64(1.0))].into_iter().collect();
+        let before = pool.clone();
+        assert_eq!(take(&mut pool, &resources("mem:1;cpus:1")), None);
+        assert_eq!(pool, before);
+        assert_eq!(take(&mut resources("cpus:1"), &resources("cpus:1.001")), None);
+        assert_eq!(take(&mut resources("ports:[1-5]"), &resources("ports:[5-6]")), None);
+        assert_eq!(take(&mut Resources::default(), &scalars(&[("gpus", 0.0)])), Some(Resources::default()));
+        assert!((amount(&resources("cpus:0.1;cpus(r):0.2"), "cpus") - 0.3).abs() < 1e-9);
     }
 }

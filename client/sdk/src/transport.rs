@@ -70,12 +70,9 @@ async fn make_calls(mut queue: mpsc::UnboundedReceiver<(ExchangeId, Post)>, inpu
     }
 }
 
-async fn call(
-    open: &mut Option<(String, Connection)>,
-    post: &Post,
-) -> Result<Reply, String> {
+async fn call(open: &mut Option<(String, Connection)>, post: &Post) -> Result<Reply, String> {
     let usable = match open {
-        Some((to, connection)) => *to == post.to && connection.is_usable().await,
+        Some((to, connection)) => *to == post.to && connection.is_open(),
         None => false,
     };
     if !usable {
@@ -96,11 +93,7 @@ async fn subscribe(id: ExchangeId, post: Post, inputs: mpsc::Sender<HttpInput>) 
 }
 
 /// Feeds the stream to the machine until it ends, or gives the answer that is no stream.
-async fn stream(
-    id: ExchangeId,
-    post: Post,
-    inputs: &mpsc::Sender<HttpInput>,
-) -> Result<Option<Reply>, String> {
+async fn stream(id: ExchangeId, post: Post, inputs: &mpsc::Sender<HttpInput>) -> Result<Option<Reply>, String> {
     let mut connection = Connection::open(&post.to).await?;
     let mut answer = connection.send("POST", post.path, &post.headers, post.body).await?;
     if answer.head.status != 200 {

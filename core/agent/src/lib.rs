@@ -26,6 +26,7 @@ mod kill;
 mod messages;
 pub mod metrics;
 pub mod paths;
+mod record;
 mod register;
 mod remove;
 mod run;

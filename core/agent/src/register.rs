@@ -9,6 +9,8 @@ use crate::{Agent, Cx, Effect};
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::{AgentId, TaskId};
+use tepui_proto::MessageField;
+use tepui_proto::ids::ProtoId;
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::internal::{
     AgentRegisteredMessage, AgentReregisteredMessage, MasterAgentConnection, PongAgentMessage, ReconcileTasksMessage,
@@ -17,8 +19,6 @@ use tepui_proto::mesos::internal::{
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{AgentInfo, Resource, TaskState, UUID};
 use tepui_resources::format;
-use tepui_proto::MessageField;
-use tepui_proto::ids::ProtoId;
 use tepui_wire::{NetEffect, Upid};
 
 /// The longest pause between two registration attempts (`REGISTER_RETRY_INTERVAL_MAX`).
@@ -265,4 +265,3 @@ pub(crate) fn capabilities() -> Vec<Capability> {
     let of = |kind| Capability { r#type: Some(kind), ..Capability::default() };
     vec![of(Type::MULTI_ROLE), of(Type::HIERARCHICAL_ROLE), of(Type::RESERVATION_REFINEMENT)]
 }
-

@@ -128,8 +128,7 @@ impl Agent {
         let executor = update.executor_id.clone();
         let status = update.status.get_or_insert_default();
         status.uuid = Some(uuid);
-        status.source =
-            Some(if *sender == Sender::Agent { Source::SOURCE_AGENT } else { Source::SOURCE_EXECUTOR });
+        status.source = Some(if *sender == Sender::Agent { Source::SOURCE_AGENT } else { Source::SOURCE_EXECUTOR });
         if executor.is_set() {
             status.executor_id = executor;
         }
@@ -238,12 +237,7 @@ impl Agent {
     }
 
     /// The scheduler has seen an update.
-    pub(crate) fn acknowledged(
-        &mut self,
-        cx: &mut Cx<'_>,
-        from: &Upid,
-        message: &StatusUpdateAcknowledgementMessage,
-    ) {
+    pub(crate) fn acknowledged(&mut self, cx: &mut Cx<'_>, from: &Upid, message: &StatusUpdateAcknowledgementMessage) {
         // Schedulers older than 0.20 acknowledge directly; a master must be the leading one.
         let of_master = from.id.starts_with("master");
         if of_master && (self.state.phase != Phase::Running || self.state.master.as_ref() != Some(from)) {

@@ -228,7 +228,11 @@ mod tests {
         let mut pool = Pool::new(vec![3]);
         pool.replace(&Amounts::default(), &amounts(&[9_000, 18_000, 0, 1_000]));
         assert_eq!(pool.dominant_share(&amounts(&[3_000, 12_000])), 12.0 / 18.0);
-        assert_eq!(pool.dominant_share(&amounts(&[6_000, 2_000, 5_000, 1_000])), 6.0 / 9.0, "excluded and unknown names");
+        assert_eq!(
+            pool.dominant_share(&amounts(&[6_000, 2_000, 5_000, 1_000])),
+            6.0 / 9.0,
+            "excluded and unknown names"
+        );
     }
 
     #[test]

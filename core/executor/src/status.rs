@@ -39,7 +39,11 @@ impl Executor {
             source: Some(Source::SOURCE_EXECUTOR),
             reason,
             message,
-            check_status: task.check.as_option().map(no_check_status).map_or_else(MessageField::none, MessageField::some),
+            check_status: task
+                .check
+                .as_option()
+                .map(no_check_status)
+                .map_or_else(MessageField::none, MessageField::some),
             ..Default::default()
         };
         if self.connection.is_subscribed() {

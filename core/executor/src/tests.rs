@@ -5,7 +5,7 @@ use crate::effect::Signal;
 use buffa::MessageField;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tepui_base::{Wall, WaitStatus};
+use tepui_base::{WaitStatus, Wall};
 use tepui_proto::mesos::executor::event;
 use tepui_proto::mesos::framework_info::{Capability, capability};
 use tepui_proto::mesos::task_status::{Reason, Source};
@@ -173,10 +173,8 @@ fn task() -> TaskInfo {
 
 fn subscribed(capabilities: &[capability::Type]) -> Event {
     let capability = |r#type: &capability::Type| Capability { r#type: Some(*r#type), ..Default::default() };
-    let framework = mesos::FrameworkInfo {
-        capabilities: capabilities.iter().map(capability).collect(),
-        ..Default::default()
-    };
+    let framework =
+        mesos::FrameworkInfo { capabilities: capabilities.iter().map(capability).collect(), ..Default::default() };
     let subscribed = event::Subscribed { framework_info: MessageField::some(framework), ..Default::default() };
     Event { r#type: Some(Type::SUBSCRIBED), subscribed: MessageField::some(subscribed), ..Default::default() }
 }
@@ -237,8 +235,7 @@ fn the_environment_grows_from_executor_to_command() {
     let mut task = task();
     task.command.get_or_insert_default().environment = MessageField::some(environment(&[("C", "command")]));
     let allocation = mesos::resource::AllocationInfo { role: Some("eng".into()), ..Default::default() };
-    task.resources =
-        vec![mesos::Resource { allocation_info: MessageField::some(allocation), ..Default::default() }];
+    task.resources = vec![mesos::Resource { allocation_info: MessageField::some(allocation), ..Default::default() }];
     let bench = Bench::running(task, None, &[]);
     let environment = bench.forked.unwrap().environment;
     let pairs: Vec<(&str, &str)> = environment.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
@@ -267,16 +264,11 @@ fn a_task_without_a_command_ends_the_executor() {
 #[test]
 fn a_second_task_fails_and_disturbs_nothing() {
     let mut bench = Bench::running(task(), None, &[]);
-    let second = TaskInfo {
-        task_id: MessageField::some(TaskID { value: "t2".into(), ..Default::default() }),
-        ..task()
-    };
+    let second =
+        TaskInfo { task_id: MessageField::some(TaskID { value: "t2".into(), ..Default::default() }), ..task() };
     assert_eq!(bench.event(launch(second)), ["UPDATE TASK_FAILED"]);
     assert_eq!(bench.last().task_id.value, "t2");
-    assert_eq!(
-        bench.last().message.as_deref(),
-        Some("Attempted to run multiple tasks using a \"command\" executor")
-    );
+    assert_eq!(bench.last().message.as_deref(), Some("Attempted to run multiple tasks using a \"command\" executor"));
     assert_eq!(bench.acknowledge(2), [""; 0], "the first task still runs");
     assert_eq!(bench.exits(WaitStatus(0)), ["UPDATE TASK_FINISHED"]);
     assert_eq!(bench.acknowledge(3), ["Exit 0"]);
@@ -302,12 +294,9 @@ fn the_shortest_grace_period_decides() {
 #[test]
 fn a_second_kill_can_only_shorten_the_first() {
     // The first grace, when the second kill comes, its grace, when SIGKILL comes after it.
-    for (first, after, second, due_millis) in [
-        (20, 5, 30, 15_000),
-        (20, 5, 20, 15_000),
-        (20, 5, 7, 2000),
-        (20, 10, 5, 0),
-    ] {
+    for (first, after, second, due_millis) in
+        [(20, 5, 30, 15_000), (20, 5, 20, 15_000), (20, 5, 7, 2000), (20, 10, 5, 0)]
+    {
         let mut bench = Bench::running(task(), None, &[]);
         assert_eq!(bench.kill(Some(secs(first))), ["SIGTERM"]);
         assert_eq!(bench.pass(secs(after)), []);

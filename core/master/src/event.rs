@@ -53,11 +53,12 @@ pub enum Event {
 impl Master {
     /// Tells a registered framework something, if it can be reached at all.
     pub(crate) fn tell(&mut self, cx: &mut Cx, id: &FrameworkId, event: Event) {
+        let info = self.state.info.clone();
         let Some(framework) = self.state.framework_mut(id) else { return };
         framework.metrics.count_event(event.kind());
         match (&framework.http, &framework.pid) {
-            (Some(http), _) => write(cx, http, id, &self.state.info, event),
-            (None, Some(pid)) => send(cx, &self.config.pid, pid, id, &self.state.info, event),
+            (Some(http), _) => write(cx, http, id, &info, event),
+            (None, Some(pid)) => send(cx, &self.config.pid, pid, id, &info, event),
             (None, None) => {}
         }
     }

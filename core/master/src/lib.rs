@@ -25,6 +25,7 @@ pub mod input;
 pub mod metrics;
 mod offers;
 mod pending;
+mod record;
 pub mod state;
 mod tasks;
 mod terms;

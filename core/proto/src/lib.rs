@@ -31,7 +31,7 @@ pub mod schema;
 pub mod v1;
 mod wire_format;
 
-pub use buffa::{Message, MessageField, MessageName};
+pub use buffa::{Enumeration, Message, MessageField, MessageName};
 pub use content_type::ContentType;
 pub use ids::{ProtoId, ToProto};
 pub use universe::{appc, docker, mesos, oci};

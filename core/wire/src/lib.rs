@@ -23,6 +23,7 @@ pub mod links;
 pub mod message;
 pub mod percent;
 pub mod query;
+mod record;
 pub mod route;
 pub mod status;
 pub mod tls;

@@ -206,7 +206,9 @@ fn parse_head(bytes: &[u8]) -> Result<Head, Error> {
     let status = words.next().and_then(|code| code.parse().ok()).ok_or(Error::Head)?;
     let reason = words.next().unwrap_or("").to_owned();
     let header = |line: &str| {
-        line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).ok_or(Error::Head)
+        line.split_once(':')
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .ok_or(Error::Head)
     };
     Ok(Head { status, reason, headers: lines.map(header).collect::<Result<_, _>>()? })
 }

@@ -78,7 +78,11 @@ fn parse_stat(pid: i32, text: &str) -> Option<Process> {
 
 /// All that belongs to `root`, calling `visit` on each process before its relatives are looked for in what `table`
 /// then gives.
-fn walk(root: i32, mut table: impl FnMut() -> io::Result<Table>, mut visit: impl FnMut(i32)) -> io::Result<BTreeSet<i32>> {
+fn walk(
+    root: i32,
+    mut table: impl FnMut() -> io::Result<Table>,
+    mut visit: impl FnMut(i32),
+) -> io::Result<BTreeSet<i32>> {
     let first = table()?;
     let mut seen = Seen::default();
     let mut queue: VecDeque<i32> = match first.get(&root) {
@@ -139,7 +143,8 @@ pub fn signal(root: i32, signal: Signal) -> io::Result<BTreeSet<i32>> {
 
 /// Kills every descendant of `ancestor` with what belongs to each, but not `ancestor` itself.
 pub fn kill_descendants(ancestor: i32) -> io::Result<()> {
-    let children: Vec<i32> = processes()?.values().filter(|p| p.parent == ancestor && !p.is_zombie).map(|p| p.pid).collect();
+    let children: Vec<i32> =
+        processes()?.values().filter(|p| p.parent == ancestor && !p.is_zombie).map(|p| p.pid).collect();
     children.into_iter().try_for_each(|child| signal(child, Signal::SIGKILL).map(drop))
 }
 

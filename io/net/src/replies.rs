@@ -124,11 +124,14 @@ impl Writer<'_> {
 
     /// An answer that is still being made; what is there already goes out meanwhile.
     async fn wait<T>(&mut self, mut answer: oneshot::Receiver<T>) -> Option<T> {
-        if let Ok(answer) = answer.try_recv() {
-            return Some(answer);
+        match answer.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(oneshot::error::TryRecvError::Closed) => None,
+            Err(oneshot::error::TryRecvError::Empty) => {
+                self.flush().await;
+                answer.await.ok()
+            }
         }
-        self.flush().await;
-        answer.await.ok()
     }
 
     fn accepted(&mut self) {

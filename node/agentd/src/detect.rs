@@ -48,7 +48,7 @@ fn disk_total(path: &Path) -> Option<u64> {
 /// is left to the rest of the machine (1 GB of memory and 5 GB of disk, or half if there is little).
 pub fn resources(flag: &str, default_role: &str, machine: Machine) -> Result<Vec<mesos::Resource>, parse::Error> {
     let given = parse::entries(flag, default_role)?;
-    let is_given = |name: &str| given.iter().any(|resource| resource.name.as_str() == name);
+    let is_given = |name: &str| given.iter().any(|resource| resource.name().as_str() == name);
     let mut missing = Vec::new();
     let mut offer = |name: &str, value: String| {
         if !is_given(name) {

@@ -1,1 +1,261 @@
-//! tepui-agentd
+//! The agent as part of a node: the machine of `core/agent` with a network, containers, files and a master to find.
+//!
+//! Reads are answered from snapshots, beside the machine; everything else passes through it in order of arrival.
+//! Not done here: checkpoints, authentication, ZooKeeper.
+
+pub mod detect;
+mod detector;
+pub mod files;
+pub mod flags;
+mod programs;
+mod world;
+
+pub use flags::Settings;
+
+use detector::Detector;
+use files::Files;
+use std::net::Ipv4Addr;
+use tepui_agent::{Agent, Config, Input, view};
+use tepui_container::Containerizer;
+use tepui_driver::{Clock, Driver, Mailbox};
+use tepui_net::{Inbox, NetConfig, Node, Outlet};
+use tepui_proto::mesos::VersionInfo;
+use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response};
+use tokio::sync::watch;
+use world::AgentWorld;
+
+/// The agent's process id; there is one agent in a node.
+const PROCESS: &str = "slave(1)";
+
+/// Why an agent does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its address can not be had.
+    #[error(transparent)]
+    Network(#[from] tepui_net::Error),
+    /// The programs it starts can not be found or linked.
+    #[error("Failed to prepare '{dir}': {source}")]
+    Programs {
+        /// Where their links should be.
+        dir: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The operating system has no randomness.
+    #[error("Failed to get a random seed: {0}")]
+    Random(getrandom::Error),
+    /// Another agent lives in this node.
+    #[error("The node has an agent already")]
+    Taken,
+}
+
+/// A running agent.
+pub struct Handle {
+    node: Node,
+    mailbox: Mailbox<Agent>,
+    containers: Containerizer,
+    files: Files,
+    exit: watch::Receiver<Option<String>>,
+}
+
+impl Handle {
+    /// The network it lives in.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// What it serves under `/files`.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// What it knows now; none if it has ended.
+    pub async fn snapshot(&self) -> Option<view::Snapshot> {
+        self.mailbox.inspect(Agent::snapshot).await
+    }
+
+    /// Waits until the agent leaves by itself, and says why.
+    pub async fn exited(&mut self) -> String {
+        let reason = self.exit.wait_for(Option::is_some).await;
+        reason.ok().and_then(|reason| reason.clone()).unwrap_or_else(|| "The agent has stopped".to_owned())
+    }
+
+    /// Shuts all executors down, each with its grace period, and waits until none is left. With `unregister` the
+    /// master forgets the agent at once.
+    pub async fn terminate(&mut self, unregister: bool) {
+        self.mailbox.post(Input::Terminate { unregister });
+        self.exited().await;
+        self.containers.destroy_all().await;
+    }
+
+    /// Kills whatever still runs in containers, and waits for it.
+    pub async fn destroy_containers(&self) {
+        self.containers.destroy_all().await;
+    }
+}
+
+/// Starts an agent on a network of its own. `version` is what masters and clients are told.
+pub async fn start(
+    settings: &Settings,
+    version: VersionInfo,
+    own_version: &str,
+    clock: Clock,
+) -> Result<Handle, Error> {
+    let net = NetConfig {
+        ip: settings.ip,
+        port: settings.port,
+        advertise_ip: settings.advertise_ip,
+        advertise_port: settings.advertise_port,
+        ..NetConfig::default()
+    };
+    start_on(Node::bind(net).await?, settings, version, own_version, clock).await
+}
+
+/// Starts an agent on a network that is there already.
+pub async fn start_on(
+    node: Node,
+    settings: &Settings,
+    version: VersionInfo,
+    own_version: &str,
+    clock: Clock,
+) -> Result<Handle, Error> {
+    let detector = Detector::new(&settings.master);
+    let launcher_dir = launcher_dir(settings)?;
+    let config = config(settings, &node, &launcher_dir, version, own_version, &detector, clock)?;
+    let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Taken)?;
+    node.delegate(PROCESS);
+    let files = Files::default();
+    serve_files(&node, &files);
+    let (driver, mailbox) = Driver::new(Agent::new(config), clock);
+    let (sender, events) = world::container_events();
+    let containers = Containerizer::new(
+        tepui_container::Config {
+            runtime_dir: settings.runtime_dir.clone(),
+            launcher_dir,
+            frameworks_home: settings.frameworks_home.clone(),
+        },
+        sender,
+    );
+    let (exit, exited) = watch::channel(None);
+    tokio::spawn(world::forward_container_events(events, mailbox.clone()));
+    tokio::spawn(take_in(inbox, outlet.clone(), mailbox.clone(), clock));
+    world::detect(detector.clone(), mailbox.clone());
+    let world = AgentWorld {
+        outlet,
+        containers: containers.clone(),
+        files: files.clone(),
+        detector,
+        mailbox: mailbox.clone(),
+        exit,
+    };
+    tokio::spawn(driver.run(world));
+    Ok(Handle { node, mailbox, containers, files, exit: exited })
+}
+
+fn launcher_dir(settings: &Settings) -> Result<std::path::PathBuf, Error> {
+    if let Some(dir) = &settings.launcher_dir {
+        return Ok(dir.clone());
+    }
+    let dir = settings.runtime_dir.join("launcher");
+    programs::link(&settings.program, dir.clone()).map_err(|source| Error::Programs { dir, source })
+}
+
+fn config(
+    settings: &Settings,
+    node: &Node,
+    launcher_dir: &std::path::Path,
+    version: VersionInfo,
+    own_version: &str,
+    detector: &Detector,
+    clock: Clock,
+) -> Result<Config, Error> {
+    let pid = node.upid(PROCESS);
+    let hostname = settings.hostname.clone().unwrap_or_else(|| hostname(pid.ip, settings.hostname_lookup));
+    let mut flags = settings.all.clone();
+    flags.entry("launcher_dir".to_owned()).or_insert_with(|| launcher_dir.display().to_string());
+    Ok(Config {
+        pid,
+        hostname,
+        resources: settings.resources.clone(),
+        attributes: settings.attributes.clone(),
+        domain: None,
+        work_dir: settings.work_dir.display().to_string(),
+        launcher_dir: launcher_dir.display().to_string(),
+        command_executor: programs::command_executor(launcher_dir),
+        http_command_executor: settings.http_command_executor,
+        sandbox_directory: settings.sandbox_directory.clone(),
+        switch_user: settings.switch_user,
+        isolation: settings.isolation.clone(),
+        executor_environment: settings.executor_environment.clone(),
+        libprocess_ip: libprocess_ip(settings.ip),
+        executor_registration_timeout: settings.executor_registration_timeout,
+        executor_reregistration_timeout: settings.executor_reregistration_timeout,
+        executor_shutdown_grace_period: settings.executor_shutdown_grace_period,
+        registration_backoff_factor: settings.registration_backoff_factor,
+        recovery_timeout: settings.recovery_timeout,
+        max_completed_executors_per_framework: settings.max_completed_executors_per_framework,
+        flags,
+        version,
+        own_version: own_version.to_owned(),
+        master_hostname: detector.hostname(),
+        start_time: clock.now().wall,
+        seed: getrandom::u64().map_err(Error::Random)?,
+    })
+}
+
+/// `--ip` reaches executors as `LIBPROCESS_IP`, so that they need no name service to find their own address.
+fn libprocess_ip(ip: Ipv4Addr) -> Option<String> {
+    (!ip.is_unspecified()).then(|| ip.to_string())
+}
+
+/// What the agent calls its machine: the name of the machine, or its address if names are not to be looked up.
+fn hostname(ip: Ipv4Addr, lookup: bool) -> String {
+    if !lookup {
+        return ip.to_string();
+    }
+    if ip.is_loopback() {
+        return "localhost".to_owned();
+    }
+    nix::unistd::gethostname().map_or_else(|_| ip.to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Brings what reaches the agent's process to the machine, and answers reads beside it.
+async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Agent>, clock: Clock) {
+    loop {
+        match inbox.recv().await {
+            NetInput::Http(id, request) if Agent::is_read(&request) => {
+                tokio::spawn(answer(id, request, outlet.clone(), mailbox.clone(), clock));
+            }
+            input => mailbox.intake(Input::Net(input)).await,
+        }
+    }
+}
+
+async fn answer(id: RequestId, request: Request, outlet: Outlet, mailbox: Mailbox<Agent>, clock: Clock) {
+    let response = match mailbox.inspect(Agent::snapshot).await {
+        Some(mut snapshot) => {
+            snapshot.now = clock.now();
+            view::respond(&snapshot, &request)
+        }
+        None => Response::text(503, "The agent has stopped"),
+    };
+    outlet.apply(NetEffect::Respond(id, response));
+}
+
+/// The disk may be slow, so files are read where waiting harms nobody.
+fn serve_files(node: &Node, files: &Files) {
+    let blocking = |handler: fn(&Files, &Request) -> tepui_net::Answer| {
+        let files = files.clone();
+        move |request: Request| {
+            let files = files.clone();
+            async move {
+                let answer = tokio::task::spawn_blocking(move || handler(&files, &request)).await;
+                answer.unwrap_or_else(|_| Response::text(500, "500 Internal Server Error.").into())
+            }
+        }
+    };
+    node.route_exact("/files/browse", blocking(|files, request| files::browse(files, request).into()));
+    node.route_exact("/files/read", blocking(|files, request| files::read(files, request).into()));
+    node.route_exact("/files/download", blocking(files::download));
+    node.route_exact("/files/debug", blocking(|files, _| Response::json(files.debug(), None).into()));
+}

@@ -10,7 +10,7 @@ mod clock;
 mod record;
 
 pub use clock::Clock;
-pub use record::Recorder;
+pub use record::{Recorder, ReplayError, open, replay};
 
 use std::future::Future;
 use std::pin::Pin;
@@ -180,7 +180,7 @@ impl<M: Machine> Driver<M> {
     fn handle(&mut self, input: M::Input) {
         let now = self.clock.now();
         if let Some(recorder) = &mut self.recorder {
-            recorder.record(now, &input);
+            recorder.input(now, &input);
         }
         self.machine.handle(now, input, &mut self.out);
         self.queue.submit(&mut self.out);
@@ -190,6 +190,9 @@ impl<M: Machine> Driver<M> {
     fn tick_if_due(&mut self) {
         let now: Now = self.clock.now();
         if self.machine.deadline().is_some_and(|at| at <= now.monotonic) {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.tick(now);
+            }
             self.machine.tick(now, &mut self.out);
             self.queue.submit(&mut self.out);
         }

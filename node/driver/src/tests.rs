@@ -93,8 +93,8 @@ async fn a_failed_write_stops_the_machine_and_what_waited_never_leaves() {
     assert_eq!(mailbox.inspect(|_| ()).await, None);
 }
 
-#[tokio::test]
-async fn inputs_are_recorded_before_they_are_handled() {
+#[tokio::test(start_paused = true)]
+async fn a_recording_replays_to_the_same_effects() {
     let bytes = Arc::new(Mutex::new(Vec::new()));
     struct Shared(Arc<Mutex<Vec<u8>>>);
     impl std::io::Write for Shared {
@@ -107,13 +107,25 @@ async fn inputs_are_recorded_before_they_are_handled() {
         }
     }
     let (driver, mailbox) = Driver::new(Counter::default(), Clock::default());
-    let recorder = Recorder::new(Box::new(Shared(bytes.clone())), |input: &u64, out| out.extend(input.to_le_bytes()));
-    let running = tokio::spawn(driver.recorded(recorder).run(Log::default()));
-    mailbox.post(7);
+    let recorder = Recorder::new(Box::new(Shared(bytes.clone())), b"how it was made");
+    let log = Log::default();
+    let running = tokio::spawn(driver.recorded(recorder).run(log.clone()));
+    for input in [2, 0, 4] {
+        mailbox.post(input);
+    }
+    tokio::time::sleep(Duration::from_millis(60)).await;
     drop(mailbox);
     running.await.unwrap().unwrap();
     let bytes = bytes.lock().unwrap();
-    assert_eq!(bytes.len(), 8 + 24);
-    assert_eq!(bytes[..8], 24u64.to_le_bytes());
-    assert_eq!(bytes[24..], 7u64.to_le_bytes());
+    let (header, frames) = open(&bytes).unwrap();
+    assert_eq!(header, b"how it was made");
+    let mut seen = Vec::new();
+    let see = |_, _, entry| match entry {
+        tepui_base::machine::Entry::Free(effect) => seen.push(effect),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(replay(frames, &mut Counter::default(), see), Ok(4), "three inputs and a tick");
+    assert_eq!(seen, *log.seen.lock().unwrap());
+    let torn = replay(&frames[..frames.len() - 1], &mut Counter::default(), |_, _, _| ());
+    assert_eq!(torn, Err(ReplayError::Torn(4)));
 }

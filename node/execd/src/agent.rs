@@ -74,10 +74,9 @@ impl Agent {
 
     /// Reads once from each connection that has something. The error is why both are of no more use.
     pub fn read(&mut self, ready: [bool; 2], inputs: &mut VecDeque<Input>) -> Result<(), String> {
-        for (connection, name, is_ready) in [
-            (&mut self.subscription, "Subscribe", ready[0]),
-            (&mut self.calls, "Non-subscribe", ready[1]),
-        ] {
+        for (connection, name, is_ready) in
+            [(&mut self.subscription, "Subscribe", ready[0]), (&mut self.calls, "Non-subscribe", ready[1])]
+        {
             if is_ready {
                 connection.read(inputs).map_err(|why| format!("{name} connection interrupted: {why}"))?;
             }
@@ -100,7 +99,10 @@ struct Connection {
 enum Answer {
     None,
     /// A refusal, or an acceptance without content.
-    Text { head: Head, body: Vec<u8> },
+    Text {
+        head: Head,
+        body: Vec<u8>,
+    },
     Events(recordio::Decoder),
 }
 
@@ -185,7 +187,9 @@ mod tests {
         let address = Address::parse("slave(1)@10.0.0.5:5051", Some("t".into())).unwrap();
         let request = String::from_utf8(address.request(&Call::default())).unwrap();
         assert!(request.starts_with("POST /slave(1)/api/v1/executor HTTP/1.1\r\nHost: 10.0.0.5:5051\r\n"), "{request}");
-        assert!(request.contains("Accept: application/x-protobuf\r\n") && request.contains("Authorization: Bearer t\r\n"));
+        assert!(
+            request.contains("Accept: application/x-protobuf\r\n") && request.contains("Authorization: Bearer t\r\n")
+        );
         assert_eq!(Address::parse("10.0.0.5:5051", None), None);
         assert_eq!(Address::parse("slave(1)@somewhere", None), None);
     }

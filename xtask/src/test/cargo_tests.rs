@@ -1,7 +1,6 @@
 //! The parts that cargo builds and runs: unit tests, properties, fuzz bodies, and the interop suite.
 //!
-//! A property test is a proptest law in a module named `properties` (or a test file of that name); the other tests are
-//! unit tests. nextest runs them when it is installed, because it runs each in a process of its own.
+//! Properties stand in a test file named `laws.rs` beside their crate; the other tests are unit tests. nextest runs them when it is installed, because it runs each in a process of its own.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -19,15 +18,13 @@ const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
 /// Seconds of random input for each parser.
 const FUZZ_SECONDS: &str = "5";
 
-/// Tests beside the code, without the properties; then documentation tests.
+/// Tests beside the code, without the properties (without nextest they run here as well); then documentation tests.
 pub fn unit(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let mut tally = tests(
-        setting,
-        log,
-        "not (test(/(^|::)properties::/) or binary(properties) or package(interop))",
-        &["--skip", "properties::"],
-    )?;
-    tally.skips.extend(ignored_tests(setting)?);
+    let mut tally = tests(setting, log, "not (binary(laws) or package(interop))", &["--lib", "--bins", "--tests"])?;
+    if nextest_is_installed() {
+        // Unlike the standard harness it does not say which tests are ignored, or why.
+        tally.skips.extend(ignored_tests(setting)?);
+    }
     if !setting.quick {
         let ended = log.run(cargo(setting).args(["test", "--workspace", "--doc", "--no-fail-fast"]), BUILD_LIMIT)?;
         tally.add(report::of_libtest(&ended.text).and_status("cargo test --doc", ended.status.success()));
@@ -37,7 +34,7 @@ pub fn unit(setting: &Setting, log: &mut Log) -> Result<Tally> {
 
 /// Laws, by name.
 pub fn properties(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let tally = tests(setting, log, "test(/(^|::)properties::/) or binary(properties)", &["properties::"])?;
+    let tally = tests(setting, log, "binary(laws)", &["--test", "laws"])?;
     Ok(tally.or_nothing_ran("properties"))
 }
 
@@ -89,8 +86,8 @@ pub fn cargo(setting: &Setting) -> Command {
     command
 }
 
-/// Runs tests by nextest's filter, or by the standard harness' arguments where nextest is not installed.
-fn tests(setting: &Setting, log: &mut Log, filter: &str, harness: &[&str]) -> Result<Tally> {
+/// Runs tests by nextest's filter, or by cargo's choice of targets where nextest is not installed.
+fn tests(setting: &Setting, log: &mut Log, filter: &str, targets: &[&str]) -> Result<Tally> {
     if nextest_is_installed() {
         let mut command = cargo(setting);
         command.args(["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests", "pass"]);
@@ -98,14 +95,9 @@ fn tests(setting: &Setting, log: &mut Log, filter: &str, harness: &[&str]) -> Re
         return Ok(report::of_nextest(&ended.text).and_status("cargo nextest", ended.status.success()));
     }
     let mut command = cargo(setting);
-    command
-        .args(["test", "--workspace", "--exclude", "interop", "--all-targets", "--no-fail-fast", "--"])
-        .args(harness);
+    command.args(["test", "--workspace", "--exclude", "interop", "--no-fail-fast"]).args(targets);
     let ended = log.run(&mut command, BUILD_LIMIT)?;
-    let mut tally = report::of_libtest(&ended.text).and_status("cargo test", ended.status.success());
-    // Ignored tests are found in the source, the same way for both harnesses.
-    tally.skips.retain(|skip| skip.starts_with("SKIPPED"));
-    Ok(tally)
+    Ok(report::of_libtest(&ended.text).and_status("cargo test", ended.status.success()))
 }
 
 fn nextest_is_installed() -> bool {
@@ -114,7 +106,7 @@ fn nextest_is_installed() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Tests marked `#[ignore = "why"]`, read from the source because no harness lists their reasons.
+/// Tests marked `#[ignore = "why"]`, read from the source with their reasons.
 fn ignored_tests(setting: &Setting) -> Result<Vec<String>> {
     let mut skips = Vec::new();
     for file in tree::files(&setting.root)?.iter().filter(|f| f.is("rs")) {

@@ -103,7 +103,9 @@ impl Job {
     /// Why the command is given up when no master has answered.
     pub fn no_master(&self, master: &str) -> anyhow::Error {
         let cause = if self.last_failure.is_empty() { "no answer" } else { &self.last_failure };
-        anyhow!("no master has taken the command: {cause}\nIs a master running at {master}? Name another with --master.")
+        anyhow!(
+            "no master has taken the command: {cause}\nIs a master running at {master}? Name another with --master."
+        )
     }
 
     pub async fn event(&mut self, event: Event) -> Result<()> {
@@ -139,13 +141,14 @@ impl Job {
     }
 
     async fn offer(&mut self, offer: &Offer) {
-        let (mut pool, wanted) = (offer.resources.clone(), self.args.wanted());
+        let (mut pool, amounts) = (resources::offered(offer), self.args.wanted());
+        let wanted = resources::scalars(&amounts);
         let mut tasks = Vec::new();
         let waiting = self.instances.iter_mut().filter(|i| i.agent_id.is_none() && i.code.is_none());
         for instance in waiting {
             let Some(resources) = resources::take(&mut pool, &wanted) else { break };
             instance.agent_id = Some(offer.agent_id.clone().into_option().unwrap_or_default());
-            tasks.push(task(&self.args, instance.task_id.clone(), resources));
+            tasks.push(task(&self.args, instance.task_id.clone(), resources.to_proto()));
         }
         let count = tasks.len();
         let answer = match count {
@@ -156,7 +159,7 @@ impl Job {
             Err(error) => eprintln!("tepui: the offer of {} was not answered: {error}", offer.hostname),
             Ok(()) if count > 0 => {
                 self.fits = true;
-                let each = fit::text(wanted.into_iter());
+                let each = fit::text(amounts.into_iter());
                 eprintln!("tepui: {count} of the command accepted by {} with {each}", offer.hostname);
             }
             Ok(()) => {}

@@ -85,7 +85,7 @@ impl Api {
         body: Bytes,
     ) -> Result<Answer, String> {
         let usable = match &mut peer.1 {
-            Some(connection) => connection.is_usable().await,
+            Some(connection) => connection.is_open(),
             None => false,
         };
         if !usable {

@@ -108,7 +108,8 @@ impl Agent {
             }
             event::Type::LAUNCH => {
                 let framework = self.state.framework(&executor.framework);
-                let pid = framework.and_then(|f| f.pid.as_ref()).map_or_else(|| "@0.0.0.0:0".to_owned(), Upid::to_string);
+                let pid =
+                    framework.and_then(|f| f.pid.as_ref()).map_or_else(|| "@0.0.0.0:0".to_owned(), Upid::to_string);
                 let framework = framework.map(|framework| (*framework.info).clone()).unwrap_or_default();
                 let message = RunTaskMessage {
                     framework: MessageField::some(framework),

@@ -20,7 +20,12 @@ impl Agent {
         }
     }
 
-    fn executor_call(&mut self, cx: &mut Cx<'_>, id: RequestId, request: &Request) -> Result<Option<Response>, Response> {
+    fn executor_call(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: RequestId,
+        request: &Request,
+    ) -> Result<Option<Response>, Response> {
         let call = read_call(request)?;
         let kind = call.r#type.unwrap_or_default();
         let accept = accepted(request);

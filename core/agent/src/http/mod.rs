@@ -25,8 +25,7 @@ impl Agent {
 
 /// 405 with the text and header of libprocess.
 pub(crate) fn method_not_allowed(allowed: &'static str, received: &str) -> Response {
-    let text =
-        format!("405 Method Not Allowed. Expecting one of {{ '{allowed}' }}, but received '{received}'.");
+    let text = format!("405 Method Not Allowed. Expecting one of {{ '{allowed}' }}, but received '{received}'.");
     Response::text(405, text).header("Allow", allowed)
 }
 

@@ -1,8 +1,8 @@
 use super::*;
 use std::time::Duration;
 use tepui_base::Rng;
-use tepui_proto::mesos::{FrameworkID, TaskID, TaskState, TaskStatus};
 use tepui_proto::MessageField;
+use tepui_proto::mesos::{FrameworkID, TaskID, TaskState, TaskStatus};
 
 fn update(task: &str, uuid: u8, state: TaskState) -> StatusUpdate {
     let status = TaskStatus {

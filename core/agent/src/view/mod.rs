@@ -53,7 +53,11 @@ pub(crate) fn path(request: &Request) -> &str {
 }
 
 fn get(request: &Request, answer: impl FnOnce() -> Response) -> Response {
-    if matches!(request.method.as_str(), "GET" | "HEAD") { answer() } else { method_not_allowed("GET", &request.method) }
+    if matches!(request.method.as_str(), "GET" | "HEAD") {
+        answer()
+    } else {
+        method_not_allowed("GET", &request.method)
+    }
 }
 
 /// JSON, or a script that hands it to the function named by `jsonp`.

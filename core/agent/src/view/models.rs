@@ -90,7 +90,9 @@ fn task(out: &mut Writer, task: &Task) {
         resources::write(out, &task.resources);
         if !task.limits.is_empty() {
             let limits = &task.limits;
-            out.field_object("limits", |out| limits.iter().for_each(|(name, limit)| out.field_double(name, limit.value)));
+            out.field_object("limits", |out| {
+                limits.iter().for_each(|(name, limit)| out.field_double(name, limit.value))
+            });
         }
         write_role(out, &task.resources);
         out.field_array("statuses", &task.statuses, status);

@@ -38,9 +38,8 @@ fn answer(snapshot: &Snapshot, request: &Request) -> Result<(ContentType, Answer
     let accept = accepted(request).ok_or_else(|| Response::text(406, NOT_ACCEPTABLE))?;
     let call = read(form, &request.body).map_err(|text| Response::text(400, text))?;
     let kind = call.r#type;
-    let kind = kind.ok_or_else(|| {
-        Response::text(400, "Failed to validate agent::Call: Expecting 'type' to be present")
-    })?;
+    let kind =
+        kind.ok_or_else(|| Response::text(400, "Failed to validate agent::Call: Expecting 'type' to be present"))?;
     if kind == call::Type::GET_METRICS && !call.get_metrics.is_set() {
         return Err(Response::text(400, "Failed to validate agent::Call: Expecting 'get_metrics' to be present"));
     }
@@ -102,9 +101,11 @@ fn of_call(snapshot: &Snapshot, kind: call::Type) -> Option<Answer> {
         call::Type::GET_FRAMEWORKS => {
             Answer { r#type: Some(response::Type::GET_FRAMEWORKS), get_frameworks: set(frameworks(snapshot)), ..none }
         }
-        call::Type::GET_CONTAINERS => {
-            Answer { r#type: Some(response::Type::GET_CONTAINERS), get_containers: set(get_containers(snapshot)), ..none }
-        }
+        call::Type::GET_CONTAINERS => Answer {
+            r#type: Some(response::Type::GET_CONTAINERS),
+            get_containers: set(get_containers(snapshot)),
+            ..none
+        },
         _ => return None,
     })
 }
@@ -114,11 +115,8 @@ fn set<M: Message>(message: M) -> MessageField<M> {
 }
 
 fn flags(snapshot: &Snapshot) -> GetFlags {
-    let flag = |(name, value): (&String, &String)| Flag {
-        name: name.clone(),
-        value: Some(value.clone()),
-        ..Flag::default()
-    };
+    let flag =
+        |(name, value): (&String, &String)| Flag { name: name.clone(), value: Some(value.clone()), ..Flag::default() };
     GetFlags { flags: snapshot.config.flags.iter().map(flag).collect(), ..GetFlags::default() }
 }
 

@@ -430,12 +430,7 @@ pub fn kill(task: &str) -> KillTaskMessage {
 
 /// A V1 call of an executor.
 pub fn call_of(executor: &str, kind: call::Type) -> Call {
-    Call {
-        executor_id: executor_id(executor),
-        framework_id: framework_id(),
-        r#type: Some(kind),
-        ..Call::default()
-    }
+    Call { executor_id: executor_id(executor), framework_id: framework_id(), r#type: Some(kind), ..Call::default() }
 }
 
 pub fn subscribe(executor: &str) -> Call {
@@ -450,4 +445,3 @@ pub fn update_call(executor: &str, status: TaskStatus) -> Call {
 pub fn json_of<M: Message + MessageName>(message: &M) -> String {
     json::to_string(message, json::Names::V1)
 }
-

@@ -168,7 +168,8 @@ impl Hierarchical {
             self.roles.charge(role, &self.pool, |_, standing| change.apply(standing, &amounts));
             return;
         }
-        let sums: Vec<(Scope, Amounts)> = self.roles.scopes(role).map(|scope| (scope, self.sum(tally, scope))).collect();
+        let sums: Vec<(Scope, Amounts)> =
+            self.roles.scopes(role).map(|scope| (scope, self.sum(tally, scope))).collect();
         self.roles.charge(role, &self.pool, |scope, standing| {
             let (_, amounts) = sums.iter().find(|(other, _)| *other == scope).expect("every scope has its sum");
             change.apply(standing, amounts);

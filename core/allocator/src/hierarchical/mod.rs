@@ -26,6 +26,8 @@ mod frameworks;
 mod metrics;
 mod recover;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use metrics::{Metrics, RoleMetrics};
 

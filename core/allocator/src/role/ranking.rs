@@ -253,7 +253,8 @@ mod tests {
     #[test]
     fn a_subtree_competes_as_one() {
         let (mut roles, pool) = (Roles::default(), pool());
-        let (ab, ac, d) = (join(&mut roles, "a/b", &pool), join(&mut roles, "a/c", &pool), join(&mut roles, "d", &pool));
+        let (ab, ac, d) =
+            (join(&mut roles, "a/b", &pool), join(&mut roles, "a/c", &pool), join(&mut roles, "d", &pool));
         assert_eq!(order(&mut roles, &pool), ["a/b", "a/c", "d"]);
         give(&mut roles, ab, 2, &pool);
         assert_eq!(order(&mut roles, &pool), ["d", "a/c", "a/b"]);
@@ -285,7 +286,8 @@ mod tests {
     #[test]
     fn roles_come_and_go_in_any_order() {
         let (mut roles, pool) = (Roles::default(), pool());
-        let ids: Vec<RoleId> = ["a/b/c", "a", "a/b", "x/y", "a/b/c/d"].iter().map(|p| join(&mut roles, p, &pool)).collect();
+        let ids: Vec<RoleId> =
+            ["a/b/c", "a", "a/b", "x/y", "a/b/c/d"].iter().map(|p| join(&mut roles, p, &pool)).collect();
         assert_eq!(order(&mut roles, &pool), ["a", "a/b", "a/b/c", "a/b/c/d", "x/y"]);
         for id in ids {
             roles.leave(id);

@@ -4,14 +4,14 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::event::Event;
 use crate::metrics::Counter;
-use crate::state::status::{Made, known, time_info};
+use crate::state::status::{Made, add_unreachable_time, known};
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, TaskId, Wall};
+use tepui_proto::ProtoId;
 use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::internal::StatusUpdate;
 use tepui_proto::mesos::scheduler::call::reconcile;
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::ProtoId;
 
 impl Master {
     /// Answers each task asked about, or all that are known if none is. There is no answer about a task that may be on
@@ -55,7 +55,7 @@ impl Master {
         let (reason, message) = (Reason::REASON_RECONCILIATION, format!("Reconciliation: {message}"));
         let mut update = Made { framework: from, agent, task: id, state, reason, message }.update(now);
         if let Some(since) = since {
-            update.status.unreachable_time = time_info(since);
+            add_unreachable_time(&mut update, since);
         }
         Some(update)
     }

@@ -52,7 +52,7 @@ pub fn about(task: &Task, state: TaskState, reason: Reason, message: String, now
     let mut update = made.update(now);
     if let Some(executor) = &task.executor {
         update.executor_id = executor.to_field();
-        update.status.executor_id = executor.to_field();
+        change(&mut update, |status| status.executor_id = executor.to_field());
     }
     update
 }
@@ -60,13 +60,22 @@ pub fn about(task: &Task, state: TaskState, reason: Reason, message: String, now
 /// The same with what is known of the task's health and container, as answers to questions about it carry.
 pub fn known(task: &Task, state: TaskState, reason: Reason, message: &str, now: Wall) -> StatusUpdate {
     let mut update = about(task, state, reason, message.to_owned(), now);
-    update.status.healthy = task.healthy();
-    update.status.check_status = task.check_status();
-    update.status.container_status = task.container_status();
+    change(&mut update, |status| {
+        status.healthy = task.healthy();
+        status.check_status = task.check_status();
+        status.container_status = task.container_status();
+    });
     update
 }
 
-/// When an agent became unreachable, as `TaskStatus.unreachable_time` carries it.
-pub fn time_info(nanoseconds: i64) -> MessageField<TimeInfo> {
-    MessageField::some(TimeInfo { nanoseconds, ..Default::default() })
+/// Adds since when the task's agent is unreachable, in nanoseconds since the epoch.
+pub fn add_unreachable_time(update: &mut StatusUpdate, nanoseconds: i64) {
+    let time = TimeInfo { nanoseconds, ..Default::default() };
+    change(update, |status| status.unreachable_time = MessageField::some(time));
+}
+
+fn change(update: &mut StatusUpdate, how: impl FnOnce(&mut TaskStatus)) {
+    if let Some(status) = update.status.as_option_mut() {
+        how(status);
+    }
 }

@@ -194,12 +194,9 @@ mod tests {
 
     #[test]
     fn redirect_targets_are_resolved() {
-        for (location, target) in [
-            ("http://x/y", "http://x/y"),
-            ("//x/y", "http://x/y"),
-            ("/y", "http://h:1/y"),
-            ("y", "http://h:1/a/y"),
-        ] {
+        for (location, target) in
+            [("http://x/y", "http://x/y"), ("//x/y", "http://x/y"), ("/y", "http://h:1/y"), ("y", "http://h:1/a/y")]
+        {
             assert_eq!(resolve("h:1", "/a/b?c/d", location), target);
         }
     }

@@ -81,7 +81,8 @@ fn info(config: &Config, container: &ContainerConfig) -> FetcherInfo {
 
 /// The program gets the agent's environment, for proxies and the like, but nothing of it that is meant for Mesos.
 fn spec(program: PathBuf, info: &FetcherInfo) -> Result<process::Spec, process::Error> {
-    let inherited = std::env::vars().filter(|(name, _)| !name.starts_with("LIBPROCESS_") && !name.starts_with("MESOS_"));
+    let inherited =
+        std::env::vars().filter(|(name, _)| !name.starts_with("LIBPROCESS_") && !name.starts_with("MESOS_"));
     let told = (INFO_VARIABLE.to_owned(), json::to_string(info, json::Names::V0));
     let owner = info.user.as_deref().map(user::find).transpose()?;
     let output = sandbox::open_output(Path::new(&info.sandbox_directory), owner.as_ref());

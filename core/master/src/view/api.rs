@@ -1,0 +1,335 @@
+//! `POST /api/v1`: the operator's reads, in JSON and protobuf.
+
+use super::{metrics, roles};
+use crate::http::{accepted_type, content_type, method_not_allowed};
+use crate::state::{Agent, Framework, Snapshot};
+use buffa::Enumeration;
+use bytes::Bytes;
+use tepui_authz::{Action, Principal};
+use tepui_base::Wall;
+use tepui_proto::json::{self, Names, Writer};
+use tepui_proto::mesos::master::call::Type;
+use tepui_proto::mesos::master::response::{
+    self, GetAgents, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMaster, GetMetrics, GetRoles, GetState,
+    GetTasks, GetVersion, get_agents, get_executors, get_frameworks,
+};
+use tepui_proto::mesos::master::{Call, Response as ApiResponse};
+use tepui_proto::mesos::{Flag, Metric, Role, TimeInfo, VersionInfo, value};
+use tepui_proto::{ContentType, MessageField, ToProto, codec, v1};
+use tepui_resources::Quantities;
+use tepui_wire::{Request, Response};
+
+/// Whether a call changes nothing (or is none: that is found out in answering it).
+pub(super) fn is_read(request: &Request) -> bool {
+    read_call(request).map_or(true, |(call, _)| call.r#type != Some(Type::TEARDOWN))
+}
+
+/// Reads and checks a call, and in which form the answer is to be. Checks come in the order of Mesos.
+pub(crate) fn read_call(request: &Request) -> Result<(Call, ContentType), Response> {
+    if request.method != "POST" {
+        return Err(method_not_allowed(request, "POST"));
+    }
+    let content = content_type(request)?;
+    let call =
+        v1::decode_master_call(content, &request.body).map_err(|error| Response::text(400, error.to_string()))?;
+    validate(&call).map_err(|part| {
+        Response::text(400, format!("Failed to validate master::Call: Expecting '{part}' to be present"))
+    })?;
+    let accepted = accepted_type(request)?;
+    Ok((call, accepted))
+}
+
+fn validate(call: &Call) -> Result<(), &'static str> {
+    match call.r#type {
+        None => Err("type"),
+        Some(Type::GET_METRICS) if !call.get_metrics.is_set() => Err("get_metrics"),
+        Some(Type::TEARDOWN) if !call.teardown.is_set() => Err("teardown"),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Answers a read.
+pub(super) fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+    if !snapshot.recovered {
+        return Response::text(503, "Master has not finished recovery");
+    }
+    let (call, accepted) = match read_call(request) {
+        Ok(read) => read,
+        Err(response) => return response,
+    };
+    let kind = call.r#type.unwrap_or(Type::UNKNOWN);
+    if kind == Type::GET_FLAGS && !snapshot.approvers.approved(&request.principal, Action::ViewFlags, "") {
+        return Response::text(403, "403 Forbidden.");
+    }
+    match answer(snapshot, &request.principal, kind) {
+        Some(answer) => Response::with_type(200, accepted.as_str(), encode(&answer, accepted)),
+        None if kind == Type::UNKNOWN => Response::text(501, "501 Not Implemented."),
+        None => Response::text(501, format!("{} calls are not implemented by this master", kind.proto_name())),
+    }
+}
+
+fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiResponse> {
+    use response::Type as Answer;
+    let view = View { snapshot, principal };
+    let of = |kind: Answer| ApiResponse { r#type: Some(kind), ..Default::default() };
+    Some(match kind {
+        Type::GET_HEALTH => ApiResponse {
+            get_health: MessageField::some(GetHealth { healthy: true, ..Default::default() }),
+            ..of(Answer::GET_HEALTH)
+        },
+        Type::GET_FLAGS => ApiResponse { get_flags: MessageField::some(view.flags()), ..of(Answer::GET_FLAGS) },
+        Type::GET_VERSION => ApiResponse { get_version: MessageField::some(view.version()), ..of(Answer::GET_VERSION) },
+        Type::GET_METRICS => ApiResponse { get_metrics: MessageField::some(view.metrics()), ..of(Answer::GET_METRICS) },
+        Type::GET_MASTER => ApiResponse { get_master: MessageField::some(view.master()), ..of(Answer::GET_MASTER) },
+        Type::GET_ROLES => ApiResponse { get_roles: MessageField::some(view.roles()), ..of(Answer::GET_ROLES) },
+        Type::GET_TASKS => ApiResponse { get_tasks: MessageField::some(view.tasks()), ..of(Answer::GET_TASKS) },
+        Type::GET_EXECUTORS => {
+            ApiResponse { get_executors: MessageField::some(view.executors()), ..of(Answer::GET_EXECUTORS) }
+        }
+        Type::GET_FRAMEWORKS => {
+            ApiResponse { get_frameworks: MessageField::some(view.frameworks()), ..of(Answer::GET_FRAMEWORKS) }
+        }
+        Type::GET_AGENTS => ApiResponse { get_agents: MessageField::some(view.agents()), ..of(Answer::GET_AGENTS) },
+        Type::GET_STATE => {
+            let state = GetState {
+                get_tasks: MessageField::some(view.tasks()),
+                get_executors: MessageField::some(view.executors()),
+                get_frameworks: MessageField::some(view.frameworks()),
+                get_agents: MessageField::some(view.agents()),
+                ..Default::default()
+            };
+            ApiResponse { get_state: MessageField::some(state), ..of(Answer::GET_STATE) }
+        }
+        _ => return None,
+    })
+}
+
+fn encode(answer: &ApiResponse, form: ContentType) -> Bytes {
+    if form == ContentType::Protobuf {
+        return codec::encode(answer);
+    }
+    let mut writer = Writer::new();
+    let kind = answer.r#type.unwrap_or(response::Type::UNKNOWN);
+    let part: fn(&ApiResponse, &mut Writer) = match kind {
+        response::Type::GET_TASKS => |answer, w| write_tasks(w, &answer.get_tasks),
+        response::Type::GET_EXECUTORS => |answer, w| write_executors(w, &answer.get_executors),
+        response::Type::GET_FRAMEWORKS => |answer, w| write_frameworks(w, &answer.get_frameworks),
+        response::Type::GET_AGENTS => |answer, w| write_agents(w, &answer.get_agents),
+        response::Type::GET_STATE => |answer, w| {
+            w.field_object("get_state", |w| {
+                write_tasks(w, &answer.get_state.get_tasks);
+                write_executors(w, &answer.get_state.get_executors);
+                write_frameworks(w, &answer.get_state.get_frameworks);
+                write_agents(w, &answer.get_state.get_agents);
+            });
+        },
+        _ => return Bytes::from(json::to_string(answer, Names::V1)),
+    };
+    writer.object(|w| {
+        w.field_string("type", kind.proto_name());
+        part(answer, w);
+    });
+    Bytes::from(writer.finish())
+}
+
+/// These answers show their lists even when they are empty, and what only V0 messages have.
+fn list<M: tepui_proto::Message + tepui_proto::MessageName>(w: &mut Writer, key: &str, items: &[M]) {
+    w.field_array(key, items, |w, item| w.message(item, Names::V1AndV0Fields));
+}
+
+fn write_tasks(w: &mut Writer, part: &GetTasks) {
+    w.field_object("get_tasks", |w| {
+        list(w, "tasks", &part.tasks);
+        list(w, "unreachable_tasks", &part.unreachable_tasks);
+        list(w, "completed_tasks", &part.completed_tasks);
+    });
+}
+
+fn write_executors(w: &mut Writer, part: &GetExecutors) {
+    w.field_object("get_executors", |w| list(w, "executors", &part.executors));
+}
+
+fn write_frameworks(w: &mut Writer, part: &GetFrameworks) {
+    w.field_object("get_frameworks", |w| {
+        list(w, "frameworks", &part.frameworks);
+        list(w, "completed_frameworks", &part.completed_frameworks);
+    });
+}
+
+fn write_agents(w: &mut Writer, part: &GetAgents) {
+    w.field_object("get_agents", |w| {
+        list(w, "agents", &part.agents);
+        list(w, "recovered_agents", &part.recovered_agents);
+    });
+}
+
+/// A snapshot as one principal sees it.
+struct View<'a> {
+    snapshot: &'a Snapshot,
+    principal: &'a Principal,
+}
+
+impl View<'_> {
+    fn flags(&self) -> GetFlags {
+        let flags = self.snapshot.config.flags.iter().map(|(name, value)| Flag {
+            name: name.clone(),
+            value: Some(value.clone()),
+            ..Default::default()
+        });
+        GetFlags { flags: flags.collect(), ..Default::default() }
+    }
+
+    fn version(&self) -> GetVersion {
+        let build = &self.snapshot.config.build;
+        let info = VersionInfo {
+            version: build.version.clone(),
+            build_date: Some(build.date.clone()),
+            build_time: Some(build.time_secs),
+            build_user: Some(build.user.clone()),
+            git_sha: build.git_sha.clone(),
+            ..Default::default()
+        };
+        GetVersion { version_info: MessageField::some(info), ..Default::default() }
+    }
+
+    fn metrics(&self) -> GetMetrics {
+        let metrics = metrics::collect(self.snapshot).into_iter().map(|(name, value)| Metric {
+            name,
+            value: Some(value),
+            ..Default::default()
+        });
+        GetMetrics { metrics: metrics.collect(), ..Default::default() }
+    }
+
+    fn master(&self) -> GetMaster {
+        GetMaster {
+            master_info: MessageField::some((*self.snapshot.info).clone()),
+            start_time: Some(self.snapshot.started.as_secs_f64()),
+            elected_time: Some(self.snapshot.elected.as_secs_f64()),
+            ..Default::default()
+        }
+    }
+
+    fn roles(&self) -> GetRoles {
+        let roles = roles::known(self.snapshot, self.principal).into_iter().map(|(name, holdings)| Role {
+            name,
+            weight: roles::DEFAULT_WEIGHT,
+            frameworks: holdings.frameworks.iter().map(ToProto::to_proto).collect(),
+            resources: scalars(&holdings.held()),
+            ..Default::default()
+        });
+        GetRoles { roles: roles.collect(), ..Default::default() }
+    }
+
+    fn tasks(&self) -> GetTasks {
+        let mut out = GetTasks::default();
+        for framework in self.seen_frameworks() {
+            if !self.may(Action::ViewTask, framework) {
+                continue;
+            }
+            out.tasks.extend(framework.tasks.values().map(|task| task.to_proto()));
+            out.unreachable_tasks.extend(framework.unreachable.values().map(|task| task.to_proto()));
+            out.completed_tasks.extend(framework.completed.iter().map(|task| task.to_proto()));
+        }
+        out
+    }
+
+    fn executors(&self) -> GetExecutors {
+        let frameworks = self.snapshot.frameworks.values();
+        let seen = frameworks.filter(|one| self.may(Action::ViewFramework, one) && self.may(Action::ViewExecutor, one));
+        let executors = seen.flat_map(|one| &one.executors).map(|((agent, _), executor)| get_executors::Executor {
+            executor_info: MessageField::some((*executor.info).clone()),
+            agent_id: agent.to_field(),
+            ..Default::default()
+        });
+        GetExecutors { executors: executors.collect(), ..Default::default() }
+    }
+
+    fn frameworks(&self) -> GetFrameworks {
+        let seen = |framework: &&std::sync::Arc<Framework>| self.may(Action::ViewFramework, framework);
+        let (registered, completed) = (&self.snapshot.frameworks, &self.snapshot.completed);
+        GetFrameworks {
+            frameworks: registered.values().filter(seen).map(|one| self.framework(one)).collect(),
+            completed_frameworks: completed.iter().filter(seen).map(|one| self.framework(one)).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn framework(&self, framework: &Framework) -> get_frameworks::Framework {
+        let offers = framework.offers.iter().filter_map(|id| {
+            let offer = self.snapshot.offers.get(id)?;
+            Some(offer.to_view(self.snapshot.agents.get(&offer.agent)?))
+        });
+        get_frameworks::Framework {
+            framework_info: MessageField::some((*framework.info).clone()),
+            active: framework.active,
+            connected: framework.is_connected(),
+            recovered: framework.is_recovered(),
+            registered_time: time(framework.registered),
+            reregistered_time: time(framework.reregistered),
+            unregistered_time: optional_time((framework.unregistered != Wall(0)).then_some(framework.unregistered)),
+            offers: offers.collect(),
+            allocated_resources: framework.used.to_endpoint(),
+            offered_resources: framework.offered.to_endpoint(),
+            offer_constraints: MessageField::some((*framework.offer_constraints).clone()),
+            ..Default::default()
+        }
+    }
+
+    fn agents(&self) -> GetAgents {
+        GetAgents {
+            agents: self.snapshot.agents.values().map(|agent| self.agent(agent)).collect(),
+            recovered_agents: self.snapshot.recovered_agents.values().map(|info| (**info).clone()).collect(),
+            ..Default::default()
+        }
+    }
+
+    fn agent(&self, agent: &Agent) -> get_agents::Agent {
+        get_agents::Agent {
+            agent_info: MessageField::some((*agent.info).clone()),
+            active: agent.active,
+            deactivated: Some(false),
+            version: agent.version.clone(),
+            pid: Some(agent.pid.to_string()),
+            registered_time: time(agent.registered),
+            reregistered_time: optional_time(agent.reregistered),
+            total_resources: agent.total.to_endpoint(),
+            allocated_resources: agent.used_total().to_endpoint(),
+            offered_resources: agent.offered.to_endpoint(),
+            capabilities: agent.capabilities.clone(),
+            ..Default::default()
+        }
+    }
+
+    /// Frameworks the principal may see, over or not.
+    fn seen_frameworks(&self) -> impl Iterator<Item = &Framework> {
+        let all = self.snapshot.frameworks.values().chain(&self.snapshot.completed);
+        all.map(|framework| &**framework).filter(|framework| self.may(Action::ViewFramework, framework))
+    }
+
+    fn may(&self, action: Action, framework: &Framework) -> bool {
+        self.snapshot.approvers.approved(self.principal, action, &framework.info.user)
+    }
+}
+
+fn time(at: Wall) -> MessageField<TimeInfo> {
+    MessageField::some(TimeInfo { nanoseconds: at.as_nanos_i64(), ..Default::default() })
+}
+
+fn optional_time(at: Option<Wall>) -> MessageField<TimeInfo> {
+    at.map_or_else(MessageField::none, time)
+}
+
+/// Amounts as scalar resources.
+fn scalars(quantities: &Quantities) -> Vec<tepui_proto::mesos::Resource> {
+    let scalar = |amount: f64| MessageField::some(value::Scalar { value: amount, ..Default::default() });
+    quantities
+        .iter()
+        .map(|(name, amount)| tepui_proto::mesos::Resource {
+            name: name.as_str().to_owned(),
+            r#type: value::Type::SCALAR,
+            scalar: scalar(amount.to_f64()),
+            ..Default::default()
+        })
+        .collect()
+}

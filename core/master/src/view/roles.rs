@@ -1,0 +1,128 @@
+//! `/roles`, and what GET_ROLES says.
+
+use super::{Query, json};
+use crate::state::Snapshot;
+use std::collections::{BTreeMap, BTreeSet};
+use tepui_authz::{Action, Principal};
+use tepui_base::FrameworkId;
+use tepui_proto::json::Writer;
+use tepui_resources::roles::ancestors;
+use tepui_resources::{Quantities, Resources, Role};
+use tepui_wire::Request;
+
+/// Weights belong to a room not built yet; this is the one that roles have without.
+pub(super) const DEFAULT_WEIGHT: f64 = 1.0;
+
+/// What one role's subtree holds.
+#[derive(Default)]
+pub(super) struct Holdings {
+    /// Frameworks that subscribe to the role, or hold something of it.
+    pub frameworks: BTreeSet<FrameworkId>,
+    /// In use.
+    pub allocated: Quantities,
+    /// In offers.
+    pub offered: Quantities,
+    /// Reserved on agents.
+    pub reserved: Quantities,
+    /// Reserved, and neither in use nor in offers.
+    idle: Quantities,
+}
+
+impl Holdings {
+    /// In use or in offers.
+    pub fn held(&self) -> Quantities {
+        let mut held = self.allocated.clone();
+        held += &self.offered;
+        held
+    }
+
+    /// What counts against the role's quota: in use, or reserved.
+    fn consumed(&self) -> Quantities {
+        let mut consumed = self.allocated.clone();
+        consumed += &self.idle;
+        consumed
+    }
+}
+
+/// Roles that have a framework, an allocation or a reservation, and those above them; with `--roles`, the roles given
+/// and those above them. Only those the principal may see.
+pub(super) fn known(snapshot: &Snapshot, principal: &Principal) -> BTreeMap<String, Holdings> {
+    let mut roles: BTreeMap<String, Holdings> = BTreeMap::new();
+    for framework in snapshot.frameworks.values() {
+        for role in &framework.roles {
+            roles.entry(role.clone()).or_default().frameworks.insert(framework.id.clone());
+        }
+        add(&mut roles, &framework.used, Some(&framework.id), |holdings| &mut holdings.allocated);
+        add(&mut roles, &framework.offered, Some(&framework.id), |holdings| &mut holdings.offered);
+    }
+    for agent in snapshot.agents.values() {
+        let mut idle = agent.total.reserved();
+        idle -= &agent.used_total().reserved().unallocated();
+        for (role, reserved) in agent.total.reservations() {
+            for_subtree(&mut roles, &role, |holdings| holdings.reserved += &Quantities::from_scalars(&reserved));
+        }
+        for (role, idle) in idle.reservations() {
+            for_subtree(&mut roles, &role, |holdings| holdings.idle += &Quantities::from_scalars(&idle));
+        }
+    }
+    if let Some(allowed) = &snapshot.config.roles {
+        let mut allowed = allowed.clone();
+        allowed.insert("*".to_owned());
+        let above: Vec<String> = allowed.iter().flat_map(|role| ancestors(role)).map(str::to_owned).collect();
+        allowed.extend(above);
+        roles.retain(|role, _| allowed.contains(role));
+        for role in allowed {
+            roles.entry(role).or_default();
+        }
+    } else {
+        let above: Vec<String> = roles.keys().flat_map(|role| ancestors(role)).map(str::to_owned).collect();
+        for role in above {
+            roles.entry(role).or_default();
+        }
+    }
+    roles.retain(|role, _| snapshot.approvers.approved(principal, Action::ViewRole, role));
+    roles
+}
+
+fn add(
+    roles: &mut BTreeMap<String, Holdings>,
+    resources: &Resources,
+    owner: Option<&FrameworkId>,
+    part: fn(&mut Holdings) -> &mut Quantities,
+) {
+    for (role, allocated) in resources.allocations() {
+        if let Some(owner) = owner {
+            roles.entry(role.to_string()).or_default().frameworks.insert(owner.clone());
+        }
+        for_subtree(roles, &role, |holdings| *part(holdings) += &Quantities::from_scalars(&allocated));
+    }
+}
+
+/// What a role holds, the roles above it hold too.
+fn for_subtree(roles: &mut BTreeMap<String, Holdings>, role: &Role, change: impl Fn(&mut Holdings)) {
+    for name in std::iter::once(role.as_str()).chain(ancestors(role.as_str())) {
+        change(roles.entry(name.to_owned()).or_default());
+    }
+}
+
+/// `/roles`
+pub(super) fn write_roles(snapshot: &Snapshot, request: &Request, _: &Query, w: &mut Writer) {
+    w.field_array("roles", known(snapshot, &request.principal), |w, (name, holdings)| {
+        w.object(|w| {
+            w.field_string("name", &name);
+            w.field_double("weight", DEFAULT_WEIGHT);
+            w.field_object("quota", |w| {
+                w.field_string("role", &name);
+                // No quota can be set yet, so there is neither guarantee nor limit.
+                w.field_object("guarantee", |_| {});
+                w.field_object("limit", |_| {});
+                json::quantities(w, "consumed", &holdings.consumed());
+            });
+            json::quantities(w, "resources", &holdings.held());
+            json::quantities(w, "allocated", &holdings.allocated);
+            json::quantities(w, "offered", &holdings.offered);
+            json::quantities(w, "reserved", &holdings.reserved);
+            w.field_array("frameworks", &holdings.frameworks, |w, id| w.string(id.as_str()));
+        });
+    });
+}

@@ -1,0 +1,8 @@
+//! The network over real sockets on the loopback interface: every test binds free ports of its own.
+
+mod http;
+mod links;
+mod messages;
+mod peer;
+mod shutdown;
+mod streams;

@@ -1,0 +1,271 @@
+//! What the flags of an agent mean. Their names, types and defaults stand in `tepui-flags`.
+
+use crate::detect::{self, Machine};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tepui_flags::Values;
+use tepui_proto::mesos::value::{self, Type};
+use tepui_proto::mesos::{Attribute, Resource};
+use tepui_proto::{MessageField, json};
+use tepui_resources::value::Parsed;
+
+/// Flags read into values.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `--ip`, where to listen.
+    pub ip: Ipv4Addr,
+    /// `--port`.
+    pub port: u16,
+    /// `--advertise_ip`.
+    pub advertise_ip: Option<Ipv4Addr>,
+    /// `--advertise_port`.
+    pub advertise_port: Option<u16>,
+    /// `--hostname`.
+    pub hostname: Option<String>,
+    /// `--hostname_lookup`.
+    pub hostname_lookup: bool,
+    /// `--master`.
+    pub master: String,
+    /// `--work_dir`, absolute.
+    pub work_dir: PathBuf,
+    /// `--runtime_dir`, absolute.
+    pub runtime_dir: PathBuf,
+    /// `--launcher_dir`, if given: where `mesos-executor` and `mesos-fetcher` are. Else they are this very program.
+    pub launcher_dir: Option<PathBuf>,
+    /// The program that is `mesos-executor` and `mesos-fetcher` by its `argv[0]`, where no `launcher_dir` is given.
+    pub program: PathBuf,
+    /// `--resources`, completed by what the machine has.
+    pub resources: Vec<Resource>,
+    /// `--attributes`.
+    pub attributes: Vec<Attribute>,
+    /// `--executor_environment_variables`.
+    pub executor_environment: BTreeMap<String, String>,
+    /// `--isolation`.
+    pub isolation: String,
+    /// `--sandbox_directory`.
+    pub sandbox_directory: String,
+    /// `--frameworks_home`.
+    pub frameworks_home: Option<String>,
+    /// `--switch_user`.
+    pub switch_user: bool,
+    /// `--http_command_executor`.
+    pub http_command_executor: bool,
+    /// `--executor_registration_timeout`.
+    pub executor_registration_timeout: Duration,
+    /// `--executor_reregistration_timeout`.
+    pub executor_reregistration_timeout: Duration,
+    /// `--executor_shutdown_grace_period`.
+    pub executor_shutdown_grace_period: Duration,
+    /// `--registration_backoff_factor`.
+    pub registration_backoff_factor: Duration,
+    /// `--recovery_timeout`.
+    pub recovery_timeout: Duration,
+    /// `--max_completed_executors_per_framework`.
+    pub max_completed_executors_per_framework: usize,
+    /// All set flags as text, for `/flags`.
+    pub all: BTreeMap<String, String>,
+}
+
+/// Why an agent can not start with these flags.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A flag without which nothing goes.
+    #[error("Flag '{0}' is required, but it was not provided")]
+    Missing(&'static str),
+    /// A value that makes no sense.
+    #[error("Failed to load flag '{name}': {cause}")]
+    Value {
+        /// The flag.
+        name: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
+}
+
+fn bad(name: &'static str, cause: impl std::fmt::Display) -> Error {
+    Error::Value { name, cause: cause.to_string() }
+}
+
+impl Settings {
+    /// Reads the values of `tepui_flags::agent::FLAGS`. Makes the work directory, whose disk is measured.
+    pub fn from_values(values: &Values) -> Result<Settings, Error> {
+        let text = |name: &str| values.get(name).unwrap_or_default().to_owned();
+        let work_dir = absolute("work_dir", values.get("work_dir").ok_or(Error::Missing("work_dir"))?)?;
+        std::fs::create_dir_all(&work_dir).map_err(|error| bad("work_dir", error))?;
+        let runtime_dir = match values.get("runtime_dir") {
+            Some(path) => absolute("runtime_dir", path)?,
+            None => default_runtime_dir(),
+        };
+        if let Some(launcher) = values.get("launcher").filter(|launcher| *launcher != "posix") {
+            return Err(bad("launcher", format!("'{launcher}' is not available; use --launcher=posix")));
+        }
+        let resources = detect::resources(&text("resources"), &text("default_role"), Machine::look(&work_dir));
+        let launcher_dir = values.get("launcher_dir").map(|path| absolute("launcher_dir", path)).transpose()?;
+        let mut values = values.clone();
+        values.set_default("runtime_dir", runtime_dir.display().to_string());
+        values.set_default("launcher", "posix".to_owned());
+        Ok(Settings {
+            ip: address(&values, "ip")?.unwrap_or(Ipv4Addr::UNSPECIFIED),
+            port: values.number("port").map_err(|error| bad("port", error))?.unwrap_or(5051),
+            advertise_ip: address(&values, "advertise_ip")?,
+            advertise_port: port(&values, "advertise_port")?,
+            hostname: values.get("hostname").map(str::to_owned),
+            hostname_lookup: values.bool("hostname_lookup"),
+            master: master(values.get("master").ok_or(Error::Missing("master"))?)?,
+            work_dir,
+            runtime_dir,
+            launcher_dir,
+            program: std::env::current_exe().map_err(|error| bad("launcher_dir", error))?,
+            resources: resources.map_err(|error| bad("resources", error))?,
+            attributes: attributes(&text("attributes"))?,
+            executor_environment: environment(values.get("executor_environment_variables"))?,
+            isolation: text("isolation"),
+            sandbox_directory: text("sandbox_directory"),
+            frameworks_home: values.get("frameworks_home").filter(|home| !home.is_empty()).map(str::to_owned),
+            switch_user: values.bool("switch_user"),
+            http_command_executor: values.bool("http_command_executor"),
+            executor_registration_timeout: values.duration("executor_registration_timeout"),
+            executor_reregistration_timeout: values.duration("executor_reregistration_timeout"),
+            executor_shutdown_grace_period: values.duration("executor_shutdown_grace_period"),
+            registration_backoff_factor: values.duration("registration_backoff_factor"),
+            recovery_timeout: values.duration("recovery_timeout"),
+            max_completed_executors_per_framework: values
+                .number("max_completed_executors_per_framework")
+                .map_err(|error| bad("max_completed_executors_per_framework", error))?
+                .unwrap_or(tepui_agent::config::MAX_COMPLETED_EXECUTORS_PER_FRAMEWORK),
+            all: values.all(),
+        })
+    }
+}
+
+fn absolute(name: &'static str, path: &str) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| bad(name, error))
+}
+
+/// `/var/run/mesos` where that can be made, else below the directory for temporary files.
+fn default_runtime_dir() -> PathBuf {
+    let usual = Path::new("/var/run/mesos");
+    let can_write = |path: &Path| nix::unistd::access(path, nix::unistd::AccessFlags::W_OK).is_ok();
+    if can_write(usual) || (!usual.exists() && can_write(Path::new("/var/run"))) {
+        usual.to_owned()
+    } else {
+        std::env::temp_dir().join("mesos/runtime")
+    }
+}
+
+fn address(values: &Values, name: &'static str) -> Result<Option<Ipv4Addr>, Error> {
+    let parse = |text: &str| text.parse().map_err(|_| bad(name, format!("'{text}' is no IPv4 address")));
+    values.get(name).map(parse).transpose()
+}
+
+fn port(values: &Values, name: &'static str) -> Result<Option<u16>, Error> {
+    let parse = |text: &str| text.parse().map_err(|_| bad(name, format!("'{text}' is no port")));
+    values.get(name).map(parse).transpose()
+}
+
+/// The address of the master, from a file if it names one. Groups in ZooKeeper are not followed yet.
+fn master(text: &str) -> Result<String, Error> {
+    let text = match text.strip_prefix("file://") {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| bad("master", format!("'{path}': {error}")))?,
+        None => text.to_owned(),
+    };
+    let text = text.trim();
+    if text.starts_with("zk://") {
+        return Err(bad("master", "ZooKeeper is not available; give the master as host:port"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `rack:r1;zone:2`
+fn attributes(text: &str) -> Result<Vec<Attribute>, Error> {
+    text.split([';', '\n']).map(str::trim).filter(|pair| !pair.is_empty()).map(attribute).collect()
+}
+
+fn attribute(pair: &str) -> Result<Attribute, Error> {
+    let (name, text) =
+        pair.split_once(':').ok_or_else(|| bad("attributes", format!("Invalid attribute key:value pair '{pair}'")))?;
+    let parsed = tepui_resources::value::parse(text).map_err(|error| bad("attributes", error))?;
+    let mut attribute = Attribute { name: name.trim().to_owned(), ..Attribute::default() };
+    match parsed {
+        Parsed::Scalar(value) => {
+            attribute.r#type = Type::SCALAR;
+            attribute.scalar = MessageField::some(value::Scalar { value, ..value::Scalar::default() });
+        }
+        Parsed::Ranges(ranges) => {
+            let range = |range: tepui_resources::Range| value::Range {
+                begin: range.begin,
+                end: range.end,
+                ..value::Range::default()
+            };
+            let range = ranges.iter().map(range).collect();
+            attribute.r#type = Type::RANGES;
+            attribute.ranges = MessageField::some(value::Ranges { range, ..value::Ranges::default() });
+        }
+        Parsed::Set(item) => {
+            attribute.r#type = Type::SET;
+            attribute.set = MessageField::some(value::Set { item, ..value::Set::default() });
+        }
+        Parsed::Text(text) => {
+            attribute.r#type = Type::TEXT;
+            attribute.text = MessageField::some(value::Text { value: text, ..value::Text::default() });
+        }
+    }
+    Ok(attribute)
+}
+
+/// A JSON object of texts.
+fn environment(flag: Option<&str>) -> Result<BTreeMap<String, String>, Error> {
+    const NAME: &str = "executor_environment_variables";
+    let Some(text) = flag else { return Ok(BTreeMap::new()) };
+    let value = json::parse(text.as_bytes()).map_err(|error| bad(NAME, error))?;
+    let object = value.as_object().ok_or_else(|| bad(NAME, "Expecting a JSON object"))?;
+    object
+        .iter()
+        .map(|(name, value)| {
+            let value = value.as_str().ok_or_else(|| bad(NAME, format!("'{name}' must be a JSON string")))?;
+            Ok((name.clone(), value.to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(args: &[&str]) -> Result<Settings, Error> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        args.push(format!("--work_dir={}", dir.path().display()));
+        let read_file = |_: &str| unreachable!("no flag names a file");
+        let values = tepui_flags::parse(&[tepui_flags::agent::FLAGS], &args, &[], "MESOS_", &read_file).unwrap();
+        Settings::from_values(&values)
+    }
+
+    #[test]
+    fn defaults_are_those_of_mesos() {
+        let settings = settings(&["--master=127.0.0.1:5050"]).unwrap();
+        assert_eq!(settings.port, 5051);
+        assert!(settings.switch_user);
+        assert_eq!(settings.executor_registration_timeout, Duration::from_secs(60));
+        assert_eq!(settings.all["isolation"], "posix/cpu,posix/mem");
+        assert_eq!(settings.all["launcher"], "posix");
+    }
+
+    #[test]
+    fn attributes_have_types() {
+        let settings = settings(&["--master=h:1", "--attributes=rack:r1;zone:2;ports:[1-2];os:{a,b}"]).unwrap();
+        let types: Vec<Type> = settings.attributes.iter().map(|attribute| attribute.r#type).collect();
+        assert_eq!(types, [Type::TEXT, Type::SCALAR, Type::RANGES, Type::SET]);
+    }
+
+    #[test]
+    fn what_an_agent_can_not_start_without() {
+        assert_eq!(settings(&[]).unwrap_err(), Error::Missing("master"));
+        assert!(matches!(settings(&["--master=zk://h/m"]), Err(Error::Value { name: "master", .. })));
+        assert!(matches!(settings(&["--master=h:1", "--launcher=linux"]), Err(Error::Value { name: "launcher", .. })));
+        let args = ["--master=h:1", r#"--executor_environment_variables={"A":1}"#];
+        assert!(matches!(settings(&args), Err(Error::Value { name: "executor_environment_variables", .. })));
+    }
+}

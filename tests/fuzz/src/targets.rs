@@ -1,0 +1,21 @@
+//! Every fuzz body of the project. `cargo xtask tidy` finds one that is missing here.
+
+/// A parser's body: it may refuse any input, and must panic at none that is not a defect.
+pub struct Target {
+    /// As it is printed and chosen; its corpus is the folder of that name.
+    pub name: &'static str,
+    /// The body.
+    pub run: fn(&[u8]),
+}
+
+/// The bodies, by crate.
+pub const TARGETS: [Target; 8] = [
+    Target { name: "proto-codec", run: tepui_proto::fuzz::fuzz_codec },
+    Target { name: "proto-json", run: tepui_proto::fuzz::fuzz_json },
+    Target { name: "proto-recordio", run: tepui_proto::fuzz::fuzz_recordio },
+    Target { name: "wire-upid", run: tepui_wire::fuzz::fuzz_upid },
+    Target { name: "wire-query", run: tepui_wire::fuzz::fuzz_query },
+    Target { name: "wire-path", run: tepui_wire::fuzz::fuzz_path },
+    Target { name: "wire-decode", run: tepui_wire::fuzz::fuzz_decode },
+    Target { name: "wire-message", run: tepui_wire::fuzz::fuzz_message },
+];
