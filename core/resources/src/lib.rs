@@ -23,6 +23,7 @@ pub mod labels;
 pub mod name;
 pub mod operation;
 pub mod parse;
+pub mod provider;
 pub mod quantities;
 pub mod ranges;
 pub mod reservation;
