@@ -12,7 +12,7 @@ use tepui_allocator::{
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall};
-use tepui_resources::{Quantities, Resources, Role};
+use tepui_resources::{Attributes, Quantities, Resources, Role};
 
 /// How large a cluster.
 #[derive(clap::Args)]
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// How many rounds of offers that are all declined.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Go on declining until every framework refuses every agent (slow: their product of declines).
+    #[arg(long)]
+    exhaust: bool,
     /// The seed of the order of agents.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -47,8 +50,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     cluster.timed("full cycle, nothing free", Cluster::cycle);
     cluster.timed("decline all", |cluster| cluster.decline(&offers));
-    cluster.exhaust();
-    cluster.timed("full cycle, all refused", Cluster::cycle);
+    if arguments.exhaust {
+        cluster.exhaust();
+        cluster.timed("full cycle, all refused", Cluster::cycle);
+    }
     cluster.timed("revive one framework", |cluster| cluster.revive(0));
     let offers = cluster.timed("full cycle, one framework revived", Cluster::cycle);
     cluster.single_events(&offers);
@@ -140,7 +145,7 @@ impl Cluster {
             let facts = AgentFacts {
                 hostname: Arc::from(format!("agent-{number}")),
                 region: None,
-                attributes: Arc::from([]),
+                attributes: Attributes::default(),
                 multi_role: true,
                 hierarchical_role: true,
             };

@@ -280,9 +280,9 @@ impl Agent {
     /// Whether the client's framework can deal with this agent.
     pub fn suits(&self, client: &Client, roles: &Roles, filter_gpus: bool) -> bool {
         let capabilities = client.capabilities;
-        !(filter_gpus && self.has_gpus && !capabilities.gpu_resources)
-            && !(self.remote && !capabilities.region_aware)
-            && !(capabilities.multi_role && !self.facts.multi_role)
+        (capabilities.gpu_resources || !filter_gpus || !self.has_gpus)
+            && (capabilities.region_aware || !self.remote)
+            && (self.facts.multi_role || !capabilities.multi_role)
             && (self.facts.hierarchical_role || !roles.is_hierarchical(client.role))
     }
 

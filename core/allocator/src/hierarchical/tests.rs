@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Rng, Wall};
-use tepui_resources::{Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
+use tepui_resources::{Attributes, Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
 
 const ROLES: [&str; 5] = ["a", "a/b", "a/b/c", "d", "d/e"];
 const TOTALS: [&str; 5] = [
@@ -105,7 +105,7 @@ impl Pair {
         AgentFacts {
             hostname: Arc::from("host"),
             region: None,
-            attributes: Arc::from([]),
+            attributes: Attributes::default(),
             multi_role: true,
             hierarchical_role: self.below(4) > 0,
         }

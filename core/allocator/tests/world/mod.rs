@@ -24,8 +24,7 @@ use tepui_allocator::{
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall, duration};
-use tepui_proto::mesos::Attribute;
-use tepui_resources::{Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
+use tepui_resources::{Attributes, Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
 
 /// See the module's text.
 pub struct World {
@@ -325,11 +324,11 @@ fn terms(words: &Words) -> FrameworkTerms {
 }
 
 fn facts(words: &Words) -> AgentFacts {
-    let attribute = |rack: &str| Attribute { name: format!("rack:{rack}").into(), ..Attribute::default() };
+    let rack = words.one("rack").map(|rack| format!("rack:{rack}")).unwrap_or_default();
     AgentFacts {
         hostname: Arc::from(words.at(0)),
         region: words.one("region").map(Arc::from),
-        attributes: words.all("rack").into_iter().map(attribute).collect(),
+        attributes: Attributes::parse(&rack).unwrap_or_else(|error| panic!("{error}")),
         multi_role: !words.has("old"),
         hierarchical_role: !words.has("old"),
     }
