@@ -8,11 +8,12 @@ use std::process::ExitCode;
 type Program = fn(Vec<String>) -> ExitCode;
 
 /// Names the binary answers to as `argv[0]`, the word after `tepui`, and what runs.
-const PROGRAMS: [(&str, &str, Program); 7] = [
+const PROGRAMS: [(&str, &str, Program); 8] = [
     ("mesos-master", "master", tepui_cli::daemon::master),
     ("mesos-agent", "agent", tepui_cli::daemon::agent),
     ("mesos-slave", "slave", tepui_cli::daemon::agent),
     ("mesos-executor", "executor", tepui_execd::run),
+    ("mesos-fetcher", "fetcher", tepui_execd::run_fetcher),
     ("mesos-execute", "execute", tepui_cli::execute::main),
     ("mesos-local", "local", tepui_cli::daemon::local),
     ("mesos-resolve", "resolve", tepui_cli::resolve::main),
@@ -22,15 +23,13 @@ fn main() -> ExitCode {
     let mut args = std::env::args();
     let called = args.next().unwrap_or_default();
     let name = Path::new(&called).file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let rest: Vec<String> = args.collect();
+    let mut rest: Vec<String> = args.collect();
     if let Some((_, _, program)) = PROGRAMS.iter().find(|(program, ..)| *program == name) {
         return program(rest);
     }
-    match rest.split_first() {
-        Some((word, rest)) => match PROGRAMS.iter().find(|(program, short, _)| short == word || program == word) {
-            Some((_, _, program)) => program(rest.to_vec()),
-            None => tepui_cli::main(std::iter::once(word.clone()).chain(rest.iter().cloned()).collect()),
-        },
-        None => tepui_cli::main(Vec::new()),
+    let word = rest.first().cloned().unwrap_or_default();
+    match PROGRAMS.iter().find(|(program, short, _)| *short == word || *program == word) {
+        Some((_, _, program)) => program(rest.split_off(1)),
+        None => tepui_cli::main(rest),
     }
 }

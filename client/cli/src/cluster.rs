@@ -33,7 +33,7 @@ pub struct Embedded {
     /// `host:port` of the first agent.
     pub agent: String,
     running: tepui_masterd::Running,
-    agents: Vec<tepui_agentd::Running>,
+    agents: Vec<tepui_agentd::Handle>,
     /// Removed when dropped.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -64,7 +64,7 @@ impl Embedded {
         for number in 0..options.agents {
             agents.push(start_agent(&options, &master, &root, number).await?);
         }
-        let agent = agents.first().map(|agent| agent.address().to_string()).unwrap_or_default();
+        let agent = agents.first().map(|agent| agent.node().address().to_string()).unwrap_or_default();
         Ok(Embedded { master, agent, running, agents, _temporary: temporary })
     }
 
@@ -76,7 +76,8 @@ impl Embedded {
     /// Ends all: containers are killed, streams closed, the temporary directory removed.
     pub async fn stop(self) {
         for agent in self.agents {
-            agent.stop_containers().await;
+            agent.destroy_containers().await;
+            agent.node().shutdown().await;
         }
         self.running.stop().await;
     }
@@ -96,7 +97,7 @@ async fn start_master(options: &Options) -> Result<tepui_masterd::Running> {
     Ok(tepui_masterd::start(settings).await?)
 }
 
-async fn start_agent(options: &Options, master: &str, root: &Path, number: u16) -> Result<tepui_agentd::Running> {
+async fn start_agent(options: &Options, master: &str, root: &Path, number: u16) -> Result<tepui_agentd::Handle> {
     let dir = root.join(format!("agent-{number}"));
     let mut args = vec![
         "--ip=127.0.0.1".to_owned(),
@@ -111,8 +112,9 @@ async fn start_agent(options: &Options, master: &str, root: &Path, number: u16) 
     ];
     args.extend(options.resources.as_ref().map(|resources| format!("--resources={resources}")));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let settings = tepui_agentd::Settings::new(values(tepui_flags::agent::FLAGS, &args)?, |_| None)?;
-    Ok(tepui_agentd::start(settings).await?)
+    let settings = tepui_agentd::Settings::from_values(&values(tepui_flags::agent::FLAGS, &args)?)?;
+    let clock = tepui_driver::Clock::default();
+    Ok(tepui_agentd::start(&settings, crate::version::info(), crate::version::OWN, clock).await?)
 }
 
 /// Flags as if they stood on a daemon's command line; the environment is not asked.

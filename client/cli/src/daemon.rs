@@ -31,15 +31,19 @@ pub fn master(args: Vec<String>) -> ExitCode {
 pub fn agent(args: Vec<String>) -> ExitCode {
     let about = "tepui agent: runs executors for frameworks on behalf of a master (mesos-agent)";
     start("mesos-agent", about, &[tepui_flags::agent::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
-        let settings = tepui_agentd::Settings::new(values, variable)?;
+        let settings = tepui_agentd::Settings::from_values(&values)?;
         until_told(async {
-            let mut running = tepui_agentd::start(settings).await?;
-            tracing::info!(address = %running.address(), "the agent listens");
+            let clock = tepui_driver::Clock::default();
+            let version = crate::version::info();
+            let mut agent = tepui_agentd::start(&settings, version, crate::version::OWN, clock).await?;
+            tracing::info!(address = %agent.node().address(), "the agent listens");
             tokio::select! {
                 told = told_to_leave() => told?,
-                reason = running.ended() => bail!("{reason}"),
+                reason = agent.exited() => bail!("{reason}"),
             }
-            running.stop().await;
+            // Executors cannot be found again after a restart yet, so they do not outlive the agent.
+            agent.terminate(false).await;
+            agent.node().shutdown().await;
             Ok(())
         })
     })

@@ -3,16 +3,25 @@
 //! * [`run`]: `tepui run`, one command from here to an agent and its output back.
 //! * [`execute`]: `mesos-execute`, with the flags of Mesos 1.11.
 //! * [`resolve`]: `mesos-resolve`, the leading master of an address.
+//! * [`dev`]: `tepui dev`, a cluster that stays up.
+//! * [`daemon`]: `mesos-master`, `mesos-agent`, `mesos-local`, with the flags of Mesos 1.11.
 //! * [`cluster`]: the one-process cluster that `tepui run` starts when no master is named.
 //!
-//! All of them talk to the cluster through `tepui-sdk` and nothing else. Each entry point is a plain function that
+//! Those that are clients talk to the cluster through `tepui-sdk` and nothing else. Each entry point is a plain function that
 //! brings its own runtime, so that the binary decides which command it is before any thread exists.
 
 pub mod cluster;
+pub mod daemon;
+pub mod dev;
 pub mod execute;
 mod exit;
+pub mod logging;
+mod program;
 pub mod resolve;
 pub mod run;
+mod version;
+
+pub use program::main;
 
 /// The address in a `--master` value: itself, or what the file behind `file://` holds.
 fn master_text(text: &str) -> Result<String, String> {

@@ -4,6 +4,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::event::Event;
 use crate::state::Offer;
+use crate::tasks::Freed;
 use crate::timers::Timer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,8 +42,7 @@ impl Master {
                 cx.allocator(Input::Recover { framework, agent, resources, refuse: None, allocated: false });
                 continue;
             }
-            let offer =
-                Offer { id: self.next_offer_id(), framework: id.clone(), agent: agent_id, role, resources };
+            let offer = Offer { id: self.next_offer_id(), framework: id.clone(), agent: agent_id, role, resources };
             let agent = &self.state.agents[&offer.agent];
             protos.push(offer.to_proto(&self.state.frameworks[&id], agent));
             pids.push(agent.pid.to_string());
@@ -84,7 +84,7 @@ impl Master {
     /// Takes an offer back silently; its resources can be offered again, to the same framework after `refuse`.
     pub(crate) fn discard_offer(&mut self, cx: &mut Cx, id: &OfferId, refuse: Option<Duration>) -> bool {
         let Some(offer) = self.take_offer(id) else { return false };
-        self.recover(cx, &offer.framework, &offer.agent, offer.resources.clone(), refuse, false);
+        self.recover(cx, &offer.framework, &offer.agent, offer.resources.clone(), Freed::Offered { refuse });
         true
     }
 

@@ -44,9 +44,7 @@ impl Operation {
             Operation::UpdateAgent(info) => update(state, info),
             Operation::MarkAgentUnreachable(info, at) => mark_unreachable(state, info, *at),
             Operation::MarkAgentReachable(info) => Ok(mark_reachable(state, info)),
-            Operation::RemoveAgent(info) => {
-                state.admitted.remove(&id(info)).map(|_| true).ok_or(Error::NotAdmitted)
-            }
+            Operation::RemoveAgent(info) => state.admitted.remove(&id(info)).map(|_| true).ok_or(Error::NotAdmitted),
         }
     }
 }
@@ -119,10 +117,7 @@ mod tests {
         Operation::MarkAgentUnreachable(agent("S0", "a"), 7).perform(&mut state).unwrap();
         assert!(state.admitted.is_empty());
         assert_eq!(state.unreachable[&AgentId::from("S0")], 7);
-        assert_eq!(
-            Operation::MarkAgentUnreachable(agent("S0", "a"), 8).perform(&mut state),
-            Err(Error::NotAdmitted)
-        );
+        assert_eq!(Operation::MarkAgentUnreachable(agent("S0", "a"), 8).perform(&mut state), Err(Error::NotAdmitted));
         assert_eq!(Operation::MarkAgentReachable(agent("S0", "a")).perform(&mut state), Ok(true));
         assert!(state.unreachable.is_empty());
         assert_eq!(Operation::MarkAgentReachable(agent("S0", "a")).perform(&mut state), Ok(false));

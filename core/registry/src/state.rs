@@ -28,10 +28,10 @@ impl State {
     pub fn to_proto(&self) -> Registry {
         let id = |id: &AgentId| MessageField::some(AgentID { value: id.as_str().to_owned(), ..Default::default() });
         let time = |nanoseconds: i64| MessageField::some(TimeInfo { nanoseconds, ..Default::default() });
-        let agents = self.admitted.values().map(|info| registry::Agent {
-            info: MessageField::some((**info).clone()),
-            ..Default::default()
-        });
+        let agents = self
+            .admitted
+            .values()
+            .map(|info| registry::Agent { info: MessageField::some((**info).clone()), ..Default::default() });
         let unreachable = self.unreachable.iter().map(|(key, at)| registry::UnreachableAgent {
             id: id(key),
             timestamp: time(*at),

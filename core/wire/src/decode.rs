@@ -121,7 +121,7 @@ impl Decoder {
     }
 
     /// The next whole request among the bytes so far.
-    pub fn next(&mut self) -> Result<Option<Decoded>, Error> {
+    pub fn decode(&mut self) -> Result<Option<Decoded>, Error> {
         if self.pending.is_none() {
             self.pending = head::take(&mut self.buffer, &self.limits)?;
         }

@@ -51,7 +51,7 @@ fn decode(pieces: &[&[u8]]) -> (Vec<Decoded>, bool) {
     for piece in pieces {
         decoder.buffer().extend_from_slice(piece);
         loop {
-            match decoder.next() {
+            match decoder.decode() {
                 // Whether a client is told to go on depends on what has arrived.
                 Ok(Some(Decoded::Continue)) => {}
                 Ok(Some(decoded)) => out.push(decoded),

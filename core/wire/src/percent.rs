@@ -53,7 +53,7 @@ pub fn encode(text: &str) -> String {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte < 0x20 || byte > 0x7F || b"$&+,/:;=?@ \"<>#%{}|\\^~[]`".contains(&byte) {
+        if !(0x20..=0x7F).contains(&byte) || b"$&+,/:;=?@ \"<>#%{}|\\^~[]`".contains(&byte) {
             encoded.push('%');
             encoded.push(char::from(DIGITS[usize::from(byte >> 4)]));
             encoded.push(char::from(DIGITS[usize::from(byte & 15)]));

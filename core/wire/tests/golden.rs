@@ -14,7 +14,7 @@ fn messages(bytes: &[u8]) -> Vec<Message> {
     let mut decoder = Decoder::new(Limits::default());
     decoder.buffer().extend_from_slice(bytes);
     let mut messages = Vec::new();
-    while let Some(decoded) = decoder.next().unwrap() {
+    while let Some(decoded) = decoder.decode().unwrap() {
         let Decoded::Message(Ok(envelope), payload) = decoded else { panic!("{decoded:?}") };
         assert!(payload.keep_alive && !payload.gzip);
         messages.push(envelope.with_body(RECEIVER, payload.body));

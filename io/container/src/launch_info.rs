@@ -4,9 +4,6 @@ use tepui_proto::mesos::containerizer::{ContainerConfig, ContainerLaunchInfo};
 use tepui_proto::mesos::environment::{Variable, variable};
 use tepui_proto::mesos::{CommandInfo, Environment};
 
-/// `PATH` of a program whose environment has none.
-pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// The launch information of a container. Environment: what the agent made, then `MESOS_SANDBOX`, then the command's
 /// variables; a later value wins. Variables that are secrets not yet resolved are left out.
 pub fn of(config: &ContainerConfig, environment: &[(String, String)]) -> ContainerLaunchInfo {
@@ -18,9 +15,6 @@ pub fn of(config: &ContainerConfig, environment: &[(String, String)]) -> Contain
             Some(entry) => entry.1 = value,
             None => merged.push((name, value)),
         }
-    }
-    if !merged.iter().any(|(name, _)| *name == "PATH") {
-        merged.push(("PATH", DEFAULT_PATH));
     }
     let variables = merged.into_iter().map(|(name, value)| variable_of(name, value)).collect();
     ContainerLaunchInfo {
@@ -85,12 +79,6 @@ mod tests {
         let given = [("A".to_owned(), "agent".to_owned()), ("MESOS_SANDBOX".to_owned(), "no".to_owned())];
         let info = of(&config(&[("A", "command"), ("PATH", "/p")]), &given);
         assert_eq!(environment(&info), [("A", "command"), ("MESOS_SANDBOX", "/box"), ("PATH", "/p")]);
-    }
-
-    #[test]
-    fn there_is_always_a_path() {
-        let info = of(&config(&[]), &[]);
-        assert!(environment(&info).contains(&("PATH", DEFAULT_PATH)));
     }
 
     #[test]

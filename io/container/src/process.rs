@@ -2,7 +2,6 @@
 //!
 //! Used by the agent for executors and by the command executor for its task.
 
-use crate::launch_info::DEFAULT_PATH;
 use crate::user::{self, Identity};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use std::fs::File;
@@ -11,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tepui_proto::mesos::CommandInfo;
 use tepui_proto::mesos::containerizer::ContainerLaunchInfo;
+
+/// `PATH` of a program whose environment has none.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Why a program does not run.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +78,7 @@ impl Spec {
         Ok(spec)
     }
 
-    /// The command, ready to spawn: a session of its own, no signal blocked, no input.
+    /// The command, ready to spawn: a session of its own, no signal blocked, no input, always a `PATH`.
     pub fn command(self) -> Command {
         let mut command = Command::new(&self.program);
         let (first, rest) = self.arguments.split_first().map_or((None, &[][..]), |(f, r)| (Some(f), r));

@@ -126,6 +126,7 @@ async fn a_program_runs_in_its_sandbox_with_its_own_environment() {
     let (out, sandbox) = (world.read("c1", "stdout"), world.sandbox("c1"));
     assert!(out.starts_with(&format!("out\n{}\n", sandbox.display())), "{out}");
     assert!(out.contains("GIVEN=yes\n") && out.contains(&format!("MESOS_SANDBOX={}\n", sandbox.display())), "{out}");
+    assert!(out.contains("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"), "{out}");
     assert!(!out.contains("CARGO"), "nothing of this process's own environment: {out}");
     assert_eq!(world.read("c1", "stderr"), "err\n");
     assert!(!world.root.path().join("run/containers/c1").exists(), "no trace of a container that is gone");

@@ -38,6 +38,9 @@ impl Acceptor {
 pub(crate) fn listen(address: SocketAddrV4) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
+    // Inherited by accepted connections: they have no idle timeout, so that only the kernel notices a peer that
+    // vanished without a word.
+    socket.set_keepalive(true)?;
     socket.bind(address.into())?;
     socket.listen(BACKLOG)
 }

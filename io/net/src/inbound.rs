@@ -66,7 +66,7 @@ impl Reader<'_> {
     async fn run(&mut self, read: OwnedReadHalf) -> Ending {
         let mut decoder = Decoder::new(self.shared.config.limits);
         loop {
-            match decoder.next() {
+            match decoder.decode() {
                 Ok(Some(decoded)) => {
                     let Some(reply) = self.take(decoded).await else { return Ending::Broken };
                     if self.replies.send(reply).await.is_err() {

@@ -37,3 +37,9 @@ pub fn run(arguments: impl IntoIterator<Item = String>) -> ExitCode {
         }
     }
 }
+
+/// Runs the program `mesos-fetcher`, which brings the files of a command into its sandbox. It takes no arguments: its
+/// environment tells it all.
+pub fn run_fetcher(_arguments: impl IntoIterator<Item = String>) -> ExitCode {
+    tepui_container::fetcher::program::run()
+}

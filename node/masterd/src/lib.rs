@@ -63,7 +63,7 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let clock = Clock::default();
     let (master, mailbox) = Driver::new(Master::new(config, seed, Arc::new(NoHooks)), clock);
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
-    let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator), clock);
+    let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
     tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));

@@ -121,7 +121,7 @@ fn allocator(values: &Values) -> Result<Options, Error> {
     let min_allocatable = text
         .split('|')
         .filter(|one| !one.trim().is_empty())
-        .map(|one| one.parse::<Quantities>())
+        .map(Quantities::parse)
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| value("min_allocatable_resources", text, &error.to_string()))?;
     Ok(Options {

@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 
 fn options() -> Result<Options> {
     let fresh = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let mut options = Options { time: Duration::from_secs(5), seed: fresh, only: None, found: "target/fuzz-found".into() };
+    let mut options =
+        Options { time: Duration::from_secs(5), seed: fresh, only: None, found: "target/fuzz-found".into() };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().with_context(|| format!("{argument}?\n{USAGE}"))?;
@@ -53,7 +54,8 @@ fn options() -> Result<Options> {
             _ => bail!("{argument}?\n{USAGE}"),
         }
     }
-    if let Some(only) = options.only.as_ref().filter(|only| !TARGETS.iter().any(|target| target.name == only.as_str())) {
+    if let Some(only) = options.only.as_ref().filter(|only| !TARGETS.iter().any(|target| target.name == only.as_str()))
+    {
         bail!("there is no fuzz body {only}");
     }
     Ok(options)

@@ -47,7 +47,12 @@ pub const CASES: [Case; 11] = [
     plain(Peer::Pymesos, "pymesos_scheduler.py", "pymesos", "pymesos: scheduler and executor over HTTP"),
     plain(Peer::Mesoshttp, "mesoshttp_scheduler.py", "mesoshttp", "mesoshttp: command tasks, kill, revive, heartbeats"),
     plain(Peer::Mentos, "mentos_scheduler.py", "mentos", "mentos: a command task"),
-    plain(Peer::Avmesos, "operator_cli.py", "avmesos-cli", "the Mesos command line: lists of agents, frameworks and tasks"),
+    plain(
+        Peer::Avmesos,
+        "operator_cli.py",
+        "avmesos-cli",
+        "the Mesos command line: lists of agents, frameworks and tasks",
+    ),
 ];
 
 /// Where the master is, as `host:port`; the two differ only where an HTTP proxy stands before a real Mesos.

@@ -91,7 +91,12 @@ impl Cluster {
         ensure!(left.is_empty(), "processes stay after their cluster: {left:?}");
         for daemon in [&self.master_process, &self.agent_process] {
             let complaints = complaints(&daemon.log)?;
-            ensure!(complaints.is_empty(), "unexpected complaints in {}\n{}", daemon.log.display(), complaints.join("\n"));
+            ensure!(
+                complaints.is_empty(),
+                "unexpected complaints in {}\n{}",
+                daemon.log.display(),
+                complaints.join("\n")
+            );
         }
         if well {
             std::fs::remove_dir_all(&self.folder)?;
@@ -142,7 +147,9 @@ pub fn nothing_is_held(master: &str) -> Result<()> {
         let held: f64 = last["slaves"].as_array()?.iter().map(used).sum();
         (frameworks == 0 && held == 0.0).then_some(())
     });
-    free.with_context(|| format!("/state still shows frameworks {:#}\nand agents {:#}", last["frameworks"], last["slaves"]))
+    free.with_context(|| {
+        format!("/state still shows frameworks {:#}\nand agents {:#}", last["frameworks"], last["slaves"])
+    })
 }
 
 /// Warnings, errors and panics in a daemon's log that nothing explains.

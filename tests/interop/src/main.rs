@@ -51,7 +51,8 @@ fn main() -> ExitCode {
 
 /// Reads the command line; nothing is left to run when the cases were only listed.
 fn options() -> Result<Option<Options>> {
-    let mut options = Options { tepui: None, master: None, driver: None, tools: "target/interop".into(), only: Vec::new() };
+    let mut options =
+        Options { tepui: None, master: None, driver: None, tools: "target/interop".into(), only: Vec::new() };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         if argument == "--list" {
@@ -90,7 +91,8 @@ fn run(options: &Options) -> Result<bool> {
     http::get(&master, "/health").context("no healthy master")?;
     let addresses = case::Addresses { driver: options.driver.clone().unwrap_or(master.clone()), master };
     let mut well = true;
-    for case in case::CASES.iter().filter(|case| options.only.is_empty() || options.only.iter().any(|n| n == case.name)) {
+    for case in case::CASES.iter().filter(|case| options.only.is_empty() || options.only.iter().any(|n| n == case.name))
+    {
         well &= case::run(case, &mut tools, &addresses).report(case.name);
     }
     well &= verdict(cluster::nothing_is_held(&addresses.master)).report("cluster holds nothing");

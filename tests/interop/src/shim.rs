@@ -87,7 +87,10 @@ mod tests {
 ";
         let wanted = wanted(listing);
         assert_eq!(wanted.keys().collect::<Vec<_>>(), ["OPENSSL_1.0.0", "OPENSSL_1.0.2"]);
-        assert_eq!(functions(&wanted), "long SSL_library_init(void) { return 1; }\nlong SSL_conf(void) { return 0; }\n");
+        assert_eq!(
+            functions(&wanted),
+            "long SSL_library_init(void) { return 1; }\nlong SSL_conf(void) { return 0; }\n"
+        );
         assert_eq!(versions(&wanted).lines().count(), 2);
     }
 }

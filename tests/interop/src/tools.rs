@@ -36,7 +36,12 @@ struct Environment {
 }
 
 const ENVIRONMENTS: [Environment; 4] = [
-    Environment { peer: Peer::Pymesos, folder: "pymesos", python: "3.8", packages: &["pymesos==0.3.15", "addict==2.4.0"] },
+    Environment {
+        peer: Peer::Pymesos,
+        folder: "pymesos",
+        python: "3.8",
+        packages: &["pymesos==0.3.15", "addict==2.4.0"],
+    },
     Environment { peer: Peer::Mesoshttp, folder: "mesoshttp", python: "3.9", packages: &["mesoshttp==0.4.2"] },
     Environment { peer: Peer::Mentos, folder: "mentos", python: "3.6", packages: &["mentos==0.1.8", "tornado<5"] },
     Environment { peer: Peer::Avmesos, folder: "avmesos", python: "3.13", packages: &["avmesos-cli==1.3.0"] },
@@ -152,7 +157,9 @@ fn python(version: &str) -> Option<PathBuf> {
     let from_pyenv = pyenv_roots().into_iter().flat_map(|root| {
         let entries = std::fs::read_dir(root.join("versions")).into_iter().flatten().flatten();
         let mine = move |name: &str| name == version || name.starts_with(&format!("{version}."));
-        entries.filter(move |entry| entry.file_name().to_str().is_some_and(mine)).map(|entry| entry.path().join("bin/python"))
+        entries
+            .filter(move |entry| entry.file_name().to_str().is_some_and(mine))
+            .map(|entry| entry.path().join("bin/python"))
     });
     from_pyenv.chain([PathBuf::from(format!("python{version}"))]).find(|python| runs(python))
 }

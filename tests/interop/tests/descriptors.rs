@@ -54,9 +54,12 @@ fn every_message_is_that_of_v0() {
     let mesos: BTreeSet<String> = golden.map(in_v1_names).collect();
     let ours: BTreeSet<String> = our_lines().into_iter().collect();
     assert!(mesos.len() > 3000, "the golden file holds only {} lines", mesos.len());
-    let listed = |side: Side, line: &str| DIFFERENCES.iter().any(|(s, start, _)| *s == side && name_of(line).starts_with(start));
-    let only_mesos = mesos.difference(&ours).filter(|l| !listed(Side::Mesos, l)).map(|line| format!("only Mesos: {line}"));
-    let only_ours = ours.difference(&mesos).filter(|l| !listed(Side::Ours, l)).map(|line| format!("only ours:  {line}"));
+    let listed =
+        |side: Side, line: &str| DIFFERENCES.iter().any(|(s, start, _)| *s == side && name_of(line).starts_with(start));
+    let only_mesos =
+        mesos.difference(&ours).filter(|l| !listed(Side::Mesos, l)).map(|line| format!("only Mesos: {line}"));
+    let only_ours =
+        ours.difference(&mesos).filter(|l| !listed(Side::Ours, l)).map(|line| format!("only ours:  {line}"));
     let mut report: Vec<String> = only_mesos.chain(only_ours).collect();
     for (side, start, _) in DIFFERENCES {
         let (has, lacks) = if side == Side::Mesos { (&mesos, &ours) } else { (&ours, &mesos) };

@@ -67,13 +67,7 @@ impl Master {
 
     /// A known agent says what it runs: it is told which of our tasks it does not have, loses the executors it does
     /// not have, and is told again what to kill.
-    pub(crate) fn reconcile_agent(
-        &mut self,
-        cx: &mut Cx,
-        id: &AgentId,
-        pid: &Upid,
-        message: &ReregisterAgentMessage,
-    ) {
+    pub(crate) fn reconcile_agent(&mut self, cx: &mut Cx, id: &AgentId, pid: &Upid, message: &ReregisterAgentMessage) {
         let reported: Set<(FrameworkId, TaskId)> =
             message.tasks.iter().map(|task| (task.framework_id.id(), task.task_id.id())).collect();
         let reregistered = AgentReregisteredMessage {

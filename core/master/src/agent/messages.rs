@@ -21,9 +21,7 @@ impl Master {
         }
         let framework = self.state.frameworks.get(&owner);
         let connected = framework.is_some_and(|framework| framework.is_connected());
-        let known = framework
-            .and_then(|framework| framework.tasks.get(&task))
-            .is_some_and(|task| task.agent == agent);
+        let known = framework.and_then(|framework| framework.tasks.get(&task)).is_some_and(|task| task.agent == agent);
         if connected {
             self.forward(cx, &owner, update.clone(), &message.pid.unwrap_or_default());
         }
@@ -37,8 +35,7 @@ impl Master {
     /// An executor is over; its framework hears of it.
     pub(crate) fn exited_executor(&mut self, cx: &mut Cx, message: &ExitedExecutorMessage) {
         self.state.metrics.count(Counter::ExitedExecutor);
-        let (agent, owner, executor) =
-            (message.agent_id.id(), message.framework_id.id(), message.executor_id.id());
+        let (agent, owner, executor) = (message.agent_id.id(), message.framework_id.id(), message.executor_id.id());
         let known = self
             .state
             .agents

@@ -7,8 +7,8 @@ use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::validate;
 use tepui_authz::Action;
-use tepui_proto::mesos::internal::{AgentRegisteredMessage, RegisterAgentMessage};
 use tepui_proto::ToProto;
+use tepui_proto::mesos::internal::{AgentRegisteredMessage, RegisterAgentMessage};
 use tepui_registry::Operation;
 use tepui_wire::Upid;
 
@@ -51,13 +51,16 @@ impl Master {
         let info = upgraded(message.agent.into_option().unwrap_or_default());
         let id = tepui_base::AgentId::from(&*info.id);
         self.state.metrics.count(Counter::AgentRegistrations);
-        self.add_agent(cx, Arrival {
-            pid,
-            info,
-            version: message.version.unwrap_or_default(),
-            capabilities: message.agent_capabilities,
-            resource_version: message.resource_version_uuid.into_option().map(|uuid| uuid.value),
-        });
+        self.add_agent(
+            cx,
+            Arrival {
+                pid,
+                info,
+                version: message.version.unwrap_or_default(),
+                capabilities: message.agent_capabilities,
+                resource_version: message.resource_version_uuid.into_option().map(|uuid| uuid.value),
+            },
+        );
         self.offer_agent(cx, &id);
         self.send_registered(cx, &id);
     }

@@ -83,13 +83,16 @@ impl Master {
         self.recover_frameworks(cx, &message.frameworks);
         self.forget_unreachable(&id, &message);
         self.state.metrics.count(Counter::AgentReregistrations);
-        self.add_agent(cx, Arrival {
-            pid: pid.clone(),
-            info: Arc::new((*message.agent).clone()),
-            version: message.version.clone().unwrap_or_default(),
-            capabilities: message.agent_capabilities.clone(),
-            resource_version: message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone()),
-        });
+        self.add_agent(
+            cx,
+            Arrival {
+                pid: pid.clone(),
+                info: Arc::new((*message.agent).clone()),
+                version: message.version.clone().unwrap_or_default(),
+                capabilities: message.agent_capabilities.clone(),
+                resource_version: message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone()),
+            },
+        );
         let agent = self.state.agent_mut(&id).expect("it was just added");
         agent.reregistered = Some(cx.now.wall);
         self.adopt(&id, &message);
@@ -98,8 +101,7 @@ impl Master {
             AgentReregisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
         cx.send(&self.config.pid, &pid, &reregistered);
         if !was_recovered {
-            let text =
-                if was_unreachable { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
+            let text = if was_unreachable { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
             self.tell_of_return(cx, &id, text);
         }
         self.settle_frameworks(cx, &pid, &message.frameworks);
@@ -219,8 +221,7 @@ impl Master {
             let framework = &self.state.frameworks[&owner];
             if framework.is_connected() {
                 let task = &framework.tasks[&task];
-                let update =
-                    status::known(task, task.state, Reason::REASON_AGENT_REREGISTERED, text, cx.now.wall);
+                let update = status::known(task, task.state, Reason::REASON_AGENT_REREGISTERED, text, cx.now.wall);
                 self.forward(cx, &owner, update, NO_PID);
             }
         }

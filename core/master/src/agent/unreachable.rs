@@ -16,8 +16,7 @@ use tepui_registry::Operation;
 impl Master {
     /// A disconnected agent has not come back.
     pub(crate) fn reregister_timeout(&mut self, cx: &mut Cx, id: &AgentId, number: u64) {
-        let expired =
-            self.state.agents.get(id).is_some_and(|agent| !agent.connected && agent.disconnections == number);
+        let expired = self.state.agents.get(id).is_some_and(|agent| !agent.connected && agent.disconnections == number);
         if expired {
             let patience = duration::format(self.config.agent_reregister_timeout);
             let text = format!("agent did not reregister within {patience} after disconnecting");
@@ -39,8 +38,7 @@ impl Master {
 
     pub(super) fn count_marked(&mut self, mark: impl FnOnce(&mut Master) -> bool) {
         let marked = mark(self);
-        let counter =
-            if marked { Counter::AgentUnreachableCompleted } else { Counter::AgentUnreachableCanceled };
+        let counter = if marked { Counter::AgentUnreachableCompleted } else { Counter::AgentUnreachableCanceled };
         self.state.metrics.count(counter);
     }
 
@@ -78,10 +76,8 @@ impl Master {
         let agent = self.state.agents[&id].clone();
         for (owner, task_id) in &agent.tasks {
             let framework = &self.state.frameworks[owner];
-            let (state, reason) =
-                (framework.lost_as(TaskState::TASK_UNREACHABLE), Reason::REASON_AGENT_REMOVED);
-            let mut update =
-                status::about(&framework.tasks[task_id], state, reason, text.to_owned(), cx.now.wall);
+            let (state, reason) = (framework.lost_as(TaskState::TASK_UNREACHABLE), Reason::REASON_AGENT_REMOVED);
+            let mut update = status::about(&framework.tasks[task_id], state, reason, text.to_owned(), cx.now.wall);
             status::add_unreachable_time(&mut update, since);
             let connected = framework.is_connected();
             self.update_task(cx, owner, task_id, &update);

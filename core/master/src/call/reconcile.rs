@@ -7,11 +7,11 @@ use crate::metrics::Counter;
 use crate::state::status::{Made, add_unreachable_time, known};
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, TaskId, Wall};
+use tepui_proto::ProtoId;
 use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::internal::StatusUpdate;
 use tepui_proto::mesos::scheduler::call::reconcile;
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::ProtoId;
 
 impl Master {
     /// Answers each task asked about, or all that are known if none is. There is no answer about a task that may be on

@@ -51,9 +51,7 @@ impl Master {
     }
 
     fn may_subscribe(&self, principal: &Principal, info: &FrameworkInfo) -> Result<(), String> {
-        let denied = |role: &String| {
-            !self.state.approvers.approved(principal, Action::RegisterFramework, role)
-        };
+        let denied = |role: &String| !self.state.approvers.approved(principal, Action::RegisterFramework, role);
         match framework::roles(info).iter().find(|role| denied(role)) {
             Some(role) => Err(format!("Not authorized to register framework with role '{role}'")),
             None => Ok(()),
@@ -71,13 +69,7 @@ impl Master {
         }
     }
 
-    fn subscribe_new(
-        &mut self,
-        cx: &mut Cx,
-        from: Subscriber,
-        mut info: FrameworkInfo,
-        suppressed: BTreeSet<String>,
-    ) {
+    fn subscribe_new(&mut self, cx: &mut Cx, from: Subscriber, mut info: FrameworkInfo, suppressed: BTreeSet<String>) {
         if let Subscriber::Pid(pid) = &from
             && let Some(id) = self.addresses.frameworks.get(pid).cloned()
         {
@@ -166,12 +158,7 @@ impl Master {
     }
 
     /// Makes a record of a framework that is not connected, and tells the allocator.
-    pub(crate) fn add_framework(
-        &mut self,
-        cx: &mut Cx,
-        info: FrameworkInfo,
-        suppressed: BTreeSet<String>,
-    ) {
+    pub(crate) fn add_framework(&mut self, cx: &mut Cx, info: FrameworkInfo, suppressed: BTreeSet<String>) {
         let id = info.id.id();
         let key = self.keys.frameworks.issue();
         self.keys.framework_ids.insert(key, id.clone());
@@ -182,13 +169,7 @@ impl Master {
     }
 
     /// Takes over what a framework says of itself now. Offers for roles it has left are rescinded.
-    fn update_framework(
-        &mut self,
-        cx: &mut Cx,
-        id: &FrameworkId,
-        info: FrameworkInfo,
-        suppressed: BTreeSet<String>,
-    ) {
+    fn update_framework(&mut self, cx: &mut Cx, id: &FrameworkId, info: FrameworkInfo, suppressed: BTreeSet<String>) {
         let framework = self.state.framework_mut(id).expect("it was there a moment ago");
         framework.roles = framework::roles(&info);
         framework.info = Arc::new(info);

@@ -39,10 +39,8 @@ pub(crate) fn route(path: &str) -> &str {
 
 /// The text of a 405.
 pub(crate) fn method_not_allowed(request: &Request, expected: &str) -> Response {
-    let text = format!(
-        "405 Method Not Allowed. Expecting one of {{ '{expected}' }}, but received '{}'.",
-        request.method
-    );
+    let text =
+        format!("405 Method Not Allowed. Expecting one of {{ '{expected}' }}, but received '{}'.", request.method);
     Response::text(405, text).header("Allow", expected)
 }
 
@@ -51,9 +49,8 @@ pub(crate) fn content_type(request: &Request) -> Result<ContentType, Response> {
     let Some(header) = request.header("content-type") else {
         return Err(Response::text(400, "Expecting 'Content-Type' to be present"));
     };
-    ContentType::from_header(header).ok_or_else(|| {
-        Response::text(415, "Expecting 'Content-Type' of application/json or application/x-protobuf")
-    })
+    ContentType::from_header(header)
+        .ok_or_else(|| Response::text(415, "Expecting 'Content-Type' of application/json or application/x-protobuf"))
 }
 
 /// In which form the answer is to be: JSON if the client takes it, else protobuf, or neither.

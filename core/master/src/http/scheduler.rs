@@ -9,8 +9,8 @@ use crate::state::Http;
 use crate::validate;
 use tepui_base::FrameworkId;
 use tepui_base::rng::{uuid_text, uuid_v4};
-use tepui_proto::mesos::scheduler::call::Type;
 use tepui_proto::mesos::scheduler::Call;
+use tepui_proto::mesos::scheduler::call::Type;
 use tepui_proto::{ContentType, ProtoId, v1};
 use tepui_wire::{Request, RequestId, Response};
 
@@ -89,9 +89,8 @@ impl Master {
         if principal.is_some() && *principal != framework.info.principal {
             let (own, set) = (principal.as_deref().unwrap_or_default(), framework.info.principal.as_deref());
             let set = set.unwrap_or_default();
-            let text = format!(
-                "Authenticated principal '{own}' does not match principal '{set}' set in `FrameworkInfo`"
-            );
+            let text =
+                format!("Authenticated principal '{own}' does not match principal '{set}' set in `FrameworkInfo`");
             return Err(Response::text(400, text));
         }
         if !framework.is_connected() {

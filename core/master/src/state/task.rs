@@ -82,12 +82,7 @@ pub fn uuid(bytes: Option<&[u8]>) -> Option<[u8; 16]> {
 impl Task {
     /// A task that is being launched.
     pub fn staging(info: &TaskInfo, framework: &FrameworkId, resources: Resources) -> Task {
-        let user = info
-            .command
-            .user
-            .as_deref()
-            .or(info.executor.command.user.as_deref())
-            .map(Arc::from);
+        let user = info.command.user.as_deref().or(info.executor.command.user.as_deref()).map(Arc::from);
         let details = Details {
             labels: info.labels.clone(),
             discovery: info.discovery.clone(),

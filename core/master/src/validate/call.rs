@@ -52,9 +52,9 @@ fn validate_subscribe(call: &Call, subscribe: &Subscribe, principal: &Principal)
         return Err("'framework_id' differs from 'subscribe.framework_info.id'".to_owned());
     }
     match (principal, &info.principal) {
-        (Some(own), Some(set)) if own != set => Err(format!(
-            "Authenticated principal '{own}' does not match principal '{set}' set in `FrameworkInfo`"
-        )),
+        (Some(own), Some(set)) if own != set => {
+            Err(format!("Authenticated principal '{own}' does not match principal '{set}' set in `FrameworkInfo`"))
+        }
         _ => Ok(()),
     }
 }
@@ -92,11 +92,7 @@ mod tests {
             (Some(Type::KILL), "f", "Expecting 'kill' to be present"),
             (Some(Type::SHUTDOWN), "f", "Expecting 'shutdown' to be present"),
             (Some(Type::ACKNOWLEDGE), "f", "Expecting 'acknowledge' to be present"),
-            (
-                Some(Type::ACKNOWLEDGE_OPERATION_STATUS),
-                "f",
-                "Expecting 'acknowledge_operation_status' to be present",
-            ),
+            (Some(Type::ACKNOWLEDGE_OPERATION_STATUS), "f", "Expecting 'acknowledge_operation_status' to be present"),
             (Some(Type::RECONCILE), "f", "Expecting 'reconcile' to be present"),
             (Some(Type::RECONCILE_OPERATIONS), "f", "Expecting 'reconcile_operations' to be present"),
             (Some(Type::MESSAGE), "f", "Expecting 'message' to be present"),
@@ -113,8 +109,7 @@ mod tests {
     #[test]
     fn a_subscription_names_one_framework_and_one_principal() {
         let info = FrameworkInfo { principal: Some("q".to_owned()), ..Default::default() };
-        let subscribe =
-            call::Subscribe { framework_info: MessageField::some(info), ..Default::default() };
+        let subscribe = call::Subscribe { framework_info: MessageField::some(info), ..Default::default() };
         let with = |id| Call { subscribe: MessageField::some(subscribe.clone()), ..call(Some(Type::SUBSCRIBE), id) };
         assert_eq!(
             validate(&with("f"), &None),

@@ -52,10 +52,9 @@ fn validate_secret(secret: &Secret) -> Checked {
         secret::Type::REFERENCE if !secret.reference.is_set() => {
             Err("Secret of type REFERENCE must have the 'reference' field set".to_owned())
         }
-        secret::Type::REFERENCE if secret.value.is_set() => Err(format!(
-            "Secret '{}' of type REFERENCE must not have the 'value' field set",
-            secret.reference.name
-        )),
+        secret::Type::REFERENCE if secret.value.is_set() => {
+            Err(format!("Secret '{}' of type REFERENCE must not have the 'value' field set", secret.reference.name))
+        }
         secret::Type::VALUE if !secret.value.is_set() => {
             Err("Secret of type VALUE must have the 'value' field set".to_owned())
         }
@@ -68,11 +67,7 @@ fn validate_secret(secret: &Secret) -> Checked {
 
 /// A container: its volumes and Docker's part.
 pub fn container(container: &ContainerInfo) -> Checked {
-    container
-        .volumes
-        .iter()
-        .try_for_each(volume)
-        .map_err(|error| format!("Invalid volume: {error}"))?;
+    container.volumes.iter().try_for_each(volume).map_err(|error| format!("Invalid volume: {error}"))?;
     if container.r#type != ContainerType::DOCKER {
         return Ok(());
     }
@@ -232,11 +227,15 @@ mod tests {
         );
         assert_eq!(
             of(secret, None, Some(data(b"a\0b"))),
-            err("Environment variable 'N' specifies a secret containing null bytes, which is not allowed in the environment")
+            err(
+                "Environment variable 'N' specifies a secret containing null bytes, which is not allowed in the environment"
+            )
         );
         assert_eq!(
             of(secret, None, Some(Secret { r#type: Some(secret::Type::VALUE), ..Default::default() })),
-            err("Environment variable 'N' specifies an invalid secret: Secret of type VALUE must have the 'value' field set")
+            err(
+                "Environment variable 'N' specifies an invalid secret: Secret of type VALUE must have the 'value' field set"
+            )
         );
         assert_eq!(
             of(Some(variable::Type::UNKNOWN), None, None),
@@ -247,10 +246,7 @@ mod tests {
     #[test]
     fn containers_are_whole() {
         let docker = ContainerInfo { r#type: ContainerType::DOCKER, ..Default::default() };
-        assert_eq!(
-            container(&docker),
-            err("DockerInfo 'docker' is not set for DOCKER typed ContainerInfo")
-        );
+        assert_eq!(container(&docker), err("DockerInfo 'docker' is not set for DOCKER typed ContainerInfo"));
         let parameter = Parameter { key: "name".to_owned(), ..Default::default() };
         let info = container_info::DockerInfo { parameters: vec![parameter], ..Default::default() };
         let named = ContainerInfo { docker: MessageField::some(info), ..docker };
@@ -284,10 +280,7 @@ mod tests {
             ..of(health_check::Type::HTTP)
         };
         assert_eq!(health_check(&http(Some("ftp"), None)), err("Unsupported HTTP health check scheme: 'ftp'"));
-        assert_eq!(
-            health_check(&http(None, Some("x"))),
-            err("The path 'x' of HTTP health check must start with '/'")
-        );
+        assert_eq!(health_check(&http(None, Some("x"))), err("The path 'x' of HTTP health check must start with '/'"));
         let negative = HealthCheck { interval_seconds: Some(-1.0), ..http(None, None) };
         assert_eq!(health_check(&negative), err("Expecting 'interval_seconds' to be non-negative"));
         assert_eq!(check(&CheckInfo::default()), err("CheckInfo must specify 'type'"));

@@ -147,10 +147,7 @@ mod tests {
                 "'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable",
             ),
             (multi_role(&["a", "b", "a"]), "'FrameworkInfo.roles' contains duplicate items: { a }"),
-            (
-                multi_role(&["/a"]),
-                "'FrameworkInfo.roles' contains invalid role: Role '/a' cannot start with a slash",
-            ),
+            (multi_role(&["/a"]), "'FrameworkInfo.roles' contains invalid role: Role '/a' cannot start with a slash"),
             (role("/a"), "'FrameworkInfo.role' is not a valid role: Role '/a' cannot start with a slash"),
         ] {
             assert_eq!(validate(&info), Err(expected.to_owned()));

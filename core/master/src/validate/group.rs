@@ -76,8 +76,9 @@ fn validate_executor(
     validate_total(tasks, info, framework, agent, offered)?;
     match info.command.as_option() {
         // The missing space is missing in Mesos too.
-        Some(command) => container::command(command)
-            .map_err(|error| format!("Executor '{id}'contains an invalid command: {error}")),
+        Some(command) => {
+            container::command(command).map_err(|error| format!("Executor '{id}'contains an invalid command: {error}"))
+        }
         None => Ok(()),
     }
 }
@@ -137,12 +138,7 @@ fn validate_total(
     Ok(())
 }
 
-fn validate_share_cgroups(
-    tasks: &[TaskInfo],
-    info: &ExecutorInfo,
-    framework: &Framework,
-    agent: &Agent,
-) -> Checked {
+fn validate_share_cgroups(tasks: &[TaskInfo], info: &ExecutorInfo, framework: &Framework, agent: &Agent) -> Checked {
     if share_cgroups(&info.container) == Some(true) {
         return Err("The 'share_cgroups' field cannot be set to 'true' on executor containers".to_owned());
     }
@@ -157,9 +153,11 @@ fn validate_share_cgroups(
     let mut shares = new.chain(running).map(|share| share.unwrap_or(true));
     let first = shares.next();
     if shares.any(|share| Some(share) != first) {
-        return Err("If set, the value of 'share_cgroups' must be the same for all tasks in each task group and under \
+        return Err(
+            "If set, the value of 'share_cgroups' must be the same for all tasks in each task group and under \
                     a single executor"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(())
 }

@@ -14,9 +14,7 @@ pub fn ids(ids: &[OfferId], caller: &FrameworkId, state: &Snapshot) -> Checked {
     if let Some(twice) = ids.iter().find(|id| !seen.insert(*id)) {
         return Err(format!("Duplicate offer {twice} in offer list"));
     }
-    let find = |id| {
-        state.offers.get(id).map(|offer| &**offer).ok_or_else(|| format!("Offer {id} is no longer valid"))
-    };
+    let find = |id| state.offers.get(id).map(|offer| &**offer).ok_or_else(|| format!("Offer {id} is no longer valid"));
     let offers: Vec<&Offer> = ids.iter().map(find).collect::<Result<_, _>>()?;
     if let Some(foreign) = offers.iter().find(|offer| offer.framework != *caller) {
         return Err(format!(

@@ -84,10 +84,9 @@ pub fn revocable_or_not(resources: &Resources) -> Checked {
     let revocable = resources.revocable();
     let non_revocable = resources.non_revocable();
     match revocable.iter().find(|one| non_revocable.iter().any(|other| other.name() == one.name())) {
-        Some(both) => Err(format!(
-            "Cannot use both revocable and non-revocable '{}' at the same time",
-            both.name().as_str()
-        )),
+        Some(both) => {
+            Err(format!("Cannot use both revocable and non-revocable '{}' at the same time", both.name().as_str()))
+        }
         None => Ok(()),
     }
 }

@@ -31,10 +31,7 @@ pub(super) fn validate_task(task: &TaskInfo, framework: &Framework, agent: &Agen
         return Err(format!("Task reuses the ID of an unreachable task: {id}"));
     }
     if task.agent_id.id() != agent.id {
-        return Err(format!(
-            "Task uses invalid agent {} while agent {} is expected",
-            task.agent_id.value, agent.id
-        ));
+        return Err(format!("Task uses invalid agent {} while agent {} is expected", task.agent_id.value, agent.id));
     }
     if task.kill_policy.grace_period.nanoseconds < 0 {
         return Err("Task's 'kill_policy.grace_period' must be non-negative".to_owned());
@@ -104,9 +101,7 @@ fn validate_limits(task: &TaskInfo, agent: &Agent) -> Checked {
 
 fn validate_executor(task: &TaskInfo, framework: &Framework, agent: &Agent, offered: &Resources) -> Checked {
     if task.executor.is_set() == task.command.is_set() {
-        return Err(
-            "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".to_owned()
-        );
+        return Err("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present".to_owned());
     }
     let mut total = Resources::from_proto(&task.resources);
     if let Some(info) = task.executor.as_option() {
@@ -155,9 +150,8 @@ fn validate_together(task: &TaskInfo) -> Checked {
     total += &executor;
     resource::unique_persistence_ids(&total)
         .map_err(|error| format!("Task and its executor use duplicate persistence ID: {error}"))?;
-    resource::revocable_or_not(&total).map_err(|error| {
-        format!("Task and its executor mix revocable and non-revocable resources: {error}")
-    })
+    resource::revocable_or_not(&total)
+        .map_err(|error| format!("Task and its executor mix revocable and non-revocable resources: {error}"))
 }
 
 /// Whether a container says that it shares its parent's cgroups.

@@ -4,10 +4,10 @@ use crate::state::{Executor, Offer, Task};
 use std::collections::BTreeMap;
 use tepui_base::Wall;
 use tepui_proto::json::{Names, Writer};
-use tepui_proto::names::v0_value;
 use tepui_proto::mesos::{
     AgentInfo, Attribute, CommandInfo, ContainerStatus, DomainInfo, Labels, MasterInfo, NetworkInfo, TaskStatus, value,
 };
+use tepui_proto::names::v0_value;
 use tepui_proto::{Message, MessageName};
 use tepui_resources::{Quantities, Ranges, Resources, Scalar, Set, Value};
 
@@ -77,7 +77,6 @@ pub(super) fn labels(w: &mut Writer, labels: Option<&Labels>) {
         w.field_array("labels", &labels.labels, |w, label| w.message(label, Names::V0));
     }
 }
-
 
 /// The head of an agent: what it says of itself.
 pub(super) fn agent_info(w: &mut Writer, info: &AgentInfo) {

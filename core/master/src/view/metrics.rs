@@ -52,9 +52,8 @@ fn collect_counts(snapshot: &Snapshot, values: &mut Values) {
     let agents = |keep: fn(bool, bool) -> bool| {
         snapshot.agents.values().filter(|agent| keep(agent.connected, agent.active)).count() as f64
     };
-    let frameworks = |keep: fn(&Framework) -> bool| {
-        snapshot.frameworks.values().filter(|framework| keep(framework)).count() as f64
-    };
+    let frameworks =
+        |keep: fn(&Framework) -> bool| snapshot.frameworks.values().filter(|framework| keep(framework)).count() as f64;
     let gauges = [
         ("slaves_connected", agents(|connected, _| connected)),
         ("slaves_disconnected", agents(|connected, _| !connected)),
@@ -72,7 +71,10 @@ fn collect_counts(snapshot: &Snapshot, values: &mut Values) {
     }
     for state in ACTIVE {
         let count: usize = snapshot.frameworks.values().map(|framework| active(framework, state)).sum();
-        values.insert(format!("master/{}", state.proto_name().to_lowercase().replacen("task_", "tasks_", 1)), count as f64);
+        values.insert(
+            format!("master/{}", state.proto_name().to_lowercase().replacen("task_", "tasks_", 1)),
+            count as f64,
+        );
     }
 }
 
@@ -97,10 +99,8 @@ fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
         total += &agent.total;
         used += &agent.used_total();
     }
-    let parts = [
-        ("", total.non_revocable(), used.non_revocable()),
-        ("revocable_", total.revocable(), used.revocable()),
-    ];
+    let parts =
+        [("", total.non_revocable(), used.non_revocable()), ("revocable_", total.revocable(), used.revocable())];
     for (kind, total, used) in &parts {
         for name in ["cpus", "gpus", "mem", "disk"] {
             let amount = |resources: &Resources| resources.amount(&Name::from(name)).map_or(0.0, |a| a.to_f64());
@@ -114,7 +114,9 @@ fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
 
 fn collect_framework(framework: &Framework, values: &mut Values) {
     let prefix = format!("master/frameworks/{}/{}", framework.info.name.replace('/', "%2F"), framework.id);
-    let mut put = |name: &str, value: f64| drop(values.insert(format!("{prefix}/{name}"), value));
+    let mut put = |name: &str, value: f64| {
+        values.insert(format!("{prefix}/{name}"), value);
+    };
     let FrameworkMetrics { calls, events, terminal, .. } = &framework.metrics;
     put("subscribed", f64::from(u8::from(framework.is_connected())));
     put("calls", calls.iter().sum::<u64>() as f64);

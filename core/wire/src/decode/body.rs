@@ -37,14 +37,14 @@ pub(super) fn take(buffer: &mut BytesMut, pending: &mut Pending) -> Result<bool,
                 size => Framing::ChunkData(size),
             }),
             Framing::ChunkData(size) => take_chunk(buffer, pending, size)?.then_some(Framing::ChunkEnd),
-            Framing::ChunkEnd => match take_line(buffer, 2)? {
-                Some(line) if line.is_empty() => Some(Framing::ChunkSize),
-                Some(_) => return Err(Error::Malformed("chunk is longer than its size")),
+            Framing::ChunkEnd => match take_line(buffer, 2, |line| line.is_empty())? {
+                Some(true) => Some(Framing::ChunkSize),
+                Some(false) => return Err(Error::Malformed("chunk is longer than its size")),
                 None => None,
             },
-            Framing::Trailer(seen) => match take_line(buffer, TRAILER_BYTES_MAX - seen)? {
-                Some(line) if line.is_empty() => return Ok(finish_chunks(pending)),
-                Some(line) => Some(Framing::Trailer((seen + line.len()).min(TRAILER_BYTES_MAX))),
+            Framing::Trailer(seen) => match take_line(buffer, TRAILER_BYTES_MAX - seen, |line| line.len())? {
+                Some(0) => return Ok(finish_chunks(pending)),
+                Some(length) => Some(Framing::Trailer((seen + length).min(TRAILER_BYTES_MAX))),
                 None => None,
             },
         };
@@ -100,28 +100,30 @@ fn check(length: usize, limit: usize) -> Result<(), Error> {
 }
 
 fn chunk_size(buffer: &mut BytesMut) -> Result<Option<usize>, Error> {
-    let Some(line) = take_line(buffer, CHUNK_LINE_BYTES_MAX)? else { return Ok(None) };
-    let size = line.iter().position(|byte| *byte == b';').unwrap_or(line.len());
-    let digits = line[..size].trim_ascii();
-    if digits.is_empty() {
-        return Err(Error::Malformed("chunk size"));
+    match take_line(buffer, CHUNK_LINE_BYTES_MAX, hexadecimal)? {
+        Some(None) => Err(Error::Malformed("chunk size")),
+        Some(size) => Ok(size),
+        None => Ok(None),
     }
-    let size = digits.iter().try_fold(0usize, |size, digit| {
-        let digit = char::from(*digit).to_digit(16)? as usize;
-        size.checked_mul(16)?.checked_add(digit)
-    });
-    size.map(Some).ok_or(Error::Malformed("chunk size"))
 }
 
-/// A line without its end, if it has arrived; a bare line feed ends one too.
-fn take_line(buffer: &mut BytesMut, max: usize) -> Result<Option<BytesMut>, Error> {
+/// The number before the extensions of a chunk line.
+fn hexadecimal(line: &[u8]) -> Option<usize> {
+    let end = line.iter().position(|byte| *byte == b';').unwrap_or(line.len());
+    let digits = Some(line[..end].trim_ascii()).filter(|digits| !digits.is_empty())?;
+    digits.iter().try_fold(0usize, |size, digit| {
+        let digit = char::from(*digit).to_digit(16)? as usize;
+        size.checked_mul(16)?.checked_add(digit)
+    })
+}
+
+/// Reads a line without its end and drops it, if it has arrived; a bare line feed ends one, too.
+fn take_line<T>(buffer: &mut BytesMut, max: usize, read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Error> {
     let Some(end) = buffer.iter().take(max).position(|byte| *byte == b'\n') else {
         return if buffer.len() < max { Ok(None) } else { Err(Error::Malformed("line is too long")) };
     };
-    let mut line = buffer.split_to(end + 1);
-    line.truncate(end);
-    if line.last() == Some(&b'\r') {
-        line.truncate(end - 1);
-    }
-    Ok(Some(line))
+    let line = &buffer[..end];
+    let value = read(line.strip_suffix(b"\r").unwrap_or(line));
+    buffer.advance(end + 1);
+    Ok(Some(value))
 }

@@ -10,7 +10,7 @@ fn decode_with(limits: Limits, input: &[u8], step: usize) -> Result<Vec<Decoded>
     let (mut decoder, mut out) = (Decoder::new(limits), Vec::new());
     for piece in input.chunks(step) {
         decoder.buffer().extend_from_slice(piece);
-        while let Some(decoded) = decoder.next()? {
+        while let Some(decoded) = decoder.decode()? {
             out.push(decoded);
         }
     }
@@ -60,7 +60,7 @@ fn a_large_single_chunk_is_not_copied() {
     let at = decoder.buffer().len() - body.len();
     decoder.buffer().extend_from_slice(b"\r\n0\r\n\r\n");
     let address = decoder.buffer()[at..].as_ptr();
-    let Ok(Some(Decoded::Message(_, payload))) = decoder.next() else { panic!("no message") };
+    let Ok(Some(Decoded::Message(_, payload))) = decoder.decode() else { panic!("no message") };
     assert_eq!((payload.body.as_ptr(), payload.body.len()), (address, body.len()));
     assert!(decoder.is_between_requests());
 }

@@ -196,3 +196,23 @@ async fn an_unlinked_connection_is_closed_when_it_idles() {
     assert_eq!(said.matches("POST /b/").count(), 2, "both went over one connection");
     assert_eq!(node.measures().peers, 0);
 }
+
+#[tokio::test]
+async fn a_recorded_driver_and_agent_are_understood() {
+    let (node, mut inbox, _) = process("master").await;
+    for (recorded, name, count) in [
+        (&include_bytes!("../../../../core/wire/tests/golden/driver_to_master.0.raw")[..], "mesos.scheduler.Call", 3),
+        (
+            &include_bytes!("../../../../core/wire/tests/golden/agent_to_master.0.raw")[..],
+            "mesos.internal.RegisterSlaveMessage",
+            3,
+        ),
+    ] {
+        let mut peer = Peer::connect(node.address()).await;
+        soon(peer.0.write_all(recorded)).await.unwrap();
+        for _ in 0..count {
+            assert_eq!(next_message(&mut inbox).await.name, name);
+            assert!(peer.until("\r\n\r\n").await.starts_with("HTTP/1.1 202 Accepted\r\n"));
+        }
+    }
+}

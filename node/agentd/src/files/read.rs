@@ -27,7 +27,8 @@ fn piece(files: &Files, path: &str, query: &BTreeMap<String, String>) -> Result<
     if real.is_dir() {
         return Err(Error::Invalid("Cannot read a directory.\n".to_owned()));
     }
-    let failed = |error: std::io::Error| Error::Failed(format!("Failed to open file at '{}': {error}.\n", real.display()));
+    let failed =
+        |error: std::io::Error| Error::Failed(format!("Failed to open file at '{}': {error}.\n", real.display()));
     let file = File::open(&real).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     // Without an offset only the size is asked for.
@@ -59,10 +60,13 @@ fn bytes_at(file: &File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {
 fn number(query: &BTreeMap<String, String>, name: &str) -> Result<Option<u64>, Error> {
     let Some(text) = query.get(name) else { return Ok(None) };
     let parsed = text.parse::<i64>();
-    let value = parsed.map_err(|_| Error::Invalid(format!("Failed to parse {name}: Failed to convert '{text}' to number.\n")))?;
+    let value = parsed
+        .map_err(|_| Error::Invalid(format!("Failed to parse {name}: Failed to convert '{text}' to number.\n")))?;
     match value {
         -1 => Ok(None),
-        value => u64::try_from(value).map(Some).map_err(|_| Error::Invalid(format!("Negative {name} provided: {value}.\n"))),
+        value => {
+            u64::try_from(value).map(Some).map_err(|_| Error::Invalid(format!("Negative {name} provided: {value}.\n")))
+        }
     }
 }
 
