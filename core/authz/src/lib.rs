@@ -51,7 +51,12 @@ enum Rules {
 impl Approvers {
     /// Everything is allowed: no authorizer is configured (the default of Mesos 1.11).
     pub fn permissive() -> Approvers {
-        Approvers { version: 0, rules: Rules::Permissive }
+        Approvers::permissive_at(0)
+    }
+
+    /// The same as the replacement with this number.
+    pub fn permissive_at(version: u64) -> Approvers {
+        Approvers { version, rules: Rules::Permissive }
     }
 
     /// Whether `principal` may do `action` to `object` (a role, a user, a framework's principal, ...).

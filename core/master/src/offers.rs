@@ -4,6 +4,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::event::Event;
 use crate::state::Offer;
+use crate::tasks::Freed;
 use crate::timers::Timer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,7 +84,7 @@ impl Master {
     /// Takes an offer back silently; its resources can be offered again, to the same framework after `refuse`.
     pub(crate) fn discard_offer(&mut self, cx: &mut Cx, id: &OfferId, refuse: Option<Duration>) -> bool {
         let Some(offer) = self.take_offer(id) else { return false };
-        self.recover(cx, &offer.framework, &offer.agent, offer.resources.clone(), refuse, false);
+        self.recover(cx, &offer.framework, &offer.agent, offer.resources.clone(), Freed::Offered { refuse });
         true
     }
 

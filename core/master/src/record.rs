@@ -62,11 +62,7 @@ impl Record for Input {
                 let offers = read_list::<Offered>(from)?.into_iter().map(|offer| offer.0).collect();
                 Input::Allocator(Effect::Offer { framework, offers })
             }
-            4 => {
-                let mut approvers = Approvers::permissive();
-                approvers.version = u64::read(from)?;
-                Input::Approvers(approvers)
-            }
+            4 => Input::Approvers(Approvers::permissive_at(u64::read(from)?)),
             _ => return None,
         })
     }
@@ -118,11 +114,11 @@ mod tests {
 
     #[test]
     fn every_kind_of_input_reads_back_the_same() {
-        let resources: Resources = "cpus:4;mem:1024;ports:[31000-32000]".parse().unwrap();
+        let resources = Resources::parse("cpus:4;mem:1024;ports:[31000-32000]", "*").unwrap();
         let offer = OfferedAgent {
             agent: AgentKey::new(7, 2),
             role: Role::from("a/b"),
-            resources: resources.allocate(&Role::from("a/b")),
+            resources: resources.allocated_to(&Role::from("a/b")),
         };
         let offers =
             Input::Allocator(Effect::Offer { framework: FrameworkKey::new(1, 0), offers: vec![offer.clone()] });

@@ -6,12 +6,25 @@ use crate::event::Event;
 use crate::state::task::{holds_resources, is_terminal, uuid};
 use crate::state::{Executor, Task};
 use std::sync::Arc;
+use std::time::Duration;
 use tepui_allocator::Input;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::internal::StatusUpdate;
 use tepui_proto::mesos::task_status::Source;
 use tepui_resources::Resources;
+
+/// How resources that are free again had been held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Freed {
+    /// By a task or executor.
+    Used,
+    /// By an offer; not to be offered to the same framework again for that long.
+    Offered {
+        /// `None`: at once.
+        refuse: Option<Duration>,
+    },
+}
 
 impl Master {
     /// A task exists from now on, on its agent and for its framework.
@@ -116,7 +129,7 @@ impl Master {
 
     /// Used resources are free again.
     fn release(&mut self, cx: &mut Cx, owner: &FrameworkId, on: &AgentId, resources: &Resources) {
-        self.recover(cx, owner, on, resources.clone(), None, true);
+        self.recover(cx, owner, on, resources.clone(), Freed::Used);
         if let Some(agent) = self.state.agent_mut(on) {
             agent.remove_used(owner, resources);
         }
@@ -125,22 +138,24 @@ impl Master {
         }
     }
 
-    /// Gives resources back to the allocator. `refuse` keeps them from being offered again to the same framework for
-    /// that long; `allocated` says that they were in use, not just offered.
+    /// Gives resources back to the allocator.
     pub(crate) fn recover(
         &mut self,
         cx: &mut Cx,
         from: &FrameworkId,
         on: &AgentId,
         resources: Resources,
-        refuse: Option<std::time::Duration>,
-        allocated: bool,
+        freed: Freed,
     ) {
         let (Some(framework), Some(agent)) = (self.state.frameworks.get(from), self.state.agents.get(on)) else {
             return;
         };
         if !resources.is_empty() {
             let (framework, agent) = (framework.key, agent.key);
+            let (refuse, allocated) = match freed {
+                Freed::Used => (None, true),
+                Freed::Offered { refuse } => (refuse, false),
+            };
             cx.allocator(Input::Recover { framework, agent, resources, refuse, allocated });
         }
     }

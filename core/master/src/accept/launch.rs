@@ -1,17 +1,17 @@
 //! LAUNCH: tasks with their own executor or none, each judged for itself.
 
-use super::{Purse, decorate, downgrade_for, prepare_task, resource_versions};
+use super::{Purse, Refusal, decorate, downgrade_for, prepare_task, resource_versions};
 use crate::Master;
 use crate::call::subscribe::pid_text;
 use crate::cx::Cx;
 use crate::state::Task;
 use crate::validate;
 use tepui_authz::Action;
+use tepui_proto::mesos::TaskInfo;
 use tepui_proto::mesos::health_check::Type as HealthCheckType;
 use tepui_proto::mesos::internal::RunTaskMessage;
 use tepui_proto::mesos::offer::Operation;
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{TaskInfo, TaskState};
 use tepui_proto::{MessageField, ToProto};
 use tepui_resources::Resources;
 
@@ -27,8 +27,8 @@ impl Master {
             Ok(()) => None,
         };
         if let Some(text) = error {
-            let reason = Reason::REASON_TASK_INVALID;
-            return self.answer(cx, &purse.framework, &tasks, TaskState::TASK_ERROR, reason, &text);
+            let refusal = Refusal::error(Reason::REASON_TASK_INVALID, text);
+            return self.answer(cx, &purse.framework, &tasks, &refusal);
         }
         for mut task in tasks {
             complete(&mut task, purse);
@@ -47,8 +47,8 @@ impl Master {
             }
         };
         if let Some((text, reason)) = refused {
-            let task = std::slice::from_ref(&task);
-            return self.answer(cx, &purse.framework, task, TaskState::TASK_ERROR, reason, &text);
+            let refusal = Refusal::error(reason, text);
+            return self.answer(cx, &purse.framework, std::slice::from_ref(&task), &refusal);
         }
         let (launch_executor, mut consumed) = match task.executor.as_option() {
             Some(executor) => self.ensure_executor(purse, executor),

@@ -1,6 +1,6 @@
 //! LAUNCH_GROUP: tasks that share one executor and start or fail together.
 
-use super::{Purse, decorate, downgrade_for, prepare_resources, prepare_task, resource_versions};
+use super::{Purse, Refusal, decorate, downgrade_for, prepare_resources, prepare_task, resource_versions};
 use crate::Master;
 use crate::cx::Cx;
 use crate::state::Task;
@@ -11,7 +11,7 @@ use tepui_proto::mesos::internal::RunTaskGroupMessage;
 use tepui_proto::mesos::offer::Operation;
 use tepui_proto::mesos::offer::operation::LaunchGroup;
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{ExecutorInfo, TaskGroupInfo, TaskInfo, TaskState};
+use tepui_proto::mesos::{ExecutorInfo, TaskGroupInfo, TaskInfo};
 use tepui_resources::{Resources, format};
 
 impl Master {
@@ -23,7 +23,7 @@ impl Master {
         let mut tasks = task_group.into_option().unwrap_or_default().tasks;
         let refused = self.check_group(purse, &mut executor, &mut tasks, has_id);
         if let Err((text, reason)) = refused {
-            return self.answer(cx, &purse.framework, &tasks, TaskState::TASK_ERROR, reason, &text);
+            return self.answer(cx, &purse.framework, &tasks, &Refusal::error(reason, text));
         }
         let (launch_executor, mut consumed) = self.ensure_executor(purse, &executor);
         for task in &mut tasks {

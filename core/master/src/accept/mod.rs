@@ -14,6 +14,7 @@ use crate::metrics::Counter;
 use crate::offers::refuse;
 use crate::state::status::Made;
 use crate::state::{Agent, Executor, Framework};
+use crate::tasks::Freed;
 use crate::validate;
 use std::sync::Arc;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId};
@@ -26,6 +27,23 @@ use tepui_proto::mesos::task_status::{Reason, Source};
 use tepui_proto::mesos::{ExecutorInfo, OperationState, OperationStatus, Resource, TaskInfo, TaskState, UUID};
 use tepui_proto::{MessageField, ProtoId};
 use tepui_resources::{Resources, Role, format};
+
+/// Why tasks are not launched, as the framework is told.
+pub(crate) struct Refusal {
+    /// What they are now.
+    pub state: TaskState,
+    /// Why.
+    pub reason: Reason,
+    /// Why, in words.
+    pub text: String,
+}
+
+impl Refusal {
+    /// Tasks that are wrong in themselves, or not allowed.
+    pub fn error(reason: Reason, text: String) -> Refusal {
+        Refusal { state: TaskState::TASK_ERROR, reason, text }
+    }
+}
 
 /// What the operations of one ACCEPT spend.
 pub(crate) struct Purse {
@@ -75,7 +93,8 @@ impl Master {
         if !purse.copies.is_empty() {
             self.add_copies(cx, &purse, offered);
         }
-        self.recover(cx, from, &purse.agent, purse.remaining, refuse(call.filters.as_option()), false);
+        let freed = Freed::Offered { refuse: refuse(call.filters.as_option()) };
+        self.recover(cx, from, &purse.agent, purse.remaining, freed);
     }
 
     fn take_offers(&mut self, from: &FrameworkId, ids: &[OfferId]) -> Resources {
@@ -149,7 +168,8 @@ impl Master {
             match tasks(operation) {
                 Some(tasks) => {
                     let text = format!("Task launched with invalid offers: {error}");
-                    self.answer(cx, from, tasks, state, Reason::REASON_INVALID_OFFERS, &text);
+                    let reason = Reason::REASON_INVALID_OFFERS;
+                    self.answer(cx, from, tasks, &Refusal { state, reason, text });
                 }
                 None => {
                     let text = format!("Operation attempted with invalid offers: {error}");
@@ -162,8 +182,10 @@ impl Master {
     /// The agent went between offer and ACCEPT; only tasks are answered.
     fn accept_disconnected(&mut self, cx: &mut Cx, from: &FrameworkId, ids: &[OfferId], operations: &[Operation]) {
         let state = self.state.frameworks[from].lost_as(TaskState::TASK_DROPPED);
+        let reason = Reason::REASON_AGENT_DISCONNECTED;
+        let refusal = Refusal { state, reason, text: "Agent disconnected".to_owned() };
         for tasks in operations.iter().filter_map(tasks) {
-            self.answer(cx, from, tasks, state, Reason::REASON_AGENT_DISCONNECTED, "Agent disconnected");
+            self.answer(cx, from, tasks, &refusal);
         }
         for id in ids {
             self.discard_offer(cx, id, None);
@@ -171,19 +193,12 @@ impl Master {
     }
 
     /// Tells a framework that these tasks were not launched.
-    pub(crate) fn answer(
-        &mut self,
-        cx: &mut Cx,
-        to: &FrameworkId,
-        tasks: &[TaskInfo],
-        state: TaskState,
-        reason: Reason,
-        text: &str,
-    ) {
+    pub(crate) fn answer(&mut self, cx: &mut Cx, to: &FrameworkId, tasks: &[TaskInfo], refusal: &Refusal) {
+        let Refusal { state, reason, text } = refusal;
         for info in tasks {
             let (task, agent) = (TaskId::from(&*info.task_id), AgentId::from(&*info.agent_id));
-            let made =
-                Made { framework: to, agent: Some(&agent), task: &task, state, reason, message: text.to_owned() };
+            let (state, reason, message) = (*state, *reason, text.clone());
+            let made = Made { framework: to, agent: Some(&agent), task: &task, state, reason, message };
             let update = made.update(cx.now.wall);
             self.state.metrics.count_terminal(state);
             self.state.metrics.count_transition(state, Source::SOURCE_MASTER, reason);

@@ -114,7 +114,9 @@ fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
 
 fn collect_framework(framework: &Framework, values: &mut Values) {
     let prefix = format!("master/frameworks/{}/{}", framework.info.name.replace('/', "%2F"), framework.id);
-    let mut put = |name: &str, value: f64| drop(values.insert(format!("{prefix}/{name}"), value));
+    let mut put = |name: &str, value: f64| {
+        values.insert(format!("{prefix}/{name}"), value);
+    };
     let FrameworkMetrics { calls, events, terminal, .. } = &framework.metrics;
     put("subscribed", f64::from(u8::from(framework.is_connected())));
     put("calls", calls.iter().sum::<u64>() as f64);

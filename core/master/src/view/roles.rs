@@ -71,10 +71,14 @@ pub(super) fn known(snapshot: &Snapshot, principal: &Principal) -> BTreeMap<Stri
         let above: Vec<String> = allowed.iter().flat_map(|role| ancestors(role)).map(str::to_owned).collect();
         allowed.extend(above);
         roles.retain(|role, _| allowed.contains(role));
-        allowed.into_iter().for_each(|role| drop(roles.entry(role).or_default()));
+        for role in allowed {
+            roles.entry(role).or_default();
+        }
     } else {
         let above: Vec<String> = roles.keys().flat_map(|role| ancestors(role)).map(str::to_owned).collect();
-        above.into_iter().for_each(|role| drop(roles.entry(role).or_default()));
+        for role in above {
+            roles.entry(role).or_default();
+        }
     }
     roles.retain(|role, _| snapshot.approvers.approved(principal, Action::ViewRole, role));
     roles
