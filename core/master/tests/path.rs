@@ -119,8 +119,7 @@ fn a_call_from_elsewhere_is_dropped() {
         &RegisterFrameworkMessage { framework: MessageField::some(framework("f", &[])), ..Default::default() },
     );
     let id = world.received::<FrameworkRegisteredMessage>(&scheduler_pid(1))[0].framework_id.value.clone();
-    let teardown =
-        Call { r#type: Some(call::Type::TEARDOWN), framework_id: field_id(&id), ..Default::default() };
+    let teardown = Call { r#type: Some(call::Type::TEARDOWN), framework_id: field_id(&id), ..Default::default() };
     world.send(&scheduler_pid(2), &teardown);
     assert_eq!(world.master.snapshot().frameworks.len(), 1);
     world.send(&scheduler_pid(1), &teardown);
