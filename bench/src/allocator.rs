@@ -12,7 +12,7 @@ use tepui_allocator::{
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall};
-use tepui_resources::{Quantities, Resources, Role};
+use tepui_resources::{Attributes, Quantities, Resources, Role};
 
 /// How large a cluster.
 #[derive(clap::Args)]
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// How many rounds of offers that are all declined.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Go on declining until every framework refuses every agent (slow: their product of declines).
+    #[arg(long)]
+    exhaust: bool,
     /// The seed of the order of agents.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -47,8 +50,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     cluster.timed("full cycle, nothing free", Cluster::cycle);
     cluster.timed("decline all", |cluster| cluster.decline(&offers));
-    cluster.exhaust();
-    cluster.timed("full cycle, all refused", Cluster::cycle);
+    if arguments.exhaust {
+        cluster.exhaust();
+        cluster.timed("full cycle, all refused", Cluster::cycle);
+    }
     cluster.timed("revive one framework", |cluster| cluster.revive(0));
     let offers = cluster.timed("full cycle, one framework revived", Cluster::cycle);
     cluster.single_events(&offers);
@@ -105,10 +110,11 @@ impl Cluster {
     }
 
     fn timed<T: Report>(&mut self, step: &str, work: impl FnOnce(&mut Cluster) -> T) -> T {
-        let start = Clock::now();
+        let (start, cpu) = (Clock::now(), cpu_millis());
         let result = work(self);
-        let millis = start.elapsed().as_secs_f64() * 1e3;
-        println!("{step:<36} {millis:>10.2} ms  rss {:>7.1} MB  {}", resident_megabytes(), result.report());
+        let (wall, cpu) = (start.elapsed().as_secs_f64() * 1e3, cpu_millis() - cpu);
+        let rss = resident_megabytes();
+        println!("{step:<36} {wall:>9.2} ms, {cpu:>9.2} ms of cpu  rss {rss:>7.1} MB  {}", result.report());
         result
     }
 
@@ -140,7 +146,7 @@ impl Cluster {
             let facts = AgentFacts {
                 hostname: Arc::from(format!("agent-{number}")),
                 region: None,
-                attributes: Arc::from([]),
+                attributes: Attributes::default(),
                 multi_role: true,
                 hierarchical_role: true,
             };
@@ -228,6 +234,13 @@ impl Cluster {
 
 fn role(number: usize) -> Role {
     Role::from(format!("role-{number}").as_str())
+}
+
+/// Processor time of this process so far; zero where the kernel does not tell. On a busy machine it says more than the
+/// time that passed.
+fn cpu_millis() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|nanos| nanos.parse::<f64>().ok()).unwrap_or(0.0) / 1e6
 }
 
 /// The resident set of this process; zero where the kernel does not tell.

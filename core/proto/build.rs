@@ -1,5 +1,7 @@
 //! Compiles `proto/` to types (buffa) and to the small static tables of `schema.rs`.
 
+#![allow(clippy::disallowed_methods, reason = "a build script runs before there is anything deterministic")]
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;

@@ -58,7 +58,8 @@ pub fn has_word(line: &str, word: &str) -> bool {
         let after = line[at + word.len()..].chars().next();
         let open = word.starts_with(part_of_name);
         let close = word.ends_with(part_of_name);
-        !(open && before.is_some_and(part_of_name)) && !(close && after.is_some_and(part_of_name))
+        let inside_a_name = open && before.is_some_and(part_of_name) || close && after.is_some_and(part_of_name);
+        !inside_a_name
     })
 }
 

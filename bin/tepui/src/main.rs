@@ -12,9 +12,9 @@ const PROGRAMS: [(&str, &str, Program); 8] = [
     ("mesos-master", "master", tepui_cli::daemon::master),
     ("mesos-agent", "agent", tepui_cli::daemon::agent),
     ("mesos-slave", "slave", tepui_cli::daemon::agent),
-    ("mesos-executor", "executor", |args| tepui_execd::run(args)),
-    ("mesos-fetcher", "fetcher", |_| tepui_container::fetcher::program::run()),
-    ("mesos-execute", "execute", |args| tepui_cli::execute::main("mesos-execute", &args)),
+    ("mesos-executor", "executor", tepui_execd::run),
+    ("mesos-fetcher", "fetcher", tepui_execd::run_fetcher),
+    ("mesos-execute", "execute", tepui_cli::execute::main),
     ("mesos-local", "local", tepui_cli::daemon::local),
     ("mesos-resolve", "resolve", tepui_cli::resolve::main),
 ];

@@ -23,8 +23,10 @@ pub fn of_command(status: &TaskStatus) -> Option<u8> {
     }
     let message = status.message.as_deref()?;
     if let Some(rest) = after(message, "exited with status ") {
-        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
-        return digits.parse().ok();
+        // Executors written in Python report signal 9 as status -9.
+        let (rest, negative) = rest.strip_prefix('-').map_or((rest, false), |rest| (rest, true));
+        let number: u8 = rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+        return if negative { (number <= LAST_SIGNAL).then_some(SIGNAL + number) } else { Some(number) };
     }
     let name = after(message, "terminated with signal ")?;
     signal_number(name.split(" (core dumped)").next()?.trim_end_matches('.')).map(|number| SIGNAL + number)
@@ -56,11 +58,18 @@ mod tests {
         assert_eq!(code(failed, "Command terminated with signal Segmentation fault (core dumped)"), Some(139));
         assert_eq!(code(TaskState::TASK_KILLED, "Command terminated with signal Terminated"), Some(143));
         assert_eq!(code(failed, "Command terminated with signal Hangup"), Some(129));
+        assert_eq!(code(failed, "Command exited with status -9"), Some(137));
     }
 
     #[test]
     fn other_words_tell_nothing() {
-        for text in ["", "Container launch failed", "Command exited with status", "Command exited with status 999"] {
+        for text in [
+            "",
+            "Container launch failed",
+            "Command exited with status",
+            "exited with status 999",
+            "exited with status -65",
+        ] {
             assert_eq!(code(TaskState::TASK_FAILED, text), None, "{text}");
         }
         assert_eq!(code(TaskState::TASK_LOST, "terminated with signal Nonsense"), None);

@@ -12,7 +12,9 @@ use tepui_sdk::{Scheduler, call, is_terminal, messages, resources};
 /// The group on this offer, or nothing if the offer is too small.
 fn group(offer: &Offer, executor: &str) -> Option<Operation> {
     let mut pool = resources::offered(offer);
-    let mut take = || resources::take(&mut pool, &resources::scalars(&[("cpus", 0.1), ("mem", 32.0)]));
+    // The master wants some disk of an executor that runs a group.
+    let wanted = resources::scalars(&[("cpus", 0.1), ("mem", 32.0), ("disk", 32.0)]);
+    let mut take = || resources::take(&mut pool, &wanted);
     let executor = ExecutorInfo {
         r#type: Some(executor_info::Type::CUSTOM),
         executor_id: ExecutorID { value: "pair".to_owned(), ..ExecutorID::default() }.into(),
@@ -60,7 +62,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 }
             }
             Event::Update(status) => {
-                println!("{}: {:?}", status.task_id.value, status.state);
+                let message = status.message.as_deref().unwrap_or_default();
+                println!("{}: {:?} {message}", status.task_id.value, status.state);
                 scheduler.acknowledge(&status).await?;
                 ended += u32::from(is_terminal(status.state));
                 if ended == 2 {

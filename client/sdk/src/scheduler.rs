@@ -110,7 +110,9 @@ impl Builder {
 
 /// Calls that wait for their answers.
 #[derive(Clone, Default)]
-struct Answers(Arc<Mutex<HashMap<CallId, oneshot::Sender<Result<(), Refusal>>>>>);
+struct Answers(Arc<Mutex<HashMap<CallId, Waiting>>>);
+
+type Waiting = oneshot::Sender<Result<(), Refusal>>;
 
 fn sort(effect: Effect, answers: &Answers) -> Sorted<Event> {
     match effect {

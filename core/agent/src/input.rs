@@ -1,5 +1,6 @@
 //! What an agent can learn.
 
+use tepui_authz::Approvers;
 use tepui_base::ContainerId;
 use tepui_proto::mesos::containerizer::ContainerTermination;
 use tepui_wire::{NetInput, Upid};
@@ -13,6 +14,8 @@ pub enum Input {
     Detected(Option<Upid>),
     /// From the containerizer.
     Container(ContainerEvent),
+    /// The rules in force have changed.
+    Approvers(Approvers),
     /// Leave: shut all executors down, then exit. With `unregister` the master is told, as after SIGUSR1.
     Terminate {
         /// Whether the master is to forget this agent at once.

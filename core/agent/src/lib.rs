@@ -46,7 +46,9 @@ pub use view::Snapshot;
 use bytes::Bytes;
 use state::State;
 use std::sync::Arc;
+use tepui_authz::Approvers;
 use tepui_base::{ContainerId, ExecutorId, FrameworkId, Instant, Machine, Map, Now, Outbox, Rng};
+use tepui_hooks::{Hooks, NoHooks};
 use tepui_proto::mesos::AgentInfo;
 use tepui_proto::{Message, MessageField, MessageName, ToProto, codec, names};
 use tepui_wire::{NetEffect, NetInput, RequestId, Upid};
@@ -90,6 +92,8 @@ pub struct Agent {
     /// Executors by the stream they subscribed with.
     subscriptions: Map<RequestId, ExecutorKey>,
     registration: register::Registration,
+    approvers: Approvers,
+    hooks: Arc<dyn Hooks>,
     last_seen: Now,
 }
 
@@ -108,13 +112,23 @@ impl Agent {
             containers: Map::default(),
             subscriptions: Map::default(),
             registration: register::Registration::default(),
+            approvers: Approvers::permissive(),
+            hooks: Arc::new(NoHooks),
             last_seen: Now::default(),
         }
     }
 
+    /// With modules that may look in.
+    #[must_use]
+    pub fn with_hooks(mut self, hooks: Arc<dyn Hooks>) -> Agent {
+        self.hooks = hooks;
+        self
+    }
+
     /// What a reader may look at while the agent goes on.
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { config: self.config.clone(), state: self.state.clone(), now: self.last_seen }
+        let (config, state, approvers) = (self.config.clone(), self.state.clone(), self.approvers.clone());
+        Snapshot { config, state, approvers, now: self.last_seen }
     }
 
     /// How the agent describes itself to masters and executors.
@@ -166,6 +180,7 @@ impl Machine for Agent {
             Input::Net(NetInput::StreamClosed(stream)) => self.stream_closed(stream),
             Input::Detected(master) => self.detected(cx, master),
             Input::Container(event) => self.container_event(cx, event),
+            Input::Approvers(approvers) => self.approvers = approvers,
             Input::Terminate { unregister } => self.terminate(cx, unregister),
         }
     }

@@ -1,6 +1,7 @@
 //! The agent's inputs as bytes, for recordings.
 
 use crate::{ContainerEvent, Input};
+use tepui_authz::Approvers;
 use tepui_base::ContainerId;
 use tepui_base::record::{Bytes, Record};
 use tepui_proto::codec;
@@ -25,6 +26,10 @@ impl Record for Input {
                 out.push(3);
                 unregister.write(out);
             }
+            Input::Approvers(approvers) => {
+                out.push(4);
+                approvers.version.write(out);
+            }
         }
     }
 
@@ -34,6 +39,7 @@ impl Record for Input {
             1 => Input::Detected(Option::<Upid>::read(from)?),
             2 => Input::Container(ContainerEvent::read(from)?),
             3 => Input::Terminate { unregister: bool::read(from)? },
+            4 => Input::Approvers(Approvers::permissive_at(u64::read(from)?)),
             _ => return None,
         })
     }
@@ -86,6 +92,7 @@ mod tests {
             Input::Detected(None),
             Input::Detected(Upid::parse("master@127.0.0.1:5050")),
             Input::Terminate { unregister: true },
+            Input::Approvers(Approvers::permissive_at(2)),
             Input::Net(NetInput::StreamClosed(tepui_wire::RequestId(4))),
             Input::Container(ContainerEvent::Launched { id: id.clone(), pid: 7 }),
             Input::Container(ContainerEvent::LaunchFailed { id: id.clone(), message: "no".into() }),

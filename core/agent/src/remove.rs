@@ -13,6 +13,7 @@ impl Agent {
         let Some(executor) = of.executors.remove(id) else { return };
         cx.note(format!("Cleaning up executor '{id}' of framework {framework}"));
         self.containers.remove(&executor.container);
+        self.hooks.agent_remove_executor(&of.info, &executor.info);
         of.complete(executor, limit);
     }
 

@@ -94,6 +94,7 @@ impl Agent {
             self.state.metrics.invalid_status_updates += 1;
             return;
         }
+        self.decorate(&mut update);
         let framework = update.framework_id.id();
         let task = update.status.task_id.id();
         let owner = self.state.framework(&framework).and_then(|framework| framework.executor_of(&task));
@@ -134,6 +135,18 @@ impl Agent {
         }
         // A framework that is leaving can not acknowledge.
         self.state.framework(&update.framework_id.id()).is_some_and(|framework| !framework.terminating)
+    }
+
+    /// Modules may set labels and container status, and nothing else.
+    fn decorate(&self, update: &mut StatusUpdate) {
+        let Some(wanted) = self.hooks.agent_task_status(&update.framework_id.value, &update.status) else { return };
+        let status = update.status.get_or_insert_default();
+        if wanted.labels.is_set() {
+            status.labels = wanted.labels;
+        }
+        if wanted.container_status.is_set() {
+            status.container_status = wanted.container_status;
+        }
     }
 
     /// Adds which container the task is in, on what address. Nothing if the container is gone or is a nested one.

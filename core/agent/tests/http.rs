@@ -43,14 +43,14 @@ fn an_executor_subscribes_gets_its_task_and_reports() {
     assert_eq!(world.updates()[0].status.state, TaskState::TASK_RUNNING);
     let last = world.events(stream).pop().unwrap();
     assert_eq!(last.acknowledged.uuid, status("t", TaskState::TASK_RUNNING, 1).uuid.unwrap());
-    world.from_master(&kill("t"));
+    world.master_sends(&kill("t"));
     assert_eq!(world.events(stream).pop().unwrap().kill.task_id.value, "t");
 }
 
 #[test]
 fn a_group_is_launched_whole() {
     let mut world = World::registered();
-    world.from_master(&group(&["a", "b"]));
+    world.master_sends(&group(&["a", "b"]));
     let stream = world.call(&subscribe("e"));
     world.containers_updated();
     let events = world.events(stream);
@@ -63,8 +63,8 @@ fn a_group_is_launched_whole() {
 #[test]
 fn a_group_dies_whole() {
     let mut world = World::registered();
-    world.from_master(&group(&["a", "b"]));
-    world.from_master(&kill("b"));
+    world.master_sends(&group(&["a", "b"]));
+    world.master_sends(&kill("b"));
     let text = "A task within the task group was killed before delivery to the executor".to_owned();
     let each = (TaskState::TASK_KILLED, Some(Reason::REASON_TASK_KILLED_DURING_LAUNCH), text);
     assert_eq!(world.statuses(), [each.clone(), each]);
@@ -108,7 +108,7 @@ fn a_task_lost_on_the_way_to_a_returning_executor_is_reported() {
 fn an_executor_of_a_leaving_framework_is_told_to_go() {
     let mut world = World::registered();
     world.run(&command_task("t"));
-    world.from_master(&ShutdownFrameworkMessage { framework_id: framework_id(), ..Default::default() });
+    world.master_sends(&ShutdownFrameworkMessage { framework_id: framework_id(), ..Default::default() });
     let stream = world.call(&subscribe("t"));
     assert_eq!(world.events(stream)[0].r#type, Some(event::Type::SHUTDOWN));
     assert!(world.is_closed(stream));
@@ -154,9 +154,8 @@ fn executor_requests_are_checked_in_order() {
     world.run(&command_task("t"));
     let ids = r#""executor_id":{"value":"t"},"framework_id":{"value":"M-0000"}"#;
     let uuid = "AAAAAAAAQACAAAAAAAAAAA==";
-    let status = |more: &str| {
-        format!(r#"{{{ids},"type":"UPDATE","update":{{"status":{{"task_id":{{"value":"t"}},{more}}}}}}}"#)
-    };
+    let status =
+        |more: &str| format!(r#"{{{ids},"type":"UPDATE","update":{{"status":{{"task_id":{{"value":"t"}},{more}}}}}}}"#);
     let ok = format!(r#""state":"TASK_RUNNING","source":"SOURCE_EXECUTOR","uuid":"{uuid}""#);
     let cases: Vec<(String, u16, String)> = vec![
         ("{".into(), 400, "Failed to parse body into JSON".into()),
@@ -284,10 +283,24 @@ fn keys_of_state_come_in_the_order_of_mesos() {
     let mut world = World::registered();
     let (_, state) = world.ask(get("/state"));
     let keys = [
-        "version", "start_time", "id", "pid", "hostname", "capabilities", "resources", "reserved_resources",
-        "unreserved_resources", "reserved_resources_full", "unreserved_resources_full",
-        "reserved_resources_allocated", "unreserved_resources_allocated", "resource_providers", "attributes", "flags",
-        "frameworks", "completed_frameworks",
+        "version",
+        "start_time",
+        "id",
+        "pid",
+        "hostname",
+        "capabilities",
+        "resources",
+        "reserved_resources",
+        "unreserved_resources",
+        "reserved_resources_full",
+        "unreserved_resources_full",
+        "reserved_resources_allocated",
+        "unreserved_resources_allocated",
+        "resource_providers",
+        "attributes",
+        "flags",
+        "frameworks",
+        "completed_frameworks",
     ];
     let places: Vec<usize> = keys.iter().map(|key| state.find(&format!("\"{key}\":")).expect(key)).collect();
     assert!(places.is_sorted(), "{state}");

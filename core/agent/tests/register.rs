@@ -51,7 +51,7 @@ fn only_the_leading_master_is_heard() {
 fn a_wrong_id_ends_the_agent() {
     let mut world = World::registered();
     let agent_id = field(tepui_proto::mesos::AgentID { value: "M-S9".into(), ..Default::default() });
-    world.from_master(&AgentReregisteredMessage { agent_id, ..Default::default() });
+    world.master_sends(&AgentReregisteredMessage { agent_id, ..Default::default() });
     let text = "Re-registered but got wrong id: M-S9 (expected: M-S0)";
     assert!(world.effects.contains(&Effect::Exit(text.into())));
 }
@@ -75,7 +75,7 @@ fn pings_are_answered_and_silence_makes_the_agent_register_anew() {
 #[test]
 fn a_master_that_believes_the_agent_lost_makes_it_register_anew() {
     let mut world = World::registered();
-    world.from_master(&PingAgentMessage { connected: false, ..Default::default() });
+    world.master_sends(&PingAgentMessage { connected: false, ..Default::default() });
     assert!(world.effects.contains(&Effect::Redetect));
 }
 
@@ -108,7 +108,7 @@ fn a_task_the_agent_does_not_know_is_reported_lost() {
         ..Default::default()
     };
     let reconciliations = vec![reconciliation];
-    world.from_master(&AgentReregisteredMessage { agent_id: agent_id(), reconciliations, ..Default::default() });
+    world.master_sends(&AgentReregisteredMessage { agent_id: agent_id(), reconciliations, ..Default::default() });
     let text = "Reconciliation: task unknown to the agent".to_owned();
     assert_eq!(world.statuses(), [(TaskState::TASK_LOST, Some(Reason::REASON_RECONCILIATION), text)]);
 }
@@ -128,6 +128,6 @@ fn updates_wait_for_a_master() {
     assert_eq!(acks.len(), 1, "the executor need not care");
     world.input(Input::Detected(Some(master())));
     world.pass(REGISTRATION_BACKOFF_FACTOR);
-    world.from_master(&AgentReregisteredMessage { agent_id: agent_id(), ..Default::default() });
+    world.master_sends(&AgentReregisteredMessage { agent_id: agent_id(), ..Default::default() });
     assert_eq!(world.updates().len(), 1);
 }

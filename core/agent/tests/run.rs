@@ -30,7 +30,7 @@ fn running() -> (World, tepui_base::ContainerId) {
 #[test]
 fn a_command_task_gets_an_executor_of_its_own() {
     let mut world = World::registered();
-    world.from_master(&command_task("t"));
+    world.master_sends(&command_task("t"));
     let (container, config, environment) = world.launches()[0].clone();
     let sandbox = format!("/work/slaves/M-S0/frameworks/M-0000/executors/t/runs/{container}");
     assert_eq!(config.directory, sandbox);
@@ -73,7 +73,7 @@ fn a_checkpointing_framework_tells_its_executors_how_long_to_wait() {
     let mut world = World::registered();
     let mut message = command_task("t");
     message.framework.get_or_insert_default().checkpoint = Some(true);
-    world.from_master(&message);
+    world.master_sends(&message);
     let (.., environment) = &world.launches()[0];
     assert_eq!(environment["MESOS_CHECKPOINT"], "1");
     assert_eq!(environment["MESOS_RECOVERY_TIMEOUT"], "15mins");
@@ -96,7 +96,7 @@ fn tasks_reach_a_registered_executor_once_its_container_has_their_resources() {
     assert_eq!(run[0].task.task_id.value, "t");
     assert_eq!(run[0].pid.as_deref(), Some("scheduler-1@127.0.0.1:6000"));
     world.clear();
-    world.from_master(&executor_task("u", "e", false));
+    world.master_sends(&executor_task("u", "e", false));
     let resources = world.effects.iter().find_map(|effect| match effect {
         Effect::Container(ContainerCommand::Update { resources, .. }) => Some(resources.clone()),
         _ => None,
@@ -170,8 +170,7 @@ fn updates_that_can_not_be_right_are_dropped() {
     let (mut world, _) = running();
     world.clear();
     let mut foreign = update("e", status("t", RUNNING, 2));
-    foreign.update.get_or_insert_default().agent_id =
-        field(AgentID { value: "other".into(), ..AgentID::default() });
+    foreign.update.get_or_insert_default().agent_id = field(AgentID { value: "other".into(), ..AgentID::default() });
     world.message(&executor_pid(), &foreign);
     let mut nameless = update("e", status("t", RUNNING, 3));
     nameless.update.get_or_insert_default().uuid = None;
@@ -233,11 +232,10 @@ fn an_executor_that_does_not_register_is_destroyed() {
 #[test]
 fn a_container_that_can_not_be_launched_fails_its_task() {
     let mut world = World::registered();
-    world.from_master(&executor_task("t", "e", true));
+    world.master_sends(&executor_task("t", "e", true));
     let (id, ..) = world.launches()[0].clone();
     world.container(ContainerEvent::LaunchFailed { id, message: "no such user".into() });
-    let text =
-        "Failed to launch container: no such user; Abnormal executor termination: unknown container".to_owned();
+    let text = "Failed to launch container: no such user; Abnormal executor termination: unknown container".to_owned();
     assert_eq!(world.statuses(), [(FAILED, Some(Reason::REASON_CONTAINER_LAUNCH_FAILED), text)]);
     assert_eq!(world.sent::<ExitedExecutorMessage>(&master())[0].status, -1);
     assert_eq!(world.agent.snapshot().state.metrics.container_launch_errors, 1);
@@ -261,7 +259,7 @@ fn default_executors_are_refused_by_name() {
     let mut world = World::registered();
     let mut message = executor_task("t", "e", true);
     message.task.get_or_insert_default().executor.get_or_insert_default().r#type = Some(executor_info::Type::DEFAULT);
-    world.from_master(&message);
+    world.master_sends(&message);
     let (state, reason, text) = world.statuses().remove(0);
     assert_eq!((state, reason), (FAILED, Some(Reason::REASON_CONTAINER_LAUNCH_FAILED)));
     assert!(text.contains("executors of type DEFAULT"), "{text}");
@@ -272,16 +270,16 @@ fn default_executors_are_refused_by_name() {
 fn launches_that_do_not_fit_what_runs_are_dropped() {
     let (mut world, _) = running();
     world.clear();
-    world.from_master(&executor_task("u", "other", false));
+    world.master_sends(&executor_task("u", "other", false));
     let text = "No executor is expected to launch and there is none running".to_owned();
     assert_eq!(world.statuses(), [(LOST, Some(Reason::REASON_EXECUTOR_TERMINATED), text)]);
     world.clear();
-    world.from_master(&executor_task("v", "e", true));
+    world.master_sends(&executor_task("v", "e", true));
     let text = "Master wants to launch executor, but one already exists".to_owned();
     assert_eq!(world.statuses(), [(LOST, Some(Reason::REASON_EXECUTOR_TERMINATED), text)]);
     assert_eq!(world.sent::<ShutdownExecutorMessage>(&executor_pid()).len(), 1, "the master does not know it");
     world.clear();
-    world.from_master(&executor_task("w", "e", false));
+    world.master_sends(&executor_task("w", "e", false));
     let text = "Executor terminating".to_owned();
     assert_eq!(world.statuses(), [(LOST, Some(Reason::REASON_EXECUTOR_TERMINATED), text)]);
 }
@@ -291,7 +289,7 @@ fn partition_aware_frameworks_hear_that_a_task_was_dropped() {
     let mut world = World::registered();
     let mut message = executor_task("t", "e", false);
     message.framework = field(framework(&[capability::Type::PARTITION_AWARE]));
-    world.from_master(&message);
+    world.master_sends(&message);
     assert_eq!(world.statuses()[0].0, TaskState::TASK_DROPPED);
     assert!(world.agent.snapshot().state.frameworks.is_empty(), "nothing of it remains");
 }
@@ -302,7 +300,7 @@ fn a_task_for_outdated_resources_is_dropped() {
     let mut message = executor_task("t", "e", true);
     let uuid = field(UUID { value: vec![9; 16], ..UUID::default() });
     message.resource_version_uuids.push(ResourceVersionUUID { uuid, ..Default::default() });
-    world.from_master(&message);
+    world.master_sends(&message);
     let text = "Task assumes outdated resource state".to_owned();
     assert_eq!(world.statuses(), [(LOST, Some(Reason::REASON_INVALID_OFFERS), text)]);
     assert_eq!(world.sent::<ExitedExecutorMessage>(&master())[0].status, -1, "the master counted on an executor");
@@ -314,7 +312,7 @@ fn limits_need_isolators() {
     let mut message = command_task("t");
     let limit = value::Scalar { value: 2.0, ..Default::default() };
     message.task.get_or_insert_default().limits.insert("cpus".into(), limit);
-    world.from_master(&message);
+    world.master_sends(&message);
     let (_, reason, text) = world.statuses().remove(0);
     assert_eq!(reason, Some(Reason::REASON_GC_ERROR));
     assert!(text.starts_with("CPU limits can only be set"), "{text}");
@@ -323,7 +321,7 @@ fn limits_need_isolators() {
 #[test]
 fn an_executor_id_that_could_leave_its_directory_is_refused() {
     let mut world = World::registered();
-    world.from_master(&executor_task("t", "../../etc", true));
+    world.master_sends(&executor_task("t", "../../etc", true));
     assert!(world.launches().is_empty());
     assert_eq!(world.statuses()[0].0, LOST);
 }
@@ -333,7 +331,7 @@ fn a_task_meant_for_another_agent_is_ignored() {
     let mut world = World::registered();
     let mut message = command_task("t");
     message.task.get_or_insert_default().agent_id = field(AgentID { value: "M-S9".into(), ..AgentID::default() });
-    world.from_master(&message);
+    world.master_sends(&message);
     assert!(world.effects.is_empty());
 }
 
@@ -341,7 +339,7 @@ fn a_task_meant_for_another_agent_is_ignored() {
 fn a_queued_task_is_killed_by_the_agent() {
     let mut world = World::registered();
     world.run(&executor_task("t", "e", true));
-    world.from_master(&kill("t"));
+    world.master_sends(&kill("t"));
     let text = "Killed before delivery to the executor".to_owned();
     assert_eq!(world.statuses(), [(KILLED, Some(Reason::REASON_TASK_KILLED_DURING_LAUNCH), text)]);
     world.message(&executor_pid(), &registration("e"));
@@ -353,10 +351,10 @@ fn a_queued_task_is_killed_by_the_agent() {
 fn a_running_task_is_killed_by_its_executor() {
     let (mut world, _) = running();
     world.clear();
-    world.from_master(&kill("t"));
+    world.master_sends(&kill("t"));
     assert_eq!(world.sent::<KillTaskMessage>(&executor_pid())[0].task_id.value, "t");
     assert!(world.updates().is_empty());
-    world.from_master(&kill("nobody's"));
+    world.master_sends(&kill("nobody's"));
     let text = "Cannot find executor".to_owned();
     assert_eq!(world.statuses(), [(LOST, Some(Reason::REASON_EXECUTOR_TERMINATED), text)]);
 }
@@ -364,12 +362,9 @@ fn a_running_task_is_killed_by_its_executor() {
 #[test]
 fn an_executor_told_to_leave_is_destroyed_after_its_grace_period() {
     let (mut world, container) = running();
-    let message = ShutdownExecutorMessage {
-        executor_id: executor_id("e"),
-        framework_id: framework_id(),
-        ..Default::default()
-    };
-    world.from_master(&message);
+    let message =
+        ShutdownExecutorMessage { executor_id: executor_id("e"), framework_id: framework_id(), ..Default::default() };
+    world.master_sends(&message);
     assert_eq!(world.sent::<ShutdownExecutorMessage>(&executor_pid()).len(), 1);
     world.pass(Duration::from_millis(4999));
     assert!(world.destroyed().is_empty());
@@ -381,7 +376,7 @@ fn an_executor_told_to_leave_is_destroyed_after_its_grace_period() {
 fn a_framework_told_to_leave_leaves_without_updates() {
     let (mut world, container) = running();
     world.clear();
-    world.from_master(&ShutdownFrameworkMessage { framework_id: framework_id(), ..Default::default() });
+    world.master_sends(&ShutdownFrameworkMessage { framework_id: framework_id(), ..Default::default() });
     assert_eq!(world.sent::<ShutdownExecutorMessage>(&executor_pid()).len(), 1);
     world.message(&executor_pid(), &update("e", status("t", KILLED, 2)));
     world.terminated(&container, 0);
@@ -405,7 +400,7 @@ fn messages_pass_between_scheduler_and_executor() {
         data: b"down".to_vec(),
         ..Default::default()
     };
-    world.from_master(&down);
+    world.master_sends(&down);
     assert_eq!(world.sent::<FrameworkToExecutorMessage>(&executor_pid()), [down]);
     let up = ExecutorToFrameworkMessage {
         agent_id: agent_id(),
@@ -416,13 +411,14 @@ fn messages_pass_between_scheduler_and_executor() {
     };
     world.message(&executor_pid(), &up);
     let scheduler = tepui_wire::Upid::parse("scheduler-1@127.0.0.1:6000").unwrap();
-    assert_eq!(world.sent::<ExecutorToFrameworkMessage>(&scheduler), [up.clone()], "directly to a V0 scheduler");
-    let http = UpdateFrameworkMessage {
-        framework_id: framework_id(),
-        pid: Some("@0.0.0.0:0".into()),
-        ..Default::default()
-    };
-    world.from_master(&http);
+    assert_eq!(
+        world.sent::<ExecutorToFrameworkMessage>(&scheduler),
+        std::slice::from_ref(&up),
+        "directly to a V0 scheduler"
+    );
+    let http =
+        UpdateFrameworkMessage { framework_id: framework_id(), pid: Some("@0.0.0.0:0".into()), ..Default::default() };
+    world.master_sends(&http);
     world.message(&executor_pid(), &up);
     assert_eq!(world.sent::<ExecutorToFrameworkMessage>(&master()), [up], "through the master to a V1 scheduler");
 }
@@ -431,7 +427,7 @@ fn messages_pass_between_scheduler_and_executor() {
 fn a_framework_that_comes_back_gets_its_updates_again() {
     let (mut world, _) = running();
     world.clear();
-    world.from_master(&UpdateFrameworkMessage { framework_id: framework_id(), ..Default::default() });
+    world.master_sends(&UpdateFrameworkMessage { framework_id: framework_id(), ..Default::default() });
     assert_eq!(world.updates().len(), 1);
 }
 
@@ -441,11 +437,8 @@ fn unexpected_executors_are_told_to_leave() {
     let stranger = tepui_wire::Upid::new("executor(2)", std::net::Ipv4Addr::LOCALHOST, 40001);
     world.message(&stranger, &registration("e"));
     world.message(&stranger, &registration("unknown"));
-    let again = ReregisterExecutorMessage {
-        executor_id: executor_id("e"),
-        framework_id: framework_id(),
-        ..Default::default()
-    };
+    let again =
+        ReregisterExecutorMessage { executor_id: executor_id("e"), framework_id: framework_id(), ..Default::default() };
     world.message(&stranger, &again);
     assert_eq!(world.sent::<ShutdownExecutorMessage>(&stranger).len(), 3);
 }

@@ -70,10 +70,10 @@ pub struct Agent {
     has_gpus: bool,
     has_shared: bool,
     parcels: Vec<Parcel>,
-    /// Clients that were seen not to take what is free here, as long as no more is free than then: while `used`
-    /// contains `floor`. Saves looking at their filters again and again.
+    /// Clients that were seen not to take what is free here when `used_then` was used. Saves looking at their filters
+    /// again and again.
     unsuited: Bits,
-    floor: Resources,
+    used_then: Resources,
     /// The epoch of wishes in which nobody wanted what is free here.
     quiet_at: Option<u64>,
     /// What was last refused here. Frameworks tend to refuse the same, and then share it.
@@ -97,7 +97,7 @@ impl Agent {
             has_shared: false,
             parcels: Vec::new(),
             unsuited: Bits::default(),
-            floor: Resources::new(),
+            used_then: Resources::new(),
             quiet_at: None,
             refused: Arc::default(),
         }
@@ -177,7 +177,7 @@ impl Agent {
     /// Works out what is left to offer from all there is and all that is held.
     pub fn restock(&mut self, names: &mut Names, roles: &Roles) {
         self.parcels.clear();
-        // A shared resource is left however many hold it.
+        // A shared resource is left, however many hold it.
         let free = match self.has_shared {
             false => &self.total - &self.used,
             true => &(&self.total.non_shared() - &self.used.non_shared()) + &self.total.shared(),
@@ -189,9 +189,6 @@ impl Agent {
             parcel.quantities = names.quantities(&parcel.resources);
         }
         self.quiet_at = None;
-        if !self.used.contains(&self.floor) {
-            self.unsuited.clear();
-        }
     }
 
     /// A refusal to keep, shared with the last one if it is the same.
@@ -214,9 +211,14 @@ impl Agent {
         self.quiet_at = None;
     }
 
-    /// Whether it can be offered at all, and there is something that someone may want.
-    pub fn is_worth_a_look(&self, epoch: u64) -> bool {
-        self.active && self.whitelisted && !self.parcels.is_empty() && self.quiet_at != Some(epoch)
+    /// Whether it can be offered at all, and there is something to offer.
+    pub fn is_open(&self) -> bool {
+        self.active && self.whitelisted && !self.parcels.is_empty()
+    }
+
+    /// Whether nobody wanted what is free here, and nothing has changed since that could change that.
+    pub fn is_quiet(&self, epoch: u64) -> bool {
+        self.quiet_at == Some(epoch)
     }
 
     /// Whether nothing is free.
@@ -224,26 +226,25 @@ impl Agent {
         self.parcels.is_empty()
     }
 
-    /// Holds invariant 1: no resource that was just offered is now held beyond what there is. Shared resources may be
-    /// held many times over.
-    pub fn assert_not_overcommitted(&self, offered: &Resources) {
+    /// Holds invariant 1: what is about to be offered (without allocation role) is there and not held. Shared
+    /// resources may be held many times over.
+    pub fn assert_free(&self, offered: &Resources) {
         for resource in offered.iter().filter(|resource| !resource.is_shared()) {
-            let alike = |r: &&Resource| {
-                r.name() == resource.name() && r.is_revocable() == resource.is_revocable() && !r.is_shared()
+            let amount = |bag: &Resources| bag.find_like(resource).and_then(Resource::amount).unwrap_or_default();
+            let free = match resource.amount() {
+                Some(more) => amount(&self.used) + more <= amount(&self.total),
+                // An agent may have lost other ports than those offered, so only the latter are sure to be there.
+                None => self.total.contains_one(resource),
             };
-            let sum = |resources: &Resources| {
-                let amounts = resources.iter().filter(alike).map(|r| r.value().quantity().thousandths());
-                amounts.fold(0, i64::saturating_add)
-            };
-            let (used, total) = (sum(&self.used), sum(&self.total));
-            assert!(used <= total, "offered beyond what there is: {resource}: {used} of {total}");
+            assert!(free, "offered beyond what there is: {resource} of {}, {} in use", self.total, self.used);
         }
     }
 
     /// Starts a look at all clients.
     pub fn begin(&mut self) {
-        if self.unsuited.is_clear() {
-            self.floor = self.used.clone();
+        if self.used != self.used_then {
+            self.unsuited.clear();
+            self.used_then = self.used.clone();
         }
     }
 
@@ -259,7 +260,7 @@ impl Agent {
         self.unsuited.has(client)
     }
 
-    /// Remembers that a client (by number) does not take what is free here.
+    /// Remembers that a client (by number) does not take what was free here when the look began.
     pub fn note_unsuited(&mut self, client: u32) {
         // What is held back because a shared resource was offered in this run is there again in the next.
         if !self.has_shared {
@@ -279,9 +280,9 @@ impl Agent {
     /// Whether the client's framework can deal with this agent.
     pub fn suits(&self, client: &Client, roles: &Roles, filter_gpus: bool) -> bool {
         let capabilities = client.capabilities;
-        !(filter_gpus && self.has_gpus && !capabilities.gpu_resources)
-            && !(self.remote && !capabilities.region_aware)
-            && !(capabilities.multi_role && !self.facts.multi_role)
+        (capabilities.gpu_resources || !filter_gpus || !self.has_gpus)
+            && (capabilities.region_aware || !self.remote)
+            && (self.facts.multi_role || !capabilities.multi_role)
             && (self.facts.hierarchical_role || !roles.is_hierarchical(client.role))
     }
 

@@ -126,11 +126,6 @@ impl Amounts {
         other.0.iter().enumerate().all(|(number, amount)| self.get(number) >= *amount)
     }
 
-    /// Whether every amount is zero.
-    pub fn is_zero(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Each name's number and thousandths, zeros left out.
     pub fn iter(&self) -> impl Iterator<Item = (usize, i64)> {
         self.0.iter().copied().enumerate().filter(|(_, amount)| *amount != 0)
@@ -220,7 +215,7 @@ mod tests {
         sum.subtract(&b);
         assert_eq!(sum, a);
         sum.subtract(&a);
-        assert!(sum.is_zero());
+        assert_eq!(sum, Amounts::default());
     }
 
     #[test]

@@ -74,9 +74,10 @@ impl Filters {
         }
     }
 
-    /// Removes one filter whose time is over, if there is one, and tells whose it was.
+    /// Removes one filter whose time is over, if there is one, and tells whose it was. A filter still holds at the
+    /// moment of its end, so that one of a single interval outlasts the next run over all agents.
     pub fn expire_one(&mut self, now: Instant) -> Option<(ClientId, AgentKey)> {
-        let first = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let first = self.due.first_entry().filter(|entry| entry.key().0 < now)?;
         let ((_, serial), (client, agent)) = first.remove_entry();
         let agents = &mut self.by_client[client.0 as usize];
         let filters = agents.get_mut(&agent).expect("a filter that is due is kept by its client");

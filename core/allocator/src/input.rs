@@ -9,8 +9,7 @@ use crate::key::{AgentKey, FrameworkKey};
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::FrameworkId;
-use tepui_proto::mesos::Attribute;
-use tepui_resources::{Quantities, Resources, Role};
+use tepui_resources::{Attributes, Quantities, Resources, Role};
 
 /// What an allocator can learn. The calls of `include/mesos/allocator/allocator.hpp`, as messages.
 #[derive(Clone, Debug)]
@@ -180,7 +179,7 @@ pub struct AgentFacts {
     /// The region of its fault domain, if it has one.
     pub region: Option<Arc<str>>,
     /// What frameworks may have chosen it by.
-    pub attributes: Arc<[Attribute]>,
+    pub attributes: Attributes,
     /// MULTI_ROLE: without it, nothing is offered to MULTI_ROLE frameworks.
     pub multi_role: bool,
     /// HIERARCHICAL_ROLE: without it, nothing is offered to roles with a `/`.

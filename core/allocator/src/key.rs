@@ -71,7 +71,7 @@ impl<K> Default for Issuer<K> {
 }
 
 impl<K: Key> Issuer<K> {
-    /// A key no one else holds, with the lowest index freed last.
+    /// A key no one else holds; an index that was freed is used before a new one.
     pub fn issue(&mut self) -> K {
         let index = self.free.pop().unwrap_or_else(|| {
             self.generations.push(0);

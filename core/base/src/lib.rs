@@ -22,8 +22,10 @@ pub use time::{Instant, Now, Wall};
 pub use wait_status::WaitStatus;
 
 /// A map with a fixed hasher: the same insertions give the same iteration order in every run.
+#[expect(clippy::disallowed_types, reason = "with a fixed hasher it is what the rule asks for")]
 pub type Map<K, V> = std::collections::HashMap<K, V, FixedState>;
 /// A set with a fixed hasher; see [`Map`].
+#[expect(clippy::disallowed_types, reason = "with a fixed hasher it is what the rule asks for")]
 pub type Set<K> = std::collections::HashSet<K, FixedState>;
 /// The hasher of [`Map`] and [`Set`]: SipHash with constant keys.
 pub type FixedState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;

@@ -5,6 +5,7 @@
 //! counted from the first failure, is over.
 
 use crate::effect::Effect;
+use crate::status::update_of;
 use crate::{Executor, Out, call_of, log};
 use buffa::MessageField;
 use std::time::Duration;
@@ -75,18 +76,20 @@ impl Executor {
         let unsure = self.task.as_ref().filter(|task| !task.is_acknowledged());
         let subscribe = call::Subscribe {
             unacknowledged_tasks: unsure.map(|task| task.info().clone()).into_iter().collect(),
-            unacknowledged_updates: self.unacknowledged.iter().map(crate::status::update_of).collect(),
+            unacknowledged_updates: self.unacknowledged.iter().map(|kept| update_of(&kept.status)).collect(),
             ..Default::default()
         };
+        self.unacknowledged.iter_mut().for_each(|kept| kept.is_sent = true);
         let call = Call { subscribe: MessageField::some(subscribe), ..call_of(&self.config, call::Type::SUBSCRIBE) };
         out.push(Effect::Call(Box::new(call)));
     }
 
-    pub(crate) fn subscribed(&mut self, subscribed: &Subscribed) {
+    pub(crate) fn subscribed(&mut self, subscribed: &Subscribed, out: &mut Out) {
         self.connection.state = State::Subscribed;
         self.connection.subscribe_at = None;
         let wanted = capability::Type::TASK_KILLING_STATE;
         self.reports_killing = subscribed.framework_info.capabilities.iter().any(|c| c.r#type == Some(wanted));
+        self.send_updates(out);
     }
 
     pub(crate) fn refused(&mut self, call: call::Type, status: u16, reason: &str, body: &str, out: &mut Out) {

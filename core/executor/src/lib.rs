@@ -31,9 +31,9 @@ pub use effect::{Effect, Signal};
 pub use input::Input;
 
 use connection::Connection;
+use status::Unacknowledged;
 use task::Task;
 use tepui_base::{Instant, Machine, Now, Outbox, Rng};
-use tepui_proto::mesos::TaskStatus;
 use tepui_proto::mesos::executor::event::Type;
 use tepui_proto::mesos::executor::{Event, call};
 
@@ -47,7 +47,7 @@ pub struct Executor {
     connection: Connection,
     task: Option<Task>,
     /// Updates not acknowledged yet, oldest first.
-    unacknowledged: Vec<TaskStatus>,
+    unacknowledged: Vec<Unacknowledged>,
     /// Whether the framework wants to hear of `TASK_KILLING`.
     reports_killing: bool,
     /// When to stop waiting for the acknowledgement of the terminal update.
@@ -75,7 +75,7 @@ impl Executor {
 
     fn received(&mut self, now: Now, event: Event, out: &mut Out) {
         match event.r#type {
-            Some(Type::SUBSCRIBED) => self.subscribed(&event.subscribed),
+            Some(Type::SUBSCRIBED) => self.subscribed(&event.subscribed, out),
             Some(Type::LAUNCH) => self.launch(now, event.launch.task.clone(), out),
             Some(Type::LAUNCH_GROUP) => {
                 log(out, "LAUNCH_GROUP event is not supported");

@@ -14,13 +14,21 @@ use tepui_proto::mesos::{CheckInfo, CheckStatusInfo, TaskInfo, TaskState, TaskSt
 /// How long to wait for the acknowledgement of the terminal update before leaving without it.
 pub(crate) const TERMINAL_ACKNOWLEDGEMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// An update that the agent has not acknowledged.
+#[derive(Debug)]
+pub(crate) struct Unacknowledged {
+    pub(crate) status: TaskStatus,
+    /// Whether it has gone to the agent on the connection there is now.
+    pub(crate) is_sent: bool,
+}
+
 /// The content of an UPDATE call.
 pub(crate) fn update_of(status: &TaskStatus) -> call::Update {
     call::Update { status: MessageField::some(status.clone()), ..Default::default() }
 }
 
 impl Executor {
-    /// Makes an update, keeps it and sends it; without a subscription it goes with the next one.
+    /// Makes an update, keeps it and sends it as soon as there is a subscription.
     pub(crate) fn update(
         &mut self,
         now: Now,
@@ -46,22 +54,31 @@ impl Executor {
                 .map_or_else(MessageField::none, MessageField::some),
             ..Default::default()
         };
-        if self.connection.is_subscribed() {
-            let update = MessageField::some(update_of(&status));
-            let call = Call { update, ..call_of(&self.config, call::Type::UPDATE) };
-            out.push(Effect::Call(Box::new(call)));
+        self.unacknowledged.push(Unacknowledged { status, is_sent: false });
+        self.send_updates(out);
+    }
+
+    /// Sends what has not been sent, if there is a subscription. Updates made between SUBSCRIBE and its answer are in
+    /// neither, so the answer must send them.
+    pub(crate) fn send_updates(&mut self, out: &mut Out) {
+        if !self.connection.is_subscribed() {
+            return;
         }
-        self.unacknowledged.push(status);
+        for kept in self.unacknowledged.iter_mut().filter(|kept| !kept.is_sent) {
+            kept.is_sent = true;
+            let update = MessageField::some(update_of(&kept.status));
+            out.push(Effect::Call(Box::new(Call { update, ..call_of(&self.config, call::Type::UPDATE) })));
+        }
     }
 
     /// The agent has taken an update over. After the terminal one there is nothing left to do.
     pub(crate) fn acknowledged(&mut self, acknowledged: &Acknowledged, out: &mut Out) {
-        let known = |status: &TaskStatus| status.uuid.as_deref() == Some(&acknowledged.uuid[..]);
+        let known = |kept: &Unacknowledged| kept.status.uuid.as_deref() == Some(&acknowledged.uuid[..]);
         let Some(at) = self.unacknowledged.iter().position(known) else {
             log(out, "Received acknowledgement for unknown status update");
             return;
         };
-        let status = self.unacknowledged.remove(at);
+        let status = self.unacknowledged.remove(at).status;
         let Some(task) = self.task.as_mut().filter(|task| task.info().task_id == status.task_id) else { return };
         task.set_acknowledged();
         if is_terminal(status.state) && task.has_ended() {

@@ -6,6 +6,7 @@ use buffa::MessageField;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tepui_base::{WaitStatus, Wall};
+use tepui_proto::mesos::TaskStatus;
 use tepui_proto::mesos::executor::event;
 use tepui_proto::mesos::framework_info::{Capability, capability};
 use tepui_proto::mesos::task_status::{Reason, Source};
@@ -408,7 +409,7 @@ fn with_checkpointing_unacknowledged_news_is_told_again() {
     assert!(tries.len() >= 10 && tries.iter().all(|(_, word)| word == "Connect"), "{tries:?}");
     assert_eq!(bench.input(Input::Connected), ["SUBSCRIBE tasks=0 updates=2"]);
     bench.event(subscribed(&[]));
-    let status = bench.executor.unacknowledged.last().unwrap().clone();
+    let status = bench.executor.unacknowledged.last().unwrap().status.clone();
     assert_eq!(status.state, TaskState::TASK_FINISHED);
     bench.updates.push(status);
     assert_eq!(bench.acknowledge(2), ["Exit 0"]);
@@ -419,6 +420,16 @@ fn a_task_is_told_again_until_any_update_is_acknowledged() {
     let mut bench = Bench::running(task(), recovery(), &[]);
     bench.input(Input::Disconnected("closed".into()));
     assert_eq!(bench.input(Input::Connected), ["SUBSCRIBE tasks=1 updates=2"]);
+}
+
+#[test]
+fn an_end_between_subscribe_and_its_answer_is_told() {
+    let mut bench = Bench::running(task(), recovery(), &[]);
+    bench.input(Input::Disconnected("closed".into()));
+    assert_eq!(bench.input(Input::Connected), ["SUBSCRIBE tasks=1 updates=2"]);
+    assert_eq!(bench.exits(WaitStatus(0)), [""; 0]);
+    assert_eq!(bench.event(subscribed(&[])), ["UPDATE TASK_FINISHED"], "only what SUBSCRIBE did not carry");
+    assert_eq!(bench.acknowledge(2), ["Exit 0"]);
 }
 
 #[test]

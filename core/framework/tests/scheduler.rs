@@ -311,6 +311,31 @@ fn a_teardown_ends_everything_once_it_is_taken() {
 }
 
 #[test]
+fn a_stream_that_ends_before_the_teardown_is_answered_is_no_disconnection() {
+    let (mut world, id) = World::subscribed(|_| {});
+    world.input(Input::Call(CallId(1), Box::new(call::teardown())));
+    let exchange = world.calls()[0].0;
+    world.http(HttpInput::Closed(id, "eof".into()));
+    assert_eq!(world.drain(), []);
+    assert!(!world.machine.is_stopped(), "the call is still to be answered");
+    world.http(HttpInput::Answered(exchange, answer(202, "")));
+    assert_eq!(world.drain(), [Effect::Answered(CallId(1), Ok(()))]);
+    assert!(world.machine.is_stopped());
+}
+
+#[test]
+fn a_teardown_that_got_lost_with_its_stream_is_followed_by_a_new_subscription() {
+    let (mut world, id) = World::subscribed(|_| {});
+    world.input(Input::Call(CallId(1), Box::new(call::teardown())));
+    let exchange = world.calls()[0].0;
+    world.http(HttpInput::Closed(id, "eof".into()));
+    world.http(HttpInput::Closed(exchange, "eof".into()));
+    let effects = world.drain();
+    assert_eq!(effects[0], Effect::Answered(CallId(1), Err(Refusal::Lost("eof".into()))));
+    assert!(matches!(effects[1], Effect::Http(HttpEffect::Subscribe(..))), "{effects:?}");
+}
+
+#[test]
 fn garbage_on_the_stream_is_an_error_and_no_panic() {
     for garbage in [&b"x\n"[..], b"3\n\xff\xff\xff", b"99999999999\n"] {
         let (mut world, id) = World::subscribed(|_| {});

@@ -18,11 +18,14 @@ const API: &str = "/master/api/v1/scheduler";
 const JSON: (&str, &str) = ("content-type", "application/json");
 const SUBSCRIBE: &str = r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}"#;
 
+/// Method, headers, body, and the status and text of the answer.
+type Request = (&'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
+
 #[test]
 fn requests_are_checked_in_the_order_of_mesos() {
     let mut world = World::new();
     let unknown = r#"{"type":"TEARDOWN","framework_id":{"value":"x"}}"#;
-    let cases: [(&str, &[(&str, &str)], &str, u16, &str); 12] = [
+    let cases: [Request; 12] = [
         ("GET", &[], "", 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."),
         ("POST", &[], SUBSCRIBE, 400, "Expecting 'Content-Type' to be present"),
         (

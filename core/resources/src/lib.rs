@@ -17,10 +17,13 @@ pub mod checkpoint;
 pub mod disk;
 mod find;
 pub mod format;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod labels;
 pub mod name;
 pub mod operation;
 pub mod parse;
+pub mod provider;
 pub mod quantities;
 pub mod ranges;
 pub mod reservation;

@@ -1,6 +1,7 @@
 //! Sets of whole numbers as sorted, disjoint, coalesced ranges (ports, mostly).
 
 use std::fmt;
+use std::iter::Peekable;
 use std::ops::{AddAssign, SubAssign};
 
 use smallvec::SmallVec;
@@ -76,38 +77,76 @@ fn coalesce(sorted: &mut SmallVec<[Range; 2]>) {
     });
 }
 
+/// Up to so many ranges are joined or cut one by one, in place; more are done in one pass over both. A task holds a
+/// port or two of an agent's hundreds of ranges, and that must not allocate.
+const FEW: usize = 8;
+
 /// Union.
 impl AddAssign<&Ranges> for Ranges {
     fn add_assign(&mut self, other: &Ranges) {
-        if other.is_empty() {
-            return;
+        if other.0.len() <= FEW {
+            return other.iter().for_each(|range| self.join(range));
         }
         self.0.extend_from_slice(&other.0);
-        if !is_coalesced(&self.0) {
-            self.0.sort_unstable();
-            coalesce(&mut self.0);
-        }
+        self.0.sort_unstable();
+        coalesce(&mut self.0);
     }
 }
 
 /// Set difference; what `other` has and `self` has not does not matter.
 impl SubAssign<&Ranges> for Ranges {
     fn sub_assign(&mut self, other: &Ranges) {
-        if other.is_empty() {
-            return;
+        if other.0.len() <= FEW {
+            return other.iter().for_each(|hole| self.cut(hole));
         }
-        let mut left: SmallVec<[Range; 2]> = SmallVec::new();
+        let mut left = SmallVec::new();
         let mut holes = other.iter().peekable();
         for range in self.iter() {
             while holes.next_if(|hole| hole.end < range.begin).is_some() {}
-            cut(range, &mut holes, &mut left);
+            push_without(range, &mut holes, &mut left);
         }
         self.0 = left;
     }
 }
 
+impl Ranges {
+    /// Adds one range, and makes one of it and all it touches.
+    fn join(&mut self, range: Range) {
+        let from = self.0.partition_point(|mine| mine.end.saturating_add(1) < range.begin);
+        let to = self.0.partition_point(|mine| mine.begin <= range.end.saturating_add(1));
+        let begin = self.0[from..to].first().map_or(range.begin, |first| first.begin.min(range.begin));
+        let end = self.0[from..to].last().map_or(range.end, |last| last.end.max(range.end));
+        self.replace(from, to, &[Range { begin, end }]);
+    }
+
+    /// Takes one range away; of those it touches, at most the two ends are left.
+    fn cut(&mut self, hole: Range) {
+        let from = self.0.partition_point(|mine| mine.end < hole.begin);
+        let to = self.0.partition_point(|mine| mine.begin <= hole.end);
+        let (Some(first), Some(last)) = (self.0[from..to].first(), self.0[from..to].last()) else { return };
+        let low = (first.begin < hole.begin).then(|| Range { begin: first.begin, end: hole.begin - 1 });
+        let high = (hole.end < last.end).then(|| Range { begin: hole.end + 1, end: last.end });
+        match (low, high) {
+            (Some(low), Some(high)) => self.replace(from, to, &[low, high]),
+            (Some(one), None) | (None, Some(one)) => self.replace(from, to, &[one]),
+            (None, None) => self.replace(from, to, &[]),
+        }
+    }
+
+    /// Puts other ranges in the place of some.
+    fn replace(&mut self, from: usize, to: usize, with: &[Range]) {
+        let kept = with.len().min(to - from);
+        self.0[from..from + kept].copy_from_slice(&with[..kept]);
+        if kept < with.len() {
+            self.0.insert_from_slice(from + kept, &with[kept..]);
+        } else {
+            self.0.drain(from + kept..to);
+        }
+    }
+}
+
 /// Pushes what is left of one range without the holes. The hole that reaches past the range stays for the next one.
-fn cut(range: Range, holes: &mut std::iter::Peekable<impl Iterator<Item = Range>>, left: &mut SmallVec<[Range; 2]>) {
+fn push_without(range: Range, holes: &mut Peekable<impl Iterator<Item = Range>>, left: &mut SmallVec<[Range; 2]>) {
     let mut begin = range.begin;
     while let Some(hole) = holes.peek().copied().filter(|hole| hole.begin <= range.end) {
         if begin < hole.begin {

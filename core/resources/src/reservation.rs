@@ -39,6 +39,13 @@ impl Reservation {
     }
 }
 
+/// What two stacks have in common from the bottom: how far one must be undone before it can be built up to the other
+/// (`Resources::getReservationAncestor`).
+pub fn common_ancestor<'a>(left: &'a [Reservation], right: &[Reservation]) -> &'a [Reservation] {
+    let common = left.iter().zip(right).take_while(|(one, other)| one == other).count();
+    &left[..common]
+}
+
 /// `DYNAMIC,role,principal,{key: value}`.
 impl fmt::Display for Reservation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -54,5 +61,21 @@ impl fmt::Display for Reservation {
             Some(labels) => write!(f, ",{labels}"),
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reservation, common_ancestor};
+
+    #[test]
+    fn stacks_share_what_they_have_in_common_from_the_bottom() {
+        let stack = |roles: &[&str]| roles.iter().map(|role| Reservation::dynamic(role, None)).collect::<Vec<_>>();
+        let (bar, baz) = (stack(&["foo", "foo/bar"]), stack(&["foo", "foo/baz"]));
+        assert_eq!(common_ancestor(&bar, &baz), stack(&["foo"]));
+        assert_eq!(common_ancestor(&bar, &bar), bar);
+        assert_eq!(common_ancestor(&bar, &stack(&["foo"])), stack(&["foo"]));
+        assert_eq!(common_ancestor(&bar, &[]), []);
+        assert_eq!(common_ancestor(&stack(&["ops"]), &baz), []);
     }
 }

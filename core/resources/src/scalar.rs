@@ -14,7 +14,7 @@ pub struct Scalar(i64);
 /// Thousandths in one unit.
 const UNIT: i64 = 1000;
 /// Below this many thousandths a text has at most 15 significant digits, and needs no rounding to them.
-const EXACT: i64 = 1_000_000_000_000_000;
+const EXACT: u64 = 1_000_000_000_000_000;
 
 impl Scalar {
     /// Nothing.
@@ -95,11 +95,12 @@ impl Sum for Scalar {
 /// As a C++ stream of 15 digits prints it: `1.5`, `1024`, and `1e+15` from there on.
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.abs() >= EXACT {
+        let thousandths = self.0.unsigned_abs();
+        if thousandths >= EXACT {
             return write_rounded(f, self.to_f64());
         }
         let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, part) = (self.0.abs() / UNIT, self.0.abs() % UNIT);
+        let (whole, part) = (thousandths / UNIT.unsigned_abs(), thousandths % UNIT.unsigned_abs());
         write!(f, "{sign}{whole}")?;
         match part {
             0 => Ok(()),
@@ -155,6 +156,7 @@ mod tests {
             (123_456_789_012_345.5, "123456789012346"),
             (1e15, "1e+15"),
             (1.234e15, "1.234e+15"),
+            (f64::MIN, "-9.22337203685478e+15"),
         ];
         for (units, text) in cases {
             assert_eq!(Scalar::from_f64(units).to_string(), text);

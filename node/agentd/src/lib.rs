@@ -16,11 +16,12 @@ use detector::Detector;
 use files::Files;
 use std::net::Ipv4Addr;
 use tepui_agent::{Agent, Config, Input, view};
+use tepui_base::Wall;
 use tepui_container::Containerizer;
 use tepui_driver::{Clock, Driver, Mailbox};
 use tepui_net::{Inbox, NetConfig, Node, Outlet};
 use tepui_proto::mesos::VersionInfo;
-use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response};
+use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response, Upid};
 use tokio::sync::watch;
 use world::AgentWorld;
 
@@ -121,7 +122,10 @@ pub async fn start_on(
 ) -> Result<Handle, Error> {
     let detector = Detector::new(&settings.master);
     let launcher_dir = launcher_dir(settings)?;
-    let config = config(settings, &node, &launcher_dir, version, own_version, &detector, clock)?;
+    let mut config = config(settings, node.upid(PROCESS), &launcher_dir, version)?;
+    config.own_version = own_version.to_owned();
+    config.master_hostname = detector.hostname();
+    config.start_time = clock.now().wall;
     let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Taken)?;
     node.delegate(PROCESS);
     let files = Files::default();
@@ -148,7 +152,11 @@ pub async fn start_on(
         mailbox: mailbox.clone(),
         exit,
     };
-    tokio::spawn(driver.run(world));
+    tokio::spawn(async move {
+        if let Err(error) = driver.run(world).await {
+            tracing::error!(%error, "the agent has stopped");
+        }
+    });
     Ok(Handle { node, mailbox, containers, files, exit: exited })
 }
 
@@ -160,16 +168,13 @@ fn launcher_dir(settings: &Settings) -> Result<std::path::PathBuf, Error> {
     programs::link(&settings.program, dir.clone()).map_err(|source| Error::Programs { dir, source })
 }
 
+/// All but what only the caller knows: the own version, the master's name and the time of the start.
 fn config(
     settings: &Settings,
-    node: &Node,
+    pid: Upid,
     launcher_dir: &std::path::Path,
     version: VersionInfo,
-    own_version: &str,
-    detector: &Detector,
-    clock: Clock,
 ) -> Result<Config, Error> {
-    let pid = node.upid(PROCESS);
     let hostname = settings.hostname.clone().unwrap_or_else(|| hostname(pid.ip, settings.hostname_lookup));
     let mut flags = settings.all.clone();
     flags.entry("launcher_dir".to_owned()).or_insert_with(|| launcher_dir.display().to_string());
@@ -196,9 +201,9 @@ fn config(
         max_completed_executors_per_framework: settings.max_completed_executors_per_framework,
         flags,
         version,
-        own_version: own_version.to_owned(),
-        master_hostname: detector.hostname(),
-        start_time: clock.now().wall,
+        own_version: String::new(),
+        master_hostname: None,
+        start_time: Wall::default(),
         seed: getrandom::u64().map_err(Error::Random)?,
     })
 }

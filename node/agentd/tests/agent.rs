@@ -43,8 +43,8 @@ impl World {
         let read_file = |_: &str| unreachable!("no flag names a file");
         let values = tepui_flags::parse(&[tepui_flags::agent::FLAGS], &args, &[], "MESOS_", &read_file).unwrap();
         let settings = Settings::from_values(&values).unwrap();
-        let version = VersionInfo { version: "1.11.0".into(), ..VersionInfo::default() };
-        let agent = tepui_agentd::start(&settings, version, "0.1.0", Clock::default()).await.unwrap();
+        let mesos = VersionInfo { version: "1.11.0".into(), ..VersionInfo::default() };
+        let agent = tepui_agentd::start(&settings, mesos, "0.1.0", Clock::default()).await.unwrap();
         let agent_pid = agent.node().upid("slave(1)");
         let mut world = World { _dir: dir, agent, inbox, outlet, agent_pid };
         let register: RegisterAgentMessage = world.expect().await;
@@ -108,8 +108,7 @@ fn executor_task(command: &str) -> RunTaskMessage {
         executor: field(executor),
         ..TaskInfo::default()
     };
-    let framework =
-        FrameworkInfo { user: "root".into(), name: "test".into(), id: id(), ..FrameworkInfo::default() };
+    let framework = FrameworkInfo { user: "root".into(), name: "test".into(), id: id(), ..FrameworkInfo::default() };
     RunTaskMessage {
         framework: field(framework),
         task: field(task),

@@ -14,11 +14,10 @@ struct Ban {
 }
 
 /// Anywhere.
-const EVERYWHERE: [Ban; 4] = [
+const EVERYWHERE: [Ban; 3] = [
     Ban { word: "todo!", remedy: "build it, or leave it out and list it as `later` in COMPATIBILITY.md" },
     Ban { word: "unimplemented!", remedy: "build it, or leave it out and list it as `later` in COMPATIBILITY.md" },
     Ban { word: "dbg!", remedy: "remove it" },
-    Ban { word: "#![allow(dead_code", remedy: "delete the dead code" },
 ];
 
 /// In core, outside tests and build scripts: the same inputs must always give the same effects.
@@ -44,6 +43,9 @@ const IN_CORE: [Ban; 19] = [
     Ban { word: "async", remedy: "waiting is state, not .await" },
 ];
 
+/// Outside tests, where a harness that several test files share is never used whole.
+const SHIPPED: Ban = Ban { word: "allow(dead_code", remedy: "delete the dead code" };
+
 /// In tests: a test that waits for time is slow when it passes and wrong when the machine is busy.
 const IN_TESTS: [Ban; 2] = [
     Ban { word: "sleep(", remedy: "wait for the event itself (a channel, a reply, a process' end)" },
@@ -59,96 +61,52 @@ const MAKES_THE_MAPS: &str = "core/base/";
 /// Checks every Rust file.
 pub fn check(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let targets = files.iter().find(|f| f.path == FUZZ_TARGETS).and_then(|f| f.text.as_deref()).unwrap_or_default();
     for (file, source) in rust(files) {
         let path = file.path.as_str();
-        let pure = path.starts_with("core/") && !path.ends_with("/build.rs");
+        // tokio's clock can be stopped; then a sleep is an event and takes no time.
+        let paused = file.text.as_deref().is_some_and(|text| text.contains("start_paused = true"));
         for (number, line, test) in source.numbered() {
-            let mut find = |ban: &Ban| {
-                if has_word(line, ban.word) {
-                    findings.push(Finding::new(
-                        path,
-                        number,
-                        format!("`{}` is not for here; {}", ban.word, ban.remedy),
-                    ));
-                }
-            };
-            EVERYWHERE.iter().for_each(&mut find);
-            if pure && !test {
-                let map = |ban: &&Ban| !(path.starts_with(MAKES_THE_MAPS) && ban.word.starts_with("Hash"));
-                IN_CORE.iter().filter(map).for_each(&mut find);
-            }
-            if test {
-                IN_TESTS.iter().for_each(&mut find);
-            }
-            if has_word(line, "unsafe") && !UNSAFE_ALLOWED.iter().any(|allowed| path.starts_with(allowed)) {
-                findings.push(Finding::new(
-                    path,
-                    number,
-                    format!("`unsafe` is for {} only; find a safe wrapper", UNSAFE_ALLOWED.join(", ")),
-                ));
-            }
+            let test = test && !(paused && line.contains("tokio::time::sleep("));
+            let texts = banned(path, line, test).chain(misplaced(path, line)).chain(never_run(path, line, targets));
+            findings.extend(texts.map(|text| Finding::new(path, number, text)));
         }
     }
-    findings.extend(ignored_without_reason(files));
-    findings.extend(fuzz_bodies_never_run(files));
-    findings.extend(laws_elsewhere(files));
     findings
+}
+
+/// Words that may not stand in this line.
+fn banned<'a>(path: &'a str, line: &'a str, test: bool) -> impl Iterator<Item = String> + 'a {
+    let pure = path.starts_with("core/") && !path.ends_with("/build.rs") && !test;
+    let makes_maps = path.starts_with(MAKES_THE_MAPS);
+    let core = IN_CORE.iter().filter(move |ban| pure && !(makes_maps && ban.word.starts_with("Hash")));
+    let shipped = std::iter::once(&SHIPPED).filter(move |_| !test);
+    let tests = IN_TESTS.iter().filter(move |_| test);
+    let bans = EVERYWHERE.iter().chain(core).chain(shipped).chain(tests).filter(|ban| has_word(line, ban.word));
+    bans.map(|ban| format!("`{}` is not for here; {}", ban.word, ban.remedy))
+}
+
+/// Things that have their place, and this is not it.
+fn misplaced(path: &str, line: &str) -> impl Iterator<Item = String> {
+    let unsafe_here = has_word(line, "unsafe") && !UNSAFE_ALLOWED.iter().any(|allowed| path.starts_with(allowed));
+    let unsafe_here =
+        unsafe_here.then(|| format!("`unsafe` is for {} only; find a safe wrapper", UNSAFE_ALLOWED.join(", ")));
+    let law = has_word(line, "proptest!") && !path.ends_with("/tests/laws.rs");
+    let law = law.then(|| "laws stand in the crate's tests/laws.rs, where the properties part finds them".to_owned());
+    // The summary of `cargo xtask test` repeats why a test did not run.
+    let silent = line.contains("#[ignore]").then(|| "an ignored test says why; write #[ignore = \"why\"]".to_owned());
+    unsafe_here.into_iter().chain(law).chain(silent)
 }
 
 /// The runner that calls every fuzz body.
 const FUZZ_TARGETS: &str = "tests/fuzz/src/targets.rs";
 
 /// A fuzz body that no runner calls proves nothing.
-fn fuzz_bodies_never_run(files: &[File]) -> Vec<Finding> {
-    let targets = files.iter().find(|f| f.path == FUZZ_TARGETS).and_then(|f| f.text.as_deref()).unwrap_or_default();
-    let mut findings = Vec::new();
-    for (file, source) in
-        rust(files).filter(|(file, _)| !file.path.starts_with("tests/") && !file.path.starts_with("xtask/"))
-    {
-        for (number, line, _) in source.numbered() {
-            let Some(rest) = line.trim_start().strip_prefix("pub fn fuzz_") else { continue };
-            let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-            if !has_word(targets, &format!("fuzz_{name}")) {
-                findings.push(Finding::new(
-                    &file.path,
-                    number,
-                    format!("fuzz_{name} is never run; add it to {FUZZ_TARGETS}"),
-                ));
-            }
-        }
-    }
-    findings
-}
-
-/// Laws have one place, by which `cargo xtask test` tells them from unit tests.
-fn laws_elsewhere(files: &[File]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (file, source) in rust(files).filter(|(file, _)| !file.path.ends_with("/tests/laws.rs")) {
-        let laws = source.numbered().filter(|(_, line, _)| has_word(line, "proptest!"));
-        findings.extend(laws.map(|(number, _, _)| {
-            Finding::new(
-                &file.path,
-                number,
-                "laws stand in the crate's tests/laws.rs, where the properties part finds them",
-            )
-        }));
-    }
-    findings
-}
-
-/// A test that does not run must say why, because the summary of `cargo xtask test` repeats it.
-fn ignored_without_reason(files: &[File]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (file, source) in rust(files) {
-        for (number, line, _) in source.numbered().filter(|(_, line, _)| line.contains("#[ignore]")) {
-            findings.push(Finding::new(
-                &file.path,
-                number,
-                format!("{} has no reason; write #[ignore = \"why\"]", line.trim()),
-            ));
-        }
-    }
-    findings
+fn never_run(path: &str, line: &str, targets: &str) -> Option<String> {
+    let rest = line.trim_start().strip_prefix("pub fn fuzz_").filter(|_| !path.starts_with("tests/"))?;
+    let name = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    let called = has_word(targets, &format!("fuzz_{name}"));
+    (!called).then(|| format!("fuzz_{name} is never run; add it to {FUZZ_TARGETS}"))
 }
 
 #[cfg(test)]

@@ -35,8 +35,17 @@ const LAYERS: [Layer; 11] = [
     Layer { at: "xtask", below: &[], outside: false },
 ];
 
-const FOUNDATION_AND_NODES: [&str; 8] =
-    [FOUNDATION[0], FOUNDATION[1], FOUNDATION[2], FOUNDATION[3], "io/net", "client", "node/masterd", "node/agentd"];
+const FOUNDATION_AND_NODES: [&str; 9] = [
+    FOUNDATION[0],
+    FOUNDATION[1],
+    FOUNDATION[2],
+    FOUNDATION[3],
+    "io/net",
+    "client",
+    "node/masterd",
+    "node/agentd",
+    "node/flags",
+];
 
 /// Packages that touch the outside world; a pure crate that names one is no longer pure.
 const OUTSIDE: [&str; 12] = [

@@ -20,18 +20,21 @@ use tepui_sdk::scheduler::Event;
 use tepui_sdk::{Scheduler, call, is_terminal, mesos, resources};
 use tokio::sync::mpsc;
 
+/// The name it goes by in its texts.
+const PROGRAM: &str = "mesos-execute";
+
 /// Runs with `args`, the words after the program's name.
-pub fn main(program: &str, args: &[String]) -> ExitCode {
+pub fn main(args: Vec<String>) -> ExitCode {
     let read_file = |path: &str| std::fs::read_to_string(path);
     // Only the command line counts: Mesos reads no variables here.
-    let values = match tepui_flags::parse(flags::TABLES, args, &[], "MESOS_", &read_file) {
+    let values = match tepui_flags::parse(flags::TABLES, &args, &[], "MESOS_", &read_file) {
         Ok(values) if values.bool("help") => {
             let about = "Runs a task or task group and shows what becomes of it.";
-            println!("{}", tepui_flags::help::text(program, about, flags::TABLES));
+            println!("{}", tepui_flags::help::text(PROGRAM, about, flags::TABLES));
             return ExitCode::SUCCESS;
         }
         Ok(values) => values,
-        Err(error) => return failure(&format!("{error}\n\nSee {program} --help")),
+        Err(error) => return failure(&format!("{error}\n\nSee {PROGRAM} --help")),
     };
     for warning in &values.warnings {
         eprintln!("{warning}");
@@ -39,7 +42,7 @@ pub fn main(program: &str, args: &[String]) -> ExitCode {
     let user = crate::run::own_user().map_err(|error| format!("{error:#}"));
     let request = match user.and_then(|user| request::request(&values, &user)) {
         Ok(request) => request,
-        Err(text) => return failure(&format!("{text}\n\nSee {program} --help")),
+        Err(text) => return failure(&format!("{text}\n\nSee {PROGRAM} --help")),
     };
     let end = crate::runtime().map_err(anyhow::Error::from).and_then(|runtime| runtime.block_on(execute(request)));
     match end {

@@ -159,8 +159,9 @@ impl Job {
             Err(error) => eprintln!("tepui: the offer of {} was not answered: {error}", offer.hostname),
             Ok(()) if count > 0 => {
                 self.fits = true;
-                let each = fit::text(amounts.into_iter());
-                eprintln!("tepui: {count} of the command accepted by {} with {each}", offer.hostname);
+                let (each, many) = (fit::text(amounts.into_iter()), self.instances.len() > 1);
+                let count = if many { format!(" for {count} instances, each") } else { String::new() };
+                eprintln!("tepui: offer of {} accepted{count}: {each}", offer.hostname);
             }
             Ok(()) => {}
         }

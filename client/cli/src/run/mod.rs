@@ -23,7 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 /// How long no master may answer before the command is given up.
-const MASTER_WAIT: Duration = Duration::from_secs(10);
+const MASTER_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the last calls and the end of a cluster in this process may take.
 const LEAVE_WAIT: Duration = Duration::from_secs(10);

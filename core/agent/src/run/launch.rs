@@ -20,7 +20,10 @@ impl Agent {
         let (framework, id) = (executor.framework.clone(), executor.id.clone());
         let config = container_config(assignment, &executor);
         let checkpoint = assignment.framework.checkpoint.unwrap_or(false);
-        let environment = environment::of_executor(&self.config, &executor, &agent, checkpoint);
+        let mut environment = environment::of_executor(&self.config, &executor, &agent, checkpoint);
+        for variable in self.hooks.agent_executor_environment(&executor.info).unwrap_or_default().variables {
+            environment.insert(variable.name, variable.value.unwrap_or_default());
+        }
         cx.note(format!("Launching container {container} for executor '{id}' of framework {framework}"));
         self.attach_sandbox(cx, &agent, &executor);
         self.containers.insert(container.clone(), (framework.clone(), id.clone()));

@@ -14,6 +14,7 @@ use crate::state::{Framework, Phase, executor, task};
 use crate::status_update::Report;
 use crate::{Agent, Cx, paths};
 use std::sync::Arc;
+use tepui_authz::Action;
 use tepui_base::{ExecutorId, FrameworkId, TaskId};
 use tepui_proto::ids::ProtoId;
 use tepui_proto::mesos::internal::{ExitedExecutorMessage, RunTaskGroupMessage, RunTaskMessage};
@@ -54,10 +55,11 @@ impl Agent {
             }
             return;
         }
+        self.relabel(&mut assignment);
         match self.obstacle(&assignment) {
             None => self.place(cx, &assignment),
-            Some((reason, message)) => {
-                self.drop_tasks(cx, &assignment, reason, &message);
+            Some((state, reason, message)) => {
+                self.report_all(cx, &assignment, state, reason, &message);
                 self.remove_framework_if_idle(cx, &framework);
                 if assignment.launch_executor == Some(true) {
                     self.executor_exited(cx, &framework, &assignment.executor_id(), -1);
@@ -80,7 +82,45 @@ impl Agent {
     }
 
     /// Why these tasks can not run here, whatever the state of their executor.
-    fn obstacle(&self, assignment: &Assignment) -> Option<(Reason, String)> {
+    fn obstacle(&self, assignment: &Assignment) -> Option<(TaskState, Reason, String)> {
+        if let Some((reason, text)) = self.unauthorized(assignment) {
+            return Some((TaskState::TASK_ERROR, reason, text));
+        }
+        let (reason, text) = self.misfit(assignment)?;
+        Some((dropped_state(&assignment.framework), reason, text))
+    }
+
+    /// The rules in force may not let the framework run tasks as this user.
+    fn unauthorized(&self, assignment: &Assignment) -> Option<(Reason, String)> {
+        let framework = &assignment.framework;
+        let may_run = |task: &&TaskInfo| {
+            let user = assignment.executor.command.user.as_ref().or(task.command.user.as_ref());
+            let user = user.unwrap_or(&framework.user);
+            self.approvers.approved(&framework.principal, Action::RunTask, user)
+        };
+        let task = assignment.tasks.iter().find(|task| !may_run(task))?;
+        let is_group = assignment.group.is_some();
+        let reason = if is_group { Reason::REASON_TASK_GROUP_UNAUTHORIZED } else { Reason::REASON_TASK_UNAUTHORIZED };
+        let id = &framework.id.value;
+        Some((reason, format!("Framework {id} is not authorized to launch task {}", task::id_of(task))))
+    }
+
+    /// Modules may replace the labels of tasks.
+    fn relabel(&self, assignment: &mut Assignment) {
+        let agent = self.info();
+        for at in 0..assignment.tasks.len() {
+            let task = &assignment.tasks[at];
+            let labels = self.hooks.agent_run_task_labels(task, &assignment.executor, &assignment.framework, &agent);
+            let Some(labels) = labels else { continue };
+            assignment.tasks[at].labels = MessageField::some(labels.clone());
+            if let Some(group) = &mut assignment.group {
+                Arc::make_mut(group).tasks[at].labels = MessageField::some(labels);
+            }
+        }
+    }
+
+    /// What of the assignment does not fit this agent.
+    fn misfit(&self, assignment: &Assignment) -> Option<(Reason, String)> {
         if let Some(text) = limits_obstacle(&assignment.tasks, &self.config.isolation) {
             return Some((Reason::REASON_GC_ERROR, text.to_owned()));
         }
@@ -130,9 +170,20 @@ impl Agent {
 
     /// Reports tasks that were never launched.
     fn drop_tasks(&mut self, cx: &mut Cx<'_>, assignment: &Assignment, reason: Reason, message: &str) {
+        self.report_all(cx, assignment, dropped_state(&assignment.framework), reason, message);
+    }
+
+    /// Reports the same of all tasks.
+    fn report_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        assignment: &Assignment,
+        state: TaskState,
+        reason: Reason,
+        message: &str,
+    ) {
         let framework = assignment.framework_id();
         let executor = assignment.executor_id();
-        let state = dropped_state(&assignment.framework);
         for task in &assignment.tasks {
             let task = TaskId::from(task::id_of(task));
             let report =

@@ -1,7 +1,7 @@
 //! `/containers`: the containers of executors. What they use is not measured here, so `statistics` is absent, as in
 //! Mesos when measuring fails.
 
-use super::Snapshot;
+use super::{Snapshot, Viewer};
 use crate::state::{Executor, executor::Phase};
 use tepui_proto::ToProto;
 use tepui_proto::json::{Names, Writer};
@@ -15,16 +15,16 @@ pub fn status(executor: &Executor) -> ContainerStatus {
 }
 
 /// Executors whose container exists.
-pub fn live(snapshot: &Snapshot) -> impl Iterator<Item = &Executor> {
-    snapshot.state.executors().filter(|executor| executor.phase != Phase::Terminated)
+pub fn live<'a>(snapshot: &'a Snapshot, viewer: Viewer<'a>) -> impl Iterator<Item = &'a Executor> {
+    snapshot.state.executors().filter(move |executor| executor.phase != Phase::Terminated && viewer.executor(executor))
 }
 
 /// All containers, or the one named in the query.
-pub fn json(snapshot: &Snapshot, request: &Request) -> String {
+pub fn json(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> String {
     let wanted = query::decode(&request.query).ok().and_then(|mut query| query.remove("container_id"));
     let is_wanted = |executor: &&Executor| wanted.as_ref().is_none_or(|id| executor.container.as_str() == id);
     let mut out = Writer::new();
-    out.array(live(snapshot).filter(is_wanted), |out, executor| {
+    out.array(live(snapshot, viewer).filter(is_wanted), |out, executor| {
         let info = &executor.info;
         out.object(|out| {
             out.field_string("container_id", executor.container.as_str());

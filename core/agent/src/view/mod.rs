@@ -11,12 +11,13 @@ mod state;
 
 use crate::Config;
 use crate::http::method_not_allowed;
-use crate::state::State;
+use crate::state::{Executor, Framework, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tepui_authz::{Action, Approvers, Principal};
 use tepui_base::Now;
 use tepui_proto::json::Writer;
-use tepui_proto::mesos::AgentInfo;
+use tepui_proto::mesos::{AgentInfo, Task};
 use tepui_proto::{MessageField, ToProto};
 use tepui_wire::{Request, Response, query};
 
@@ -27,21 +28,50 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// What it knows.
     pub state: State,
+    /// The rules in force: readers see only what they may.
+    pub approvers: Approvers,
     /// When it last took an input; a reader may set the moment of reading.
     pub now: Now,
 }
 
 /// Answers a request that only reads.
 pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+    let viewer = Viewer { principal: &request.principal, approvers: &snapshot.approvers };
     match path(request) {
-        "/api/v1" => operator::respond(snapshot, request),
+        "/api/v1" => operator::respond(snapshot, request, viewer),
         "/health" => get(request, || Response::empty(200)),
         "/version" => get_json(request, || version(&snapshot.config)),
+        "/flags" if !viewer.sees(Action::ViewFlags, "") => Response::text(403, "403 Forbidden."),
         "/flags" => get_json(request, || flags(&snapshot.config)),
-        "/state" => get_json(request, || state::json(snapshot)),
-        "/containers" => get_json(request, || containers::json(snapshot, request)),
+        "/state" => get_json(request, || state::json(snapshot, viewer)),
+        "/containers" => get_json(request, || containers::json(snapshot, request, viewer)),
         "/metrics/snapshot" => get_json(request, || metrics::json(snapshot)),
         _ => Response::text(404, "404 Not Found."),
+    }
+}
+
+/// Who looks.
+#[derive(Clone, Copy)]
+pub(crate) struct Viewer<'a> {
+    principal: &'a Principal,
+    approvers: &'a Approvers,
+}
+
+impl Viewer<'_> {
+    fn sees(self, action: Action, object: &str) -> bool {
+        self.approvers.approved(self.principal, action, object)
+    }
+
+    fn framework(self, framework: &Framework) -> bool {
+        self.sees(Action::ViewFramework, framework.info.principal.as_deref().unwrap_or_default())
+    }
+
+    fn executor(self, executor: &Executor) -> bool {
+        self.sees(Action::ViewExecutor, executor.info.command.user.as_deref().unwrap_or_default())
+    }
+
+    fn task(self, task: &Task) -> bool {
+        self.sees(Action::ViewTask, task.user.as_deref().unwrap_or_default())
     }
 }
 

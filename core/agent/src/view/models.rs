@@ -2,9 +2,10 @@
 //!
 //! Source: `common/http.cpp`, `FrameworkWriter` and `ExecutorWriter` of `slave/http.cpp`.
 
-use super::resources;
+use super::{Viewer, resources};
 use crate::state::framework::has_capability;
 use crate::state::{Executor, Framework};
+use std::sync::Arc;
 use tepui_proto::json::{Names, Writer};
 use tepui_proto::mesos::executor_info::Type as ExecutorType;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
@@ -13,7 +14,7 @@ use tepui_proto::mesos::{ContainerStatus, Labels, NetworkInfo, Resource, Task, T
 /// These endpoints print V0 messages.
 const V0: Names = Names::V0;
 
-pub fn framework(out: &mut Writer, framework: &Framework) {
+pub fn framework(out: &mut Writer, framework: &Framework, viewer: Viewer<'_>) {
     let info = &framework.info;
     out.object(|out| {
         out.field_string("id", framework.id.as_str());
@@ -30,12 +31,16 @@ pub fn framework(out: &mut Writer, framework: &Framework) {
         } else {
             out.field_string("role", info.role.as_deref().unwrap_or("*"));
         }
-        out.field_array("executors", framework.executors.values(), |out, e| executor(out, e));
-        out.field_array("completed_executors", &framework.completed_executors, |out, e| executor(out, e));
+        let seen = |executor: &&Arc<Executor>| viewer.executor(executor);
+        let current = framework.executors.values().filter(seen);
+        out.field_array("executors", current, |out, of| executor(out, of, viewer));
+        let completed = framework.completed_executors.iter().filter(seen);
+        out.field_array("completed_executors", completed, |out, of| executor(out, of, viewer));
     });
 }
 
-fn executor(out: &mut Writer, executor: &Executor) {
+fn executor(out: &mut Writer, executor: &Executor, viewer: Viewer<'_>) {
+    let seen = |task: &&Arc<Task>| viewer.task(task);
     let allocated = executor.allocated();
     let info = &executor.info;
     out.object(|out| {
@@ -51,9 +56,9 @@ fn executor(out: &mut Writer, executor: &Executor) {
         if let Some(kind) = info.r#type {
             out.field_string("type", if kind == ExecutorType::DEFAULT { "DEFAULT" } else { "CUSTOM" });
         }
-        out.field_array("tasks", executor.launched.values(), |out, t| task(out, t));
+        out.field_array("tasks", executor.launched.values().filter(seen), |out, t| task(out, t));
         out.field_array("queued_tasks", &executor.queued, |out, queued| queued_task(out, &queued.task));
-        let done = executor.completed.iter().chain(executor.terminated.values());
+        let done = executor.completed.iter().chain(executor.terminated.values()).filter(seen);
         out.field_array("completed_tasks", done, |out, t| task(out, t));
     });
 }

@@ -3,10 +3,11 @@
 //! Protobuf answers are the plain messages. In JSON the lists of tasks, executors and frameworks are shown even when
 //! empty, unlike all other fields; that is how Mesos prints them.
 
-use super::{Snapshot, agent_info, containers, metrics};
+use super::{Snapshot, Viewer, agent_info, containers, metrics};
 use crate::http::{accepted, content_type, method_not_allowed};
 use crate::state::{Executor, Framework, task};
 use std::sync::Arc;
+use tepui_authz::Action;
 use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::agent::response::{
     self, GetAgent, GetContainers, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMetrics, GetState, GetTasks,
@@ -23,14 +24,14 @@ const NOT_ACCEPTABLE: &str =
     "Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio";
 
 /// Answers a call.
-pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
-    match answer(snapshot, request) {
+pub fn respond(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> Response {
+    match answer(snapshot, request, viewer) {
         Ok((form, answer)) => Response::with_type(200, form.as_str(), encode(form, &answer)),
         Err(response) => response,
     }
 }
 
-fn answer(snapshot: &Snapshot, request: &Request) -> Result<(ContentType, Answer), Response> {
+fn answer(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> Result<(ContentType, Answer), Response> {
     if request.method != "POST" {
         return Err(method_not_allowed("POST", &request.method));
     }
@@ -43,7 +44,10 @@ fn answer(snapshot: &Snapshot, request: &Request) -> Result<(ContentType, Answer
     if kind == call::Type::GET_METRICS && !call.get_metrics.is_set() {
         return Err(Response::text(400, "Failed to validate agent::Call: Expecting 'get_metrics' to be present"));
     }
-    let answer = of_call(snapshot, kind).ok_or_else(|| Response::text(501, "501 Not Implemented."))?;
+    if kind == call::Type::GET_FLAGS && !viewer.sees(Action::ViewFlags, "") {
+        return Err(Response::text(403, "403 Forbidden."));
+    }
+    let answer = of_call(snapshot, kind, viewer).ok_or_else(|| Response::text(501, "501 Not Implemented."))?;
     Ok((accept, answer))
 }
 
@@ -60,7 +64,7 @@ fn read(form: ContentType, body: &[u8]) -> Result<Call, String> {
     }
 }
 
-fn of_call(snapshot: &Snapshot, kind: call::Type) -> Option<Answer> {
+fn of_call(snapshot: &Snapshot, kind: call::Type, viewer: Viewer<'_>) -> Option<Answer> {
     let none = Answer::default();
     Some(match kind {
         call::Type::GET_HEALTH => {
@@ -85,25 +89,29 @@ fn of_call(snapshot: &Snapshot, kind: call::Type) -> Option<Answer> {
         }
         call::Type::GET_STATE => {
             let state = GetState {
-                get_tasks: set(tasks(snapshot)),
-                get_executors: set(executors(snapshot)),
-                get_frameworks: set(frameworks(snapshot)),
+                get_tasks: set(tasks(snapshot, viewer)),
+                get_executors: set(executors(snapshot, viewer)),
+                get_frameworks: set(frameworks(snapshot, viewer)),
                 ..GetState::default()
             };
             Answer { r#type: Some(response::Type::GET_STATE), get_state: set(state), ..none }
         }
         call::Type::GET_TASKS => {
-            Answer { r#type: Some(response::Type::GET_TASKS), get_tasks: set(tasks(snapshot)), ..none }
+            Answer { r#type: Some(response::Type::GET_TASKS), get_tasks: set(tasks(snapshot, viewer)), ..none }
         }
-        call::Type::GET_EXECUTORS => {
-            Answer { r#type: Some(response::Type::GET_EXECUTORS), get_executors: set(executors(snapshot)), ..none }
-        }
-        call::Type::GET_FRAMEWORKS => {
-            Answer { r#type: Some(response::Type::GET_FRAMEWORKS), get_frameworks: set(frameworks(snapshot)), ..none }
-        }
+        call::Type::GET_EXECUTORS => Answer {
+            r#type: Some(response::Type::GET_EXECUTORS),
+            get_executors: set(executors(snapshot, viewer)),
+            ..none
+        },
+        call::Type::GET_FRAMEWORKS => Answer {
+            r#type: Some(response::Type::GET_FRAMEWORKS),
+            get_frameworks: set(frameworks(snapshot, viewer)),
+            ..none
+        },
         call::Type::GET_CONTAINERS => Answer {
             r#type: Some(response::Type::GET_CONTAINERS),
-            get_containers: set(get_containers(snapshot)),
+            get_containers: set(get_containers(snapshot, viewer)),
             ..none
         },
         _ => return None,
@@ -125,7 +133,7 @@ fn get_metrics(snapshot: &Snapshot) -> GetMetrics {
     GetMetrics { metrics: metrics::values(snapshot).into_iter().map(metric).collect(), ..GetMetrics::default() }
 }
 
-fn get_containers(snapshot: &Snapshot) -> GetContainers {
+fn get_containers(snapshot: &Snapshot, viewer: Viewer<'_>) -> GetContainers {
     let container = |executor: &Executor| response::get_containers::Container {
         framework_id: executor.framework.to_field(),
         executor_id: executor.id.to_field(),
@@ -134,50 +142,64 @@ fn get_containers(snapshot: &Snapshot) -> GetContainers {
         container_status: set(containers::status(executor)),
         ..Default::default()
     };
-    GetContainers { containers: containers::live(snapshot).map(container).collect(), ..GetContainers::default() }
+    GetContainers {
+        containers: containers::live(snapshot, viewer).map(container).collect(),
+        ..GetContainers::default()
+    }
 }
 
 /// All frameworks, those that left last.
-fn all(snapshot: &Snapshot) -> impl Iterator<Item = &Arc<Framework>> {
-    snapshot.state.frameworks.values().chain(&snapshot.state.completed_frameworks)
+fn all<'a>(snapshot: &'a Snapshot, viewer: Viewer<'a>) -> impl Iterator<Item = &'a Arc<Framework>> {
+    let all = snapshot.state.frameworks.values().chain(&snapshot.state.completed_frameworks);
+    all.filter(move |framework| viewer.framework(framework))
 }
 
-fn tasks(snapshot: &Snapshot) -> GetTasks {
+fn tasks(snapshot: &Snapshot, viewer: Viewer<'_>) -> GetTasks {
     let mut tasks = GetTasks::default();
-    let copy = |task: &Arc<Task>| (**task).clone();
-    for framework in all(snapshot) {
+    let copy = |task: &Arc<Task>| viewer.task(task).then(|| (**task).clone());
+    for framework in all(snapshot, viewer) {
         for executor in framework.executors.values().chain(&framework.completed_executors) {
             let queued = executor.queued.iter();
             let record = |task| task::record(task, TaskState::TASK_STAGING, &framework.id);
             tasks.queued_tasks.extend(queued.map(|queued| record(&queued.task)));
-            tasks.launched_tasks.extend(executor.launched.values().map(copy));
-            tasks.terminated_tasks.extend(executor.terminated.values().map(copy));
-            tasks.completed_tasks.extend(executor.completed.iter().map(copy));
+            tasks.launched_tasks.extend(executor.launched.values().filter_map(copy));
+            tasks.terminated_tasks.extend(executor.terminated.values().filter_map(copy));
+            tasks.completed_tasks.extend(executor.completed.iter().filter_map(copy));
         }
     }
     tasks
 }
 
-fn executors(snapshot: &Snapshot) -> GetExecutors {
+fn executors(snapshot: &Snapshot, viewer: Viewer<'_>) -> GetExecutors {
+    let seen = |executor: &&Arc<Executor>| viewer.executor(executor);
     let show = |executor: &Arc<Executor>| response::get_executors::Executor {
         executor_info: set((*executor.info).clone()),
         ..Default::default()
     };
     GetExecutors {
-        executors: all(snapshot).flat_map(|framework| framework.executors.values()).map(show).collect(),
-        completed_executors: all(snapshot).flat_map(|framework| &framework.completed_executors).map(show).collect(),
+        executors: all(snapshot, viewer)
+            .flat_map(|framework| framework.executors.values())
+            .filter(seen)
+            .map(show)
+            .collect(),
+        completed_executors: all(snapshot, viewer)
+            .flat_map(|framework| &framework.completed_executors)
+            .filter(seen)
+            .map(show)
+            .collect(),
         ..GetExecutors::default()
     }
 }
 
-fn frameworks(snapshot: &Snapshot) -> GetFrameworks {
+fn frameworks(snapshot: &Snapshot, viewer: Viewer<'_>) -> GetFrameworks {
+    let seen = |framework: &&Arc<Framework>| viewer.framework(framework);
     let show = |framework: &Arc<Framework>| response::get_frameworks::Framework {
         framework_info: set((*framework.info).clone()),
         ..Default::default()
     };
     GetFrameworks {
-        frameworks: snapshot.state.frameworks.values().map(show).collect(),
-        completed_frameworks: snapshot.state.completed_frameworks.iter().map(show).collect(),
+        frameworks: snapshot.state.frameworks.values().filter(seen).map(show).collect(),
+        completed_frameworks: snapshot.state.completed_frameworks.iter().filter(seen).map(show).collect(),
         ..GetFrameworks::default()
     }
 }

@@ -1,25 +1,32 @@
 //! `/state`.
 
-use super::{Snapshot, models, resources, write_flags};
+use super::{Snapshot, Viewer, models, resources, write_flags};
+use crate::state::Framework;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use tepui_authz::Action;
 use tepui_proto::json::{Names, Writer};
 use tepui_proto::mesos::Resource;
 use tepui_resources::format;
 
-pub fn json(snapshot: &Snapshot) -> String {
+pub fn json(snapshot: &Snapshot, viewer: Viewer<'_>) -> String {
     let mut out = Writer::new();
     out.object(|out| {
         identity(out, snapshot);
-        amounts(out, snapshot);
+        amounts(out, snapshot, viewer);
         out.key("attributes");
         resources::write_attributes(out, &snapshot.config.attributes);
         if let Some(name) = snapshot.config.master_hostname.as_ref().filter(|_| snapshot.state.master.is_some()) {
             out.field_string("master_hostname", name);
         }
-        out.field_object("flags", |out| write_flags(out, &snapshot.config));
-        out.field_array("frameworks", snapshot.state.frameworks.values(), |out, f| models::framework(out, f));
-        let completed = &snapshot.state.completed_frameworks;
-        out.field_array("completed_frameworks", completed, |out, f| models::framework(out, f));
+        if viewer.sees(Action::ViewFlags, "") {
+            out.field_object("flags", |out| write_flags(out, &snapshot.config));
+        }
+        let seen = |framework: &&Arc<Framework>| viewer.framework(framework);
+        let current = snapshot.state.frameworks.values().filter(seen);
+        out.field_array("frameworks", current, |out, framework| models::framework(out, framework, viewer));
+        let completed = snapshot.state.completed_frameworks.iter().filter(seen);
+        out.field_array("completed_frameworks", completed, |out, framework| models::framework(out, framework, viewer));
     });
     out.finish()
 }
@@ -55,21 +62,21 @@ fn identity(out: &mut Writer, snapshot: &Snapshot) {
     }
 }
 
-fn amounts(out: &mut Writer, snapshot: &Snapshot) {
+fn amounts(out: &mut Writer, snapshot: &Snapshot, viewer: Viewer<'_>) {
     let total = &snapshot.config.resources;
     let allocated: Vec<Resource> = snapshot.state.executors().flat_map(|executor| executor.allocated()).collect();
     out.key("resources");
     resources::write(out, total);
-    out.field_object("reserved_resources", |out| write_reserved(out, total));
+    out.field_object("reserved_resources", |out| write_reserved(out, total, viewer));
     out.key("unreserved_resources");
     resources::write(out, unreserved(total));
     out.field_object("reserved_resources_full", |out| {
-        for (role, list) in by_role(total) {
+        for (role, list) in by_role(total, viewer) {
             out.field_array(role, list, write_full);
         }
     });
     out.field_array("unreserved_resources_full", unreserved(total), write_full);
-    out.field_object("reserved_resources_allocated", |out| write_reserved(out, &allocated));
+    out.field_object("reserved_resources_allocated", |out| write_reserved(out, &allocated, viewer));
     out.key("unreserved_resources_allocated");
     resources::write(out, unreserved(&allocated));
     // This agent has no resource providers.
@@ -82,8 +89,8 @@ fn write_full(out: &mut Writer, resource: &Resource) {
     out.message(&resource, Names::V0);
 }
 
-fn write_reserved(out: &mut Writer, list: &[Resource]) {
-    for (role, list) in by_role(list) {
+fn write_reserved(out: &mut Writer, list: &[Resource], viewer: Viewer<'_>) {
+    for (role, list) in by_role(list, viewer) {
         out.key(role);
         resources::write(out, list);
     }
@@ -93,10 +100,11 @@ fn unreserved(list: &[Resource]) -> impl Iterator<Item = &Resource> {
     list.iter().filter(|resource| resources::reservation(resource).is_none())
 }
 
-fn by_role(list: &[Resource]) -> BTreeMap<&str, Vec<&Resource>> {
+/// What is reserved for the roles the viewer may see.
+fn by_role<'a>(list: &'a [Resource], viewer: Viewer<'_>) -> BTreeMap<&'a str, Vec<&'a Resource>> {
     let mut roles: BTreeMap<&str, Vec<&Resource>> = BTreeMap::new();
     for resource in list {
-        if let Some(role) = resources::reservation(resource) {
+        if let Some(role) = resources::reservation(resource).filter(|role| viewer.sees(Action::ViewRole, role)) {
             roles.entry(role).or_default().push(resource);
         }
     }

@@ -111,7 +111,7 @@ impl World {
     pub fn confirm(&mut self) {
         let connection = MasterAgentConnection { total_ping_timeout_seconds: Some(75.0), ..Default::default() };
         let (agent_id, connection) = (agent_id(), field(connection));
-        self.from_master(&AgentRegisteredMessage { agent_id, connection, ..Default::default() });
+        self.master_sends(&AgentRegisteredMessage { agent_id, connection, ..Default::default() });
     }
 
     pub fn input(&mut self, input: Input) {
@@ -155,7 +155,7 @@ impl World {
         })));
     }
 
-    pub fn from_master<M: Message + MessageName>(&mut self, message: &M) {
+    pub fn master_sends<M: Message + MessageName>(&mut self, message: &M) {
         self.message(&master(), message);
     }
 
@@ -185,7 +185,7 @@ impl World {
 
     /// The scheduler acknowledges an update.
     pub fn acknowledge(&mut self, update: &StatusUpdate) {
-        self.from_master(&StatusUpdateAcknowledgementMessage {
+        self.master_sends(&StatusUpdateAcknowledgementMessage {
             agent_id: agent_id(),
             framework_id: update.framework_id.clone(),
             task_id: update.status.task_id.clone(),
@@ -239,7 +239,7 @@ impl World {
     /// Assigns a task and returns the container of its new executor, launched.
     pub fn run(&mut self, message: &RunTaskMessage) -> ContainerId {
         let before = self.launches().len();
-        self.from_master(message);
+        self.master_sends(message);
         let (id, ..) = self.launches()[before].clone();
         self.container(ContainerEvent::Launched { id: id.clone(), pid: 4242 });
         id

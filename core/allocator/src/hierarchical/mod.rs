@@ -26,6 +26,8 @@ mod frameworks;
 mod metrics;
 mod recover;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use metrics::{Metrics, RoleMetrics};
 
@@ -164,7 +166,11 @@ impl Machine for Hierarchical {
             Input::DeactivateAgent(key) => self.set_agent_active(key, false, now),
             Input::UpdateWhitelist(whitelist) => self.update_whitelist(whitelist),
             Input::Recover { framework, agent, resources, refuse, allocated } => {
-                self.recover(framework, agent, &resources, refuse, allocated, now);
+                self.recover(framework, agent, &resources, refuse, now);
+                // See the module's text on what waits for the interval.
+                if allocated || refuse.is_some_and(|refuse| !refuse.is_zero()) {
+                    self.schedule(agent, now);
+                }
             }
             Input::Suppress { framework, roles } => self.suppress(framework, &roles),
             Input::Revive { framework, roles } => self.revive(framework, &roles, now),

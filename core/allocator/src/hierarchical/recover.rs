@@ -14,7 +14,6 @@ impl Hierarchical {
         agent: AgentKey,
         resources: &Resources,
         refuse: Option<Duration>,
-        allocated: bool,
         now: Now,
     ) {
         if self.agents.get(agent).is_none() {
@@ -42,9 +41,6 @@ impl Hierarchical {
             }
         }
         self.restock(agent);
-        if allocated || refuse.is_some() {
-            self.schedule(agent, now);
-        }
     }
 
     pub(super) fn update_allocation(

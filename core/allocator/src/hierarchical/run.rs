@@ -66,12 +66,11 @@ impl Hierarchical {
     /// The agents to serve, in random order, so that no agent is always the first to be filled.
     fn take_candidates(&mut self) -> Vec<AgentKey> {
         let some = std::mem::take(&mut self.candidates.some);
-        let epoch = self.epoch;
         let mut keys: Vec<AgentKey> = if std::mem::take(&mut self.candidates.all) {
-            self.agents.iter().filter(|(_, agent)| agent.is_worth_a_look(epoch)).map(|(key, _)| key).collect()
+            self.agents.iter().filter(|(_, agent)| agent.is_open()).map(|(key, _)| key).collect()
         } else {
-            let worth = |key: &AgentKey| self.agents.get(*key).is_some_and(|agent| agent.is_worth_a_look(epoch));
-            some.into_iter().filter(worth).collect()
+            let is_open = |key: &AgentKey| self.agents.get(*key).is_some_and(Agent::is_open);
+            some.into_iter().filter(is_open).collect()
         };
         for at in (1..keys.len()).rev() {
             keys.swap(at, self.rng.below(at as u64 + 1) as usize);
@@ -80,7 +79,7 @@ impl Hierarchical {
     }
 
     fn offer_agent(&mut self, key: AgentKey, offers: &mut Offers) {
-        let Some(agent) = self.agents.get_mut(key) else { return };
+        let Some(agent) = self.agents.get_mut(key).filter(|agent| !agent.is_quiet(self.epoch)) else { return };
         agent.begin();
         let rules = Rules {
             roles: &self.roles,
@@ -105,7 +104,10 @@ impl Hierarchical {
                 let id = ClientId(*at);
                 let client = self.clients.get(id);
                 let Some(parcels) = rules.pick(agent, key, id, client, &open) else {
-                    agent.note_unsuited(*at);
+                    // Who does not want what a pick has left may want what was there before it.
+                    if picks.is_empty() {
+                        agent.note_unsuited(*at);
+                    }
                     continue;
                 };
                 let resources = agent.unstock(&parcels, self.runs);
@@ -128,8 +130,8 @@ impl Hierarchical {
         let resources = plain.clone().allocated_to(&path);
         let tally: Tally = self.tally(agent, &resources);
         let ledger = self.agents.get_mut(agent).expect("an agent stays during a run");
+        ledger.assert_free(&plain);
         let is_new = ledger.hold(framework, role, &resources, plain);
-        ledger.assert_not_overcommitted(&resources);
         if is_new {
             self.roles.retain_id(role);
             self.clients.get_mut(client).holdings += 1;

@@ -15,6 +15,7 @@ pub struct Standing {
     pub allocated: Amounts,
     /// How many times it was given something: between equal shares, who was served less often goes first.
     pub count: u64,
+    /// The weighted dominant share as last computed.
     share: f64,
 }
 
@@ -27,11 +28,6 @@ impl Standing {
     /// The same history under another name, with weight 1.
     pub fn renamed(self, name: Arc<str>) -> Standing {
         Standing { name, weight: 1.0, ..self }
-    }
-
-    /// The weighted dominant share as last computed.
-    pub fn share(&self) -> f64 {
-        self.share
     }
 
     /// Computes the share anew.

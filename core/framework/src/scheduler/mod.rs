@@ -166,10 +166,22 @@ impl Scheduler {
         }
         if taken && pending.teardown {
             self.stop(out);
+        } else if pending.teardown && self.link.is_idle() {
+            self.link.start(now);
         } else if matches!(reply.status, 307 | 503) && self.subscribed {
             // Whoever sends calls elsewhere does not lead any more, even if it has not closed the stream yet.
             self.abort(out);
             self.disconnected(now, format!("the master no longer leads: {}", reply.reason()), out);
+        }
+    }
+
+    fn call_lost(&mut self, now: Instant, pending: &Pending, reason: String, out: &mut Outbox<Effect>) {
+        if let Some(id) = pending.id {
+            out.push(Effect::Answered(id, Err(Refusal::Lost(reason))));
+        }
+        if pending.teardown && self.link.is_idle() {
+            // The stream has ended too, but perhaps not by the teardown: subscribing again will tell.
+            self.link.start(now);
         }
     }
 
@@ -182,8 +194,7 @@ impl Scheduler {
                 None => self.subscribe_refused(now, id, &reply, out),
             },
             HttpInput::Closed(id, reason) => match self.calls.remove(&id) {
-                Some(Pending { id: Some(id), .. }) => out.push(Effect::Answered(id, Err(Refusal::Lost(reason)))),
-                Some(_) => {}
+                Some(pending) => self.call_lost(now, &pending, reason, out),
                 None if self.link.exchange() == Some(id) => self.disconnected(now, reason, out),
                 None => {}
             },

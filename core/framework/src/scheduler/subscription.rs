@@ -131,6 +131,12 @@ impl Scheduler {
 
     /// The subscription, or the attempt at one, came to nothing.
     pub(super) fn disconnected(&mut self, now: Instant, reason: String, out: &mut Outbox<Effect>) {
+        if self.calls.values().any(|call| call.teardown) {
+            // The master ends the stream before it answers the call: this is the end that was asked for.
+            self.link.stop();
+            self.subscribed = false;
+            return self.tasks.disconnected();
+        }
         let reason = format!("{}: {reason}", self.masters.current());
         out.push(Effect::Event(Event::Disconnected(reason)));
         self.tasks.disconnected();
