@@ -9,10 +9,13 @@ pub struct Target {
 }
 
 /// The bodies, by crate.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     Target { name: "proto-codec", run: tepui_proto::fuzz::fuzz_codec },
     Target { name: "proto-json", run: tepui_proto::fuzz::fuzz_json },
     Target { name: "proto-recordio", run: tepui_proto::fuzz::fuzz_recordio },
+    Target { name: "resources-flags", run: tepui_resources::fuzz::fuzz_flags },
+    Target { name: "resources-operation", run: tepui_resources::fuzz::fuzz_operation },
+    Target { name: "resources-resource", run: tepui_resources::fuzz::fuzz_resource },
     Target { name: "wire-upid", run: tepui_wire::fuzz::fuzz_upid },
     Target { name: "wire-query", run: tepui_wire::fuzz::fuzz_query },
     Target { name: "wire-path", run: tepui_wire::fuzz::fuzz_path },
