@@ -1,6 +1,10 @@
 //! Compiles `proto/` to types (buffa) and to the small static tables of `schema.rs`.
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a build script runs before there is anything deterministic")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a build script runs before there is anything deterministic"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -240,7 +240,7 @@ fn a_new_master_learns_everything_from_agents() {
     assert!(snapshot.recovered_agents.is_empty());
     world.audit();
     world.advance(Duration::from_secs(1));
-    assert_eq!(world.offers(&scheduler).len(), 1, "what is left of the agent is offered");
+    assert_eq!(world.master.snapshot().offers.len(), 1, "what is left of the agent is offered");
 }
 
 #[test]
@@ -282,6 +282,7 @@ fn explicit_reconciliation_says_where_a_task_must_be() {
     assert_eq!(ask(&mut world, "x", None), answer(TaskState::TASK_UNKNOWN, "Task is unknown"));
     assert_eq!(ask(&mut world, "x", Some("S9")), answer(TaskState::TASK_UNKNOWN, "Task is unknown"));
     world.advance(Duration::from_secs(76));
+    assert_eq!(world.updates(&scheduler).len(), 1);
     assert_eq!(ask(&mut world, "t", Some(&agent)), answer(TaskState::TASK_UNREACHABLE, "Task is unreachable"));
 }
 

@@ -9,7 +9,7 @@ use tepui_proto::mesos::framework_info::capability::Type as Capability;
 use tepui_proto::mesos::internal::{FrameworkErrorMessage, FrameworkRegisteredMessage, ReregisterFrameworkMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{ExecutorInfo, FrameworkInfo, OperationID, TaskInfo, TaskState, offer, value};
+use tepui_proto::mesos::{ExecutorID, ExecutorInfo, FrameworkInfo, OperationID, TaskInfo, TaskState, offer, value};
 use tepui_proto::{ContentType, MessageField};
 use tepui_registry::Registrar;
 
@@ -18,11 +18,14 @@ const API: &str = "/master/api/v1/scheduler";
 const JSON: (&str, &str) = ("content-type", "application/json");
 const SUBSCRIBE: &str = r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}"#;
 
+/// Method, headers, body, and the status and text of the answer.
+type Request = (&'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
+
 #[test]
 fn requests_are_checked_in_the_order_of_mesos() {
     let mut world = World::new();
     let unknown = r#"{"type":"TEARDOWN","framework_id":{"value":"x"}}"#;
-    let cases: [(&str, &[(&str, &str)], &str, u16, &str); 12] = [
+    let cases: [Request; 12] = [
         ("GET", &[], "", 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."),
         ("POST", &[], SUBSCRIBE, 400, "Expecting 'Content-Type' to be present"),
         (
@@ -285,6 +288,10 @@ fn launch_error(change: impl FnOnce(&mut TaskInfo)) -> String {
 fn tasks_are_refused_in_the_words_of_mesos() {
     let scalar = |value| value::Scalar { value, ..Default::default() };
     let executor = |info: ExecutorInfo| MessageField::some(info);
+    let named = |id: &str| ExecutorInfo {
+        executor_id: MessageField::some(ExecutorID { value: id.to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
     assert_eq!(launch_error(|task| task.resources.clear()), "Task uses no resources");
     assert_eq!(
         launch_error(|task| task.agent_id.as_option_mut().unwrap().value = "X".to_owned()),
@@ -295,7 +302,7 @@ fn tasks_are_refused_in_the_words_of_mesos() {
         "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
     );
     assert_eq!(
-        launch_error(|task| task.executor = executor(ExecutorInfo::default())),
+        launch_error(|task| task.executor = executor(named("e"))),
         "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
     );
     assert_eq!(
@@ -305,7 +312,7 @@ fn tasks_are_refused_in_the_words_of_mesos() {
     assert_eq!(
         launch_error(|info| info.resources = task("t", "", "cpus:1;mem:9999").resources),
         "Total resources cpus(allocated: *):1; mem(allocated: *):9999 required by task and its executor is more than \
-         available ports(allocated: *):[31000-32000]; cpus(allocated: *):4; mem(allocated: *):4096; disk(allocated: *):4096"
+         available cpus(allocated: *):4; mem(allocated: *):4096; disk(allocated: *):4096; ports(allocated: *):[31000-32000]"
     );
     assert_eq!(
         launch_error(|task| drop(task.limits.insert("cpus".to_owned(), scalar(0.5)))),
@@ -327,13 +334,7 @@ fn tasks_are_refused_in_the_words_of_mesos() {
     assert_eq!(
         launch_error(|task| {
             task.command = MessageField::none();
-            task.executor = executor(ExecutorInfo {
-                executor_id: MessageField::some(tepui_proto::mesos::ExecutorID {
-                    value: "e".to_owned(),
-                    ..Default::default()
-                }),
-                ..Default::default()
-            });
+            task.executor = executor(named("e"));
         }),
         "'ExecutorInfo.command' must be set"
     );
