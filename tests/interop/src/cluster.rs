@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::http;
-use crate::process::{Daemon, signal, tail, wait_for, with_environment};
+use crate::process::{Daemon, belonging_to, signal, tail, wait_for};
 
 /// From exec to an agent that is registered, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// From a framework's teardown until its resources are free: executors get 5 s to end by themselves.
 const FREE_WITHIN: Duration = Duration::from_secs(30);
-/// The name of the mark in the environment of everything the daemons start.
+/// The name of the mark in the daemons' environment.
 const MARK: &str = "TEPUI_INTEROP_RUN";
 /// Frameworks that stay known for their failover time, because their library cannot tear down.
 const STAYS: &str = "interop-mentos";
@@ -86,7 +86,7 @@ impl Cluster {
             let status = daemon.stop(STOP_WITHIN)?;
             ensure!(status.success(), "after SIGTERM: {status}\n{}", tail(&daemon.log));
         }
-        let left = with_environment(&self.mark);
+        let left = belonging_to(&self.folder, &self.mark);
         left.iter().try_for_each(|(pid, _)| signal("KILL", *pid))?;
         ensure!(left.is_empty(), "processes stay after their cluster: {left:?}");
         for daemon in [&self.master_process, &self.agent_process] {

@@ -108,15 +108,18 @@ pub fn tail(log: &Path) -> String {
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 
-/// Live processes, other than this one, whose environment holds `variable`: `(pid, command line)`.
-pub fn with_environment(variable: &str) -> Vec<(u32, String)> {
+/// Live processes that work below `folder` or whose environment holds `variable`: `(pid, command line)`.
+///
+/// Executors and tasks get an environment of their own, but they work in their sandbox.
+pub fn belonging_to(folder: &Path, variable: &str) -> Vec<(u32, String)> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let marked = pids.filter(|pid| {
+    let ours = pids.filter(|pid| {
+        let works_there = std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|v| v == variable.as_bytes())
+        works_there || environment.split(|byte| *byte == 0).any(|v| v == variable.as_bytes())
     });
-    let described = marked.map(|pid| {
+    let described = ours.map(|pid| {
         let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         (pid, String::from_utf8_lossy(&words).replace('\0', " "))
     });

@@ -1,7 +1,8 @@
 //! The commands a person types, with the binary a person gets.
 //!
-//! Each case runs `tepui` itself and looks at nothing but its exit code, its output and the processes it leaves. Every
-//! process started below it inherits a mark in its environment, by which a leftover is recognized.
+//! Each case runs `tepui` itself and looks at nothing but its exit code, its output and what it leaves. It gets a folder
+//! for temporary files of its own: a process that works there, or was told of it, belongs to the case, even if it is no
+//! child any more and its environment was replaced, as that of executors and tasks is.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,8 +15,6 @@ use super::cargo_tests::release_binary;
 use super::process::{Log, signal};
 use super::report::Tally;
 
-/// The name of the mark.
-const MARK: &str = "TEPUI_ACCEPTANCE_RUN";
 /// No case may take longer.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How soon a request that cannot be met must be refused; a person should not wait for a silent timeout.
@@ -88,9 +87,11 @@ pub fn run(setting: &Setting, log: &mut Log) -> Result<Tally> {
     };
     let mut tally = Tally::default();
     for case in &CASES {
-        tally.add(judged(log, case.name, typed(&tepui, case))?);
+        let home = home(setting, case.name)?;
+        tally.add(judged(log, case.name, typed(&tepui, case, &home))?);
     }
-    tally.add(judged(log, "ctrl-c", interrupted(&tepui))?);
+    let home = home(setting, "ctrl-c")?;
+    tally.add(judged(log, "ctrl-c", interrupted(&tepui, &home))?);
     Ok(tally)
 }
 
@@ -102,10 +103,9 @@ fn judged(log: &mut Log, name: &str, verdict: Result<()>) -> Result<Tally> {
     Ok(verdict.map_or_else(|error| Tally::failure(name, &format!("{error:#}")), |()| Tally::pass()))
 }
 
-fn typed(tepui: &Path, case: &Case) -> Result<()> {
-    let mark = mark(case.name);
+fn typed(tepui: &Path, case: &Case, home: &Path) -> Result<()> {
     let started = Instant::now();
-    let child = spawn(tepui, case.arguments, &mark)?;
+    let child = spawn(tepui, case.arguments, home)?;
     let pid = child.id();
     let waiter = std::thread::spawn(move || child.wait_with_output());
     wait_until(LIMIT, || waiter.is_finished()).or_else(|error| signal("KILL", pid).and(Err(error)))?;
@@ -117,14 +117,13 @@ fn typed(tepui: &Path, case: &Case) -> Result<()> {
     ensure!(stdout == case.stdout, "stdout {stdout:?}, wanted {:?}", case.stdout);
     ensure!(stderr.contains(case.stderr), "stderr does not say {:?}:\n{stderr}", case.stderr);
     ensure!(took <= case.within, "it took {:.1} s, allowed are {:.1} s", took.as_secs_f64(), case.within.as_secs_f64());
-    nothing_left(&mark)
+    nothing_left(home)
 }
 
 /// Ctrl-C while the task runs: the task goes first, then the cluster, and nothing stays.
-fn interrupted(tepui: &Path) -> Result<()> {
-    let mark = mark("ctrl-c");
-    let mut child = spawn(tepui, &["--", "sleep", "1000"], &mark)?;
-    let running = wait_until(LIMIT, || marked(&mark).iter().any(|(_, command)| command == "sleep 1000"));
+fn interrupted(tepui: &Path, home: &Path) -> Result<()> {
+    let mut child = spawn(tepui, &["--", "sleep", "1000"], home)?;
+    let running = wait_until(LIMIT, || belonging_to(home).iter().any(|(_, command)| command == "sleep 1000"));
     signal("INT", child.id())?;
     let left = wait_until(LIMIT, || !matches!(child.try_wait(), Ok(None)));
     if left.is_err() {
@@ -133,12 +132,12 @@ fn interrupted(tepui: &Path) -> Result<()> {
     running.context("the task never ran")?;
     left.context("it did not leave")?;
     ensure!(child.wait()?.code() == Some(130), "{}, wanted code 130 (128 + SIGINT)", child.wait()?);
-    nothing_left(&mark)
+    nothing_left(home)
 }
 
-fn spawn(tepui: &Path, arguments: &[&str], mark: &str) -> Result<Child> {
+fn spawn(tepui: &Path, arguments: &[&str], home: &Path) -> Result<Child> {
     let mut command = Command::new(tepui);
-    command.arg("run").args(arguments).env(MARK, mark).env_remove("MESOS_MASTER");
+    command.arg("run").args(arguments).env("TMPDIR", home).env_remove("MESOS_MASTER");
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -147,35 +146,43 @@ fn spawn(tepui: &Path, arguments: &[&str], mark: &str) -> Result<Child> {
         .with_context(|| tepui.display().to_string())
 }
 
-/// A value no other run has.
-fn mark(name: &str) -> String {
-    format!("{}-{}", std::process::id(), name.replace(' ', "-"))
+/// A folder for temporary files that no other case has.
+fn home(setting: &Setting, name: &str) -> Result<PathBuf> {
+    let name = format!("acceptance-{}-{}", std::process::id(), name.replace(' ', "-"));
+    let folder = setting.target.join("test-logs").join(name);
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
-/// Fails if a process that carries the mark stays. It also ends them, since they are ours.
-fn nothing_left(mark: &str) -> Result<()> {
-    let gone = wait_until(GONE_WITHIN, || marked(mark).is_empty());
-    let left = marked(mark);
+/// Fails if a process of the case or a temporary file stays. It also removes both, since they are ours.
+fn nothing_left(home: &Path) -> Result<()> {
+    let gone = wait_until(GONE_WITHIN, || belonging_to(home).is_empty());
+    let left = belonging_to(home);
     for (pid, _) in &left {
         signal("KILL", *pid)?;
     }
-    gone.with_context(|| format!("processes were left behind: {left:?}"))
+    let files: Vec<PathBuf> = std::fs::read_dir(home)?.flatten().map(|entry| entry.path()).collect();
+    std::fs::remove_dir_all(home)?;
+    gone.with_context(|| format!("processes were left behind: {left:?}"))?;
+    ensure!(files.is_empty(), "temporary files were left behind: {files:?}");
+    Ok(())
 }
 
-/// Live processes whose environment carries the mark: `(pid, command line)`.
-fn marked(mark: &str) -> Vec<(u32, String)> {
-    let wanted = format!("{MARK}={mark}");
+/// Live processes of a case: `(pid, command line)`.
+fn belonging_to(home: &Path) -> Vec<(u32, String)> {
+    let told = [b"TMPDIR=", home.as_os_str().as_encoded_bytes()].concat();
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let with_mark = pids.filter(|pid| {
+    let ours = pids.filter(|pid| {
+        let works_there = std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|folder| folder.starts_with(home));
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|variable| variable == wanted.as_bytes())
+        works_there || environment.split(|byte| *byte == 0).any(|variable| variable == told)
     });
     let command_line = |pid: u32| {
-        let words = std::fs::read(PathBuf::from(format!("/proc/{pid}/cmdline"))).unwrap_or_default();
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&words).replace('\0', " ").trim().to_owned()
     };
-    with_mark.map(|pid| (pid, command_line(pid))).collect()
+    ours.map(|pid| (pid, command_line(pid))).collect()
 }
 
 fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> Result<()> {
