@@ -11,7 +11,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use tepui_sdk::mesos::TaskState;
 use tepui_sdk::scheduler::Event;
-use tepui_sdk::{Operator, Scheduler, is_terminal, messages, resources};
+use tepui_sdk::{Operator, Scheduler, is_terminal, messages, operator, resources};
 
 /// How long anything here may take before something must be wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -150,10 +150,14 @@ fn address(output: &mut impl BufRead) -> anyhow::Result<String> {
 /// Waits until the master has an agent.
 async fn registered(master: &str) -> anyhow::Result<()> {
     let operator = Operator::new(master)?;
-    while operator.agents().await?.agents.is_empty() {
-        tokio::time::sleep(POLL).await;
+    loop {
+        match operator.agents().await {
+            Ok(agents) if !agents.agents.is_empty() => return Ok(()),
+            // A master that has just started says that it has not recovered yet.
+            Ok(_) | Err(operator::Error::Refused { status: 503, .. }) => tokio::time::sleep(POLL).await,
+            Err(error) => return Err(error.into()),
+        }
     }
-    Ok(())
 }
 
 fn print(name: &str, pid: u32) -> anyhow::Result<()> {
