@@ -1,6 +1,13 @@
 //! Benchmarks a person can run: `cargo run --release -p tepui-bench -- allocator --agents 10000 --frameworks 500`.
+//!
+//! `tasks` speaks to any master over the V1 API, so it measures Tepui and Apache Mesos alike. What was measured so far is
+//! in docs/performance.md.
 
 mod allocator;
+mod durations;
+mod idle;
+mod process;
+mod tasks;
 
 use clap::{Parser, Subcommand};
 
@@ -16,10 +23,16 @@ struct Arguments {
 enum Benchmark {
     /// Allocation cycles of the hierarchical allocator.
     Allocator(allocator::Arguments),
+    /// Latency and throughput of command tasks on a running cluster.
+    Tasks(tasks::Arguments),
+    /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
+    Idle(idle::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
+        Benchmark::Tasks(arguments) => tasks::run(&arguments),
+        Benchmark::Idle(arguments) => idle::run(&arguments),
     }
 }

@@ -33,9 +33,8 @@ pub fn agent(args: Vec<String>) -> ExitCode {
     start("mesos-agent", about, &[tepui_flags::agent::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
         let settings = tepui_agentd::Settings::from_values(&values)?;
         until_told(async {
-            let clock = tepui_driver::Clock::default();
             let version = crate::version::info();
-            let mut agent = tepui_agentd::start(&settings, version, crate::version::OWN, clock).await?;
+            let mut agent = tepui_agentd::start(&settings, version, crate::version::OWN, Default::default()).await?;
             tracing::info!(address = %agent.node().address(), "the agent listens");
             tokio::select! {
                 told = told_to_leave() => told?,

@@ -24,6 +24,11 @@ enum Command {
     Run(Box<crate::run::Args>),
     /// Start a cluster on loopback that stays up
     Dev(crate::dev::Args),
+    /// Run a recording of a master (TEPUI_RECORD=DIR) again and print what it did
+    Replay {
+        /// A file master-*.inputs
+        file: std::path::PathBuf,
+    },
 }
 
 /// Runs what a person typed after `tepui`.
@@ -31,10 +36,31 @@ pub fn main(args: Vec<String>) -> ExitCode {
     match Program::try_parse_from(std::iter::once("tepui".to_owned()).chain(args)) {
         Ok(Program { command: Command::Run(args) }) => crate::run::main(*args),
         Ok(Program { command: Command::Dev(args) }) => crate::dev::main(args),
+        Ok(Program { command: Command::Replay { file } }) => replay(&file),
         Err(error) => {
             // Help and version go to stdout with status 0, mistakes to stderr with status 2.
             let _ = error.print();
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        }
+    }
+}
+
+/// Prints each effect on a line, with the number of the input it came from.
+fn replay(file: &std::path::Path) -> ExitCode {
+    use std::io::Write;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let result = tepui_masterd::recording::run(file, |number, effect| {
+        // A reader that leaves early (`| head`) is no failure of the replay.
+        let _ = writeln!(out, "{number}: {effect:?}");
+    });
+    match result {
+        Ok(count) => {
+            eprintln!("{count} inputs and timers");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("tepui replay: {error}");
+            ExitCode::FAILURE
         }
     }
 }

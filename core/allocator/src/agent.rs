@@ -137,15 +137,14 @@ impl Agent {
         self.reconsider();
     }
 
-    /// Adds to what a framework holds and says whether it held nothing here under that role before. `plain` are the
-    /// same resources without allocation role. Call [`Agent::restock`] after the last change, unless what is added
-    /// was taken off the stock.
-    pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources, plain: Resources) -> bool {
-        if self.used.is_empty() {
-            self.used = plain
-        } else {
-            self.used += &plain
-        }
+    /// Counts resources (without allocation role) as held, which [`Agent::hold`] then says by whom. Call
+    /// [`Agent::restock`] after the last change, unless they were taken off the stock.
+    pub fn occupy(&mut self, plain: &Resources) {
+        self.used += plain;
+    }
+
+    /// Adds to what a framework holds and says whether it held nothing here under that role before.
+    pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources) -> bool {
         match self.holding_mut(framework, role) {
             Some(holding) => {
                 holding.resources += resources;

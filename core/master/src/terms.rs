@@ -7,7 +7,7 @@ use tepui_allocator::{AgentFacts, FrameworkCapabilities, FrameworkTerms};
 use tepui_proto::mesos::agent_info::capability::Type as AgentCapability;
 use tepui_proto::mesos::framework_info::capability::Type;
 use tepui_proto::mesos::offer_filters::ResourceQuantities;
-use tepui_resources::{Name, Quantities, Role, Scalar};
+use tepui_resources::{Attributes, Name, Quantities, Role, Scalar};
 
 /// Role names as the allocator's roles.
 pub(crate) fn roles(names: &BTreeSet<String>) -> Vec<Role> {
@@ -48,7 +48,7 @@ pub(crate) fn agent(agent: &Agent) -> AgentFacts {
     AgentFacts {
         hostname: Arc::from(agent.info.hostname.as_str()),
         region,
-        attributes: agent.info.attributes.clone().into(),
+        attributes: Attributes::from_proto(&agent.info.attributes),
         multi_role: agent.has(AgentCapability::MULTI_ROLE),
         hierarchical_role: agent.has(AgentCapability::HIERARCHICAL_ROLE),
     }

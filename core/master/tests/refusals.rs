@@ -9,21 +9,23 @@ use tepui_proto::mesos::framework_info::capability::Type as Capability;
 use tepui_proto::mesos::internal::{FrameworkErrorMessage, FrameworkRegisteredMessage, ReregisterFrameworkMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{ExecutorInfo, FrameworkInfo, OperationID, TaskInfo, TaskState, offer, value};
+use tepui_proto::mesos::{ExecutorID, ExecutorInfo, FrameworkInfo, OperationID, TaskInfo, TaskState, offer, value};
 use tepui_proto::{ContentType, MessageField};
 use tepui_registry::Registrar;
 
 const AGENT: &str = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]";
 const API: &str = "/master/api/v1/scheduler";
 const JSON: (&str, &str) = ("content-type", "application/json");
-const SUBSCRIBE: &str =
-    r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}"#;
+const SUBSCRIBE: &str = r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}"#;
+
+/// Method, headers, body, and the status and text of the answer.
+type Request = (&'static str, &'static [(&'static str, &'static str)], &'static str, u16, &'static str);
 
 #[test]
 fn requests_are_checked_in_the_order_of_mesos() {
     let mut world = World::new();
     let unknown = r#"{"type":"TEARDOWN","framework_id":{"value":"x"}}"#;
-    let cases: [(&str, &[(&str, &str)], &str, u16, &str); 12] = [
+    let cases: [Request; 12] = [
         ("GET", &[], "", 405, "405 Method Not Allowed. Expecting one of { 'POST' }, but received 'GET'."),
         ("POST", &[], SUBSCRIBE, 400, "Expecting 'Content-Type' to be present"),
         (
@@ -86,10 +88,7 @@ fn a_call_comes_from_the_stream_of_its_framework() {
         let (_, response) = world.http(request("POST", API, "", &headers, body.as_bytes()));
         (response.status, text(&response))
     };
-    assert_eq!(
-        ask(None),
-        (400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header".to_owned())
-    );
+    assert_eq!(ask(None), (400, "All non-subscribe calls should include the 'Mesos-Stream-Id' header".to_owned()));
     assert_eq!(
         ask(Some("x")),
         (
@@ -167,18 +166,12 @@ fn subscriptions_are_refused_in_the_stream() {
         refused(&mut world, FrameworkInfo { failover_timeout: Some(-1.0), ..framework("f", &[]) }),
         "The framework failover_timeout (-1) is invalid"
     );
-    let suppress = r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"},"suppressed_roles":["r"]}}"#;
+    let suppress =
+        r#"{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"},"suppressed_roles":["r"]}}"#;
     let (id, _) = world.http(request("POST", API, "", &[JSON], suppress.as_bytes()));
-    assert_eq!(
-        world.streams[&id][0].error.message,
-        "Suppressed role 'r' is not contained in the list of roles"
-    );
+    assert_eq!(world.streams[&id][0].error.message, "Suppressed role 'r' is not contained in the list of roles");
     let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
-    let info = FrameworkInfo {
-        id: field_id(&scheduler.id),
-        principal: Some("p".to_owned()),
-        ..framework("f", &[])
-    };
+    let info = FrameworkInfo { id: field_id(&scheduler.id), principal: Some("p".to_owned()), ..framework("f", &[]) };
     assert_eq!(refused(&mut world, info), "Changing framework's principal is not allowed.");
 }
 
@@ -196,7 +189,8 @@ fn a_driver_takes_over_only_by_force() {
     assert_eq!(again[0].framework_id, id, "a driver that asks twice is one framework");
     let mut info = info;
     info.as_option_mut().unwrap().id = id;
-    let with_id = tepui_proto::mesos::internal::RegisterFrameworkMessage { framework: info.clone(), ..Default::default() };
+    let with_id =
+        tepui_proto::mesos::internal::RegisterFrameworkMessage { framework: info.clone(), ..Default::default() };
     world.send(&scheduler_pid(3), &with_id);
     let error = |world: &mut World, pid| world.received::<FrameworkErrorMessage>(&pid)[0].message.clone();
     assert_eq!(error(&mut world, scheduler_pid(3)), "Registering with 'id' already set");
@@ -250,7 +244,9 @@ fn offers_are_accepted_together_or_not_at_all() {
     world.call(&aware, accept_ids(&all, vec![launch_operation(vec![task("t", &one, "cpus:1;mem:32")])]));
     let message = world.updates(&aware).remove(0).message.unwrap();
     assert!(
-        message.starts_with("Task launched with invalid offers: Aggregated offers must belong to one single agent. Offer "),
+        message.starts_with(
+            "Task launched with invalid offers: Aggregated offers must belong to one single agent. Offer "
+        ),
         "{message}"
     );
     world.audit();
@@ -292,6 +288,10 @@ fn launch_error(change: impl FnOnce(&mut TaskInfo)) -> String {
 fn tasks_are_refused_in_the_words_of_mesos() {
     let scalar = |value| value::Scalar { value, ..Default::default() };
     let executor = |info: ExecutorInfo| MessageField::some(info);
+    let named = |id: &str| ExecutorInfo {
+        executor_id: MessageField::some(ExecutorID { value: id.to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
     assert_eq!(launch_error(|task| task.resources.clear()), "Task uses no resources");
     assert_eq!(
         launch_error(|task| task.agent_id.as_option_mut().unwrap().value = "X".to_owned()),
@@ -302,7 +302,7 @@ fn tasks_are_refused_in_the_words_of_mesos() {
         "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
     );
     assert_eq!(
-        launch_error(|task| task.executor = executor(ExecutorInfo::default())),
+        launch_error(|task| task.executor = executor(named("e"))),
         "Task should have at least one (but not both) of CommandInfo or ExecutorInfo present"
     );
     assert_eq!(
@@ -312,7 +312,7 @@ fn tasks_are_refused_in_the_words_of_mesos() {
     assert_eq!(
         launch_error(|info| info.resources = task("t", "", "cpus:1;mem:9999").resources),
         "Total resources cpus(allocated: *):1; mem(allocated: *):9999 required by task and its executor is more than \
-         available ports(allocated: *):[31000-32000]; cpus(allocated: *):4; mem(allocated: *):4096; disk(allocated: *):4096"
+         available cpus(allocated: *):4; mem(allocated: *):4096; disk(allocated: *):4096; ports(allocated: *):[31000-32000]"
     );
     assert_eq!(
         launch_error(|task| drop(task.limits.insert("cpus".to_owned(), scalar(0.5)))),
@@ -323,19 +323,18 @@ fn tasks_are_refused_in_the_words_of_mesos() {
         "Only cpus and mem may be included in a task's resource limits"
     );
     assert_eq!(
-        launch_error(|task| task.kill_policy.get_or_insert_default().grace_period.get_or_insert_default().nanoseconds = -1),
+        launch_error(|task| task
+            .kill_policy
+            .get_or_insert_default()
+            .grace_period
+            .get_or_insert_default()
+            .nanoseconds = -1),
         "Task's 'kill_policy.grace_period' must be non-negative"
     );
     assert_eq!(
         launch_error(|task| {
             task.command = MessageField::none();
-            task.executor = executor(ExecutorInfo {
-                executor_id: MessageField::some(tepui_proto::mesos::ExecutorID {
-                    value: "e".to_owned(),
-                    ..Default::default()
-                }),
-                ..Default::default()
-            });
+            task.executor = executor(named("e"));
         }),
         "'ExecutorInfo.command' must be set"
     );

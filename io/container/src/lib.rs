@@ -9,7 +9,8 @@
 //! Invariants:
 //! - Each launch ends in exactly one [`Event::LaunchFailed`] or [`Event::Terminated`]; the latter only after
 //!   [`Event::Launched`].
-//! - When an end is reported, no process of the container's tree, session or process group is left alive.
+//! - When an end is reported, its first process is reaped and all others of its tree, session and process group have
+//!   been sent SIGKILL.
 //! - A program gets the environment it was given and nothing of the agent's own.
 //!
 //! **Where isolation will go.** The step between "fetch" and "fork" is data: a

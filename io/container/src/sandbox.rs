@@ -61,15 +61,18 @@ pub fn create(path: &Path, user: Option<&str>) -> Result<(), Error> {
     link_latest(path)
 }
 
+/// Made aside and moved over the old one, so that there is a `latest` at every moment.
 fn link_latest(path: &Path) -> Result<(), Error> {
-    let Some(runs) = path.parent().filter(|parent| parent.ends_with("runs")) else { return Ok(()) };
+    let (Some(runs), Some(name)) = (path.parent().filter(|parent| parent.ends_with("runs")), path.file_name()) else {
+        return Ok(());
+    };
     let latest = runs.join("latest");
-    let failed = |source| Error::Latest { path: path.to_owned(), latest: latest.clone(), source };
-    match fs::remove_file(&latest) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
-        _ => {}
-    }
-    symlink(path, &latest).map_err(failed)
+    let aside = runs.join(format!(".latest-{}", name.to_string_lossy()));
+    let made = match fs::remove_file(&aside) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => symlink(path, &aside).and_then(|()| fs::rename(&aside, &latest)),
+    };
+    made.map_err(|source| Error::Latest { path: path.to_owned(), latest, source })
 }
 
 /// Opens `stdout` and `stderr` of a sandbox for appending, owned by `owner`.

@@ -5,6 +5,7 @@
 //! run delays nothing else. A request that only reads is answered beside the machine, from a snapshot.
 
 mod read;
+pub mod recording;
 pub mod settings;
 mod world;
 
@@ -38,6 +39,9 @@ pub enum Error {
     /// The operating system gave no random bits.
     #[error("no random bits from the operating system: {0}")]
     Random(getrandom::Error),
+    /// A recording was asked for and cannot be made.
+    #[error(transparent)]
+    Recording(#[from] recording::Error),
     /// No thread for the allocator.
     #[error("cannot start the allocator's thread: {0}")]
     Thread(std::io::Error),
@@ -61,7 +65,11 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     tracing::info!(pid = %config.pid, hostname = config.hostname, "the master starts");
 
     let clock = Clock::default();
-    let (master, mailbox) = Driver::new(Master::new(config, seed, Arc::new(NoHooks)), clock);
+    let pid = config.pid.clone();
+    let (mut master, mailbox) = Driver::new(Master::new(config, seed, Arc::new(NoHooks)), clock);
+    if let Some(dir) = &settings.record {
+        master = master.recorded(recording::start(dir, settings.values(), &pid, seed)?);
+    }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
     let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));

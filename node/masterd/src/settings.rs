@@ -36,6 +36,8 @@ pub struct Settings {
     pub net: NetConfig,
     /// The allocator's part.
     pub allocator: Options,
+    /// Where to record every input, if at all (`TEPUI_RECORD`).
+    pub record: Option<std::path::PathBuf>,
     values: Values,
 }
 
@@ -43,6 +45,7 @@ impl Settings {
     /// Takes the values of flags over those of `LIBPROCESS_*` variables, which `variable` looks up.
     pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         registry(&values)?;
+        let record = variable("TEPUI_RECORD").map(Into::into);
         let mut net = NetConfig::from_env(variable)?;
         if let Some(ip) = ip(&values, "ip")? {
             net.ip = ip;
@@ -55,7 +58,11 @@ impl Settings {
         }
         let allocator = allocator(&values)?;
         ping(&values)?;
-        Ok(Settings { net, allocator, values })
+        Ok(Settings { net, allocator, record, values })
+    }
+
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
     }
 
     /// What the machine is told, once its address is known.

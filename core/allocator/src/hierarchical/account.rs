@@ -103,7 +103,8 @@ impl Hierarchical {
         let client = known.then(|| self.track(framework, role));
         let tally = self.tally(agent, resources);
         let Some(ledger) = self.agents.get_mut(agent) else { return };
-        let is_new = ledger.hold(framework, role, resources, resources.clone().unallocated());
+        ledger.occupy(&resources.clone().unallocated());
+        let is_new = ledger.hold(framework, role, resources);
         if is_new {
             self.roles.retain_id(role);
         }

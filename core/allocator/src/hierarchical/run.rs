@@ -126,12 +126,13 @@ impl Hierarchical {
     /// Books a pick and puts it among the offers.
     fn settle(&mut self, agent: AgentKey, pick: Pick, offers: &mut Offers) {
         let Pick { client, framework, role, resources: plain } = pick;
+        let tally: Tally = self.tally(agent, &plain);
         let path = self.roles.path(role).clone();
-        let resources = plain.clone().allocated_to(&path);
-        let tally: Tally = self.tally(agent, &resources);
         let ledger = self.agents.get_mut(agent).expect("an agent stays during a run");
         ledger.assert_free(&plain);
-        let is_new = ledger.hold(framework, role, &resources, plain);
+        ledger.occupy(&plain);
+        let resources = plain.allocated_to(&path);
+        let is_new = ledger.hold(framework, role, &resources);
         if is_new {
             self.roles.retain_id(role);
             self.clients.get_mut(client).holdings += 1;
