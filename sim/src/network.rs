@@ -57,6 +57,8 @@ pub struct Conn {
     pub waiting: BTreeSet<ExchangeId>,
     /// The server's name for the stream.
     pub stream: Option<RequestId>,
+    /// It was broken at the last sweep already.
+    swept: bool,
 }
 
 /// A spell of bad weather between two machines.
@@ -94,6 +96,7 @@ impl Network {
             last: [0; 2],
             waiting: BTreeSet::new(),
             stream: None,
+            swept: false,
         };
         self.conns.insert(self.next_conn, conn);
         self.next_conn
@@ -141,6 +144,11 @@ impl Network {
             nanos += weather.delay.map_or(0, |delay| rng.up_to(delay).as_nanos() as u64);
         }
         nanos
+    }
+
+    /// Forgets connections that broke before the last sweep: both ends have noticed.
+    pub fn sweep(&mut self) {
+        self.conns.retain(|_, conn| conn.open || !std::mem::replace(&mut conn.swept, true));
     }
 
     /// The open connections that a process is an end of.

@@ -215,6 +215,23 @@ impl World {
         self.network.requests.retain(|(server, _), _| *server != process);
     }
 
+    /// Ends a process and all that depends on it, as the loss of power does.
+    pub fn crash(&mut self, host: HostId) {
+        let dependants = self.slots[host].host.as_ref().map(|host| host.dependants()).unwrap_or_default();
+        for dependant in dependants {
+            self.stop(dependant);
+        }
+        self.stop(host);
+    }
+
+    /// Takes a host that never comes back out of the world.
+    pub fn remove(&mut self, host: HostId) {
+        self.stop(host);
+        self.slots[host].host = None;
+        let address = self.slots[host].address;
+        self.addresses.remove(&address);
+    }
+
     /// Handles what is due up to `until`; stops early when a checker objects.
     pub fn run(&mut self, until: u64) {
         while self.checks.violations.is_empty() {
