@@ -1,0 +1,137 @@
+//! No resource is given away twice, an offer is used once and not after it was taken back, and none is forgotten.
+//!
+//! The model holds less than the master may: executors' own resources are left out, and a task counts only while the
+//! messages prove that it must. So an objection is never the model's mistake; what it lets pass shows as a leak later.
+
+use super::{Amount, Fact};
+use crate::host::agent::RESOURCES;
+use crate::host::master::OFFER_TIMEOUT;
+use crate::network::HostId;
+use std::collections::{BTreeMap, BTreeSet};
+use tepui_framework::scheduler::is_terminal;
+use tepui_proto::mesos::TaskState;
+
+/// How long the word that an offer is void may take.
+const SLACK_NANOS: u64 = 20_000_000_000;
+
+struct Offer {
+    to: HostId,
+    agent: String,
+    amount: Amount,
+}
+
+#[derive(Default)]
+pub struct Offers {
+    outstanding: BTreeMap<String, Offer>,
+    ever: BTreeSet<String>,
+    /// Offers by task to be launched: none if one of them was void.
+    launching: BTreeMap<String, bool>,
+    /// Tasks that hold resources, by agent.
+    allocated: BTreeMap<String, BTreeMap<String, Amount>>,
+    reregistering: BTreeMap<String, Vec<String>>,
+    /// Offers that frameworks have and believe valid, and since when.
+    believed: BTreeMap<String, (HostId, u64)>,
+}
+
+/// What an agent of this world has in all.
+pub fn total() -> Amount {
+    let number = |name: &str| {
+        let part = RESOURCES.split(';').find_map(|part| part.strip_prefix(name)?.strip_prefix(':'));
+        part.and_then(|text| text.parse::<i64>().ok()).unwrap_or(0)
+    };
+    (number("cpus") * 1000, number("mem"))
+}
+
+impl Offers {
+    pub fn see(&mut self, now: u64, fact: &Fact, masters: &BTreeSet<HostId>, found: &mut Vec<String>) {
+        match fact {
+            Fact::Offered { to, offer, agent, amount } => self.offered(*to, offer, agent, *amount, found),
+            Fact::Rescinded { offer, .. } => {
+                self.outstanding.remove(offer);
+            }
+            Fact::Answered { offers, tasks } => {
+                let valid = offers.iter().fold(true, |valid, id| self.outstanding.remove(id).is_some() && valid);
+                self.launching.extend(tasks.iter().map(|task| (task.clone(), valid)));
+            }
+            Fact::Run { agent, task, amount } => {
+                if self.launching.remove(task) != Some(true) {
+                    found.push(format!("task {task} is launched without a valid offer"));
+                }
+                self.allocated.entry(agent.clone()).or_default().insert(task.clone(), *amount);
+            }
+            Fact::UpdateTaken { update } if is_terminal(update.state) => self.free(&update.task),
+            Fact::Told { update, .. } if is_terminal(update.state) || update.state == TaskState::TASK_UNREACHABLE => {
+                self.free(&update.task);
+            }
+            Fact::Subscription { of } => self.outstanding.retain(|_, offer| offer.to != *of),
+            Fact::Reregistering { id, live } => {
+                self.reregistering.insert(id.clone(), live.clone());
+            }
+            Fact::Reregistered { id } => {
+                let live = self.reregistering.get(id).cloned().unwrap_or_default();
+                self.allocated.entry(id.clone()).or_default().retain(|task, _| live.contains(task));
+            }
+            Fact::Ended(process) if masters.contains(&process.host) => {
+                self.outstanding.clear();
+                self.allocated.clear();
+                self.launching.clear();
+            }
+            _ => self.belief(now, fact),
+        }
+    }
+
+    fn offered(&mut self, to: HostId, id: &str, agent: &str, amount: Amount, found: &mut Vec<String>) {
+        if !self.ever.insert(id.to_owned()) {
+            found.push(format!("offer {id} is made a second time"));
+        }
+        let offer = Offer { to, agent: agent.to_owned(), amount };
+        self.outstanding.insert(id.to_owned(), offer);
+        let offers = self.outstanding.values().filter(|offer| offer.agent == agent).map(|offer| offer.amount);
+        let tasks = self.allocated.get(agent).into_iter().flat_map(|tasks| tasks.values().copied());
+        let sum = offers.chain(tasks).fold((0, 0), |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
+        let total = total();
+        if sum.0 > total.0 || sum.1 > total.1 {
+            found.push(format!("agent {agent} has {total:?}, but {sum:?} are offered and used with offer {id}"));
+        }
+    }
+
+    fn free(&mut self, task: &str) {
+        self.launching.remove(task);
+        self.allocated.values_mut().for_each(|tasks| drop(tasks.remove(task)));
+    }
+
+    /// What frameworks believe.
+    fn belief(&mut self, now: u64, fact: &Fact) {
+        match fact {
+            Fact::OfferArrived { to, offer } => {
+                self.believed.insert(offer.clone(), (*to, now));
+            }
+            Fact::RescindArrived { offer } => {
+                self.believed.remove(offer);
+            }
+            Fact::OfferAnswered { offers } => self.believed.retain(|id, _| !offers.contains(id)),
+            Fact::Connected { framework, .. } => self.believed.retain(|_, (to, _)| to != framework),
+            Fact::Ended(process) => self.believed.retain(|_, (to, _)| *to != process.host),
+            _ => {}
+        }
+    }
+
+    /// A framework must hear in time that an offer has become void.
+    pub fn overdue(&mut self, now: u64, found: &mut Vec<String>) {
+        let limit = OFFER_TIMEOUT.as_nanos() as u64 + SLACK_NANOS;
+        for (id, (to, since)) in self.believed.iter().filter(|(_, (_, since))| now > since + limit) {
+            let age = (now - since) / 1_000_000_000;
+            found.push(format!("framework {to} was not told in {age} s that offer {id} is void"));
+        }
+    }
+
+    /// What a framework holds, by agent.
+    pub fn held_by(&self, framework: HostId) -> BTreeMap<String, Amount> {
+        let mut sums: BTreeMap<String, Amount> = BTreeMap::new();
+        for offer in self.outstanding.values().filter(|offer| offer.to == framework) {
+            let sum = sums.entry(offer.agent.clone()).or_default();
+            *sum = (sum.0 + offer.amount.0, sum.1 + offer.amount.1);
+        }
+        sums
+    }
+}

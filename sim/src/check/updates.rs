@@ -1,0 +1,79 @@
+//! What an executor says reaches its framework, in order, and is repeated until the framework has acknowledged it.
+
+use super::{Fact, Update};
+use crate::network::Process;
+use std::collections::{BTreeMap, BTreeSet};
+use tepui_proto::mesos::TaskState;
+
+#[derive(Default)]
+pub struct Updates {
+    /// What executors have said, by task, in order, with the agent that took it.
+    said: BTreeMap<String, Vec<(Vec<u8>, Process, TaskState)>>,
+    told: BTreeSet<Vec<u8>>,
+    acknowledged: BTreeSet<Vec<u8>>,
+    /// When each update was last sent to the master.
+    sent: BTreeMap<Vec<u8>, (u64, Process, String)>,
+    ended: BTreeSet<Process>,
+}
+
+impl Updates {
+    pub fn see(&mut self, now: u64, fact: &Fact, found: &mut Vec<String>) {
+        match fact {
+            Fact::ExecutorUpdate { agent, update } => {
+                let said = self.said.entry(update.task.clone()).or_default();
+                if said.iter().all(|(uuid, _, _)| *uuid != update.uuid) {
+                    said.push((update.uuid.clone(), *agent, update.state));
+                }
+            }
+            Fact::UpdateSent { agent, update } => {
+                self.sent.insert(update.uuid.clone(), (now, *agent, update.task.clone()));
+            }
+            Fact::Told { update, .. } if !update.uuid.is_empty() => self.told(update, found),
+            Fact::Acknowledged { uuid } => {
+                self.acknowledged.insert(uuid.clone());
+            }
+            Fact::AcknowledgementTaken { task, uuid } => {
+                if !self.acknowledged.contains(uuid) {
+                    found.push(format!("an update of task {task} is acknowledged, but not by its framework"));
+                }
+            }
+            Fact::Ended(process) => {
+                self.ended.insert(*process);
+            }
+            _ => {}
+        }
+    }
+
+    fn told(&mut self, update: &Update, found: &mut Vec<String>) {
+        if !self.told.insert(update.uuid.clone()) {
+            return;
+        }
+        let Some(said) = self.said.get(&update.task) else { return };
+        let Some(at) = said.iter().position(|(uuid, _, _)| *uuid == update.uuid) else { return };
+        for (uuid, _, state) in &said[..at] {
+            if !self.told.contains(uuid) {
+                let (task, now) = (&update.task, update.state);
+                found.push(format!("task {task}: {now:?} has overtaken {state:?}, which came before it"));
+            }
+        }
+    }
+
+    /// Every update has arrived and was acknowledged, and nothing is repeated any more.
+    pub fn at_rest(&self, now: u64, quiet_since: u64, found: &mut Vec<String>) {
+        for (task, said) in &self.said {
+            for (uuid, agent, state) in said {
+                if !self.told.contains(uuid) && !self.ended.contains(agent) {
+                    found.push(format!("{state:?} of task {task} never reached its framework"));
+                }
+            }
+        }
+        // The longest pause between two attempts is ten minutes, so the last twelve must show any that goes on.
+        let recent = quiet_since.max(now.saturating_sub(12 * 60 * 1_000_000_000));
+        for (uuid, (at, agent, task)) in &self.sent {
+            if *at > recent && !self.ended.contains(agent) && now - at < 11 * 60 * 1_000_000_000 {
+                let acknowledged = self.acknowledged.contains(uuid);
+                found.push(format!("an update of task {task} is still sent (acknowledged: {acknowledged})"));
+            }
+        }
+    }
+}

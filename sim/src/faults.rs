@@ -1,0 +1,136 @@
+//! What goes wrong, when and to whom: all of it from the seed.
+
+use crate::host::{Local, Role};
+use crate::network::{HostId, Kind, Weather};
+use crate::world::{Event, World};
+use std::time::Duration;
+use tepui_base::WaitStatus;
+
+/// The mean pause between two faults.
+const PAUSE_NANOS: u64 = 30_000_000_000;
+const SECOND: u64 = 1_000_000_000;
+
+/// Kinds of faults, with how often each comes.
+const KINDS: [(&str, u64); 12] = [
+    ("delay", 10),
+    ("reorder", 8),
+    ("loss", 8),
+    ("broken link", 10),
+    ("broken stream", 8),
+    ("partition", 8),
+    ("one-way partition", 6),
+    ("master crash", 2),
+    ("agent crash", 5),
+    ("framework crash", 5),
+    ("executor crash", 15),
+    ("container kill", 15),
+];
+
+/// The next fault of the plan, and the one after it.
+pub fn strike(world: &mut World) {
+    if world.quiet {
+        return;
+    }
+    world.network.sweep();
+    let sum = KINDS.iter().map(|(_, weight)| weight).sum();
+    let mut at = world.rng.below(sum);
+    let (kind, _) = KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
+    if cause(world, kind) {
+        *world.tally.faults.entry(kind).or_default() += 1;
+    }
+    let wait = PAUSE_NANOS / 4 + world.rng.below(PAUSE_NANOS * 3 / 2);
+    world.after(wait, Event::Fault);
+}
+
+fn cause(world: &mut World, kind: &str) -> bool {
+    match kind {
+        "delay" => weather(world, Some(Duration::from_secs(5)), true),
+        "reorder" => {
+            // Everything is late by a different time, and connections overtake each other.
+            (0..4).all(|_| weather(world, Some(Duration::from_millis(500)), true))
+        }
+        "partition" => weather(world, None, true),
+        "one-way partition" => weather(world, None, false),
+        "loss" => break_some(world, |kind| kind == Kind::Temporary),
+        "broken link" => break_pair(world),
+        "broken stream" => break_some(world, |kind| matches!(kind, Kind::Stream(_) | Kind::Calls)),
+        "master crash" => crash(world, Role::Master, 20 * SECOND),
+        "agent crash" => crash(world, Role::Agent, 60 * SECOND),
+        "framework crash" => crash(world, Role::Framework, 30 * SECOND),
+        "executor crash" => kill_executor(world, WaitStatus::exited(1)),
+        _ => kill_executor(world, WaitStatus::signaled(9)),
+    }
+}
+
+fn hosts(world: &World, role: Role) -> Vec<HostId> {
+    let is_one = |id: &HostId| {
+        let slot = &world.slots[*id];
+        slot.alive && slot.host.as_ref().is_some_and(|host| host.role() == role)
+    };
+    (0..world.slots.len()).filter(is_one).collect()
+}
+
+fn pick<T: Copy>(world: &mut World, from: &[T]) -> Option<T> {
+    let at = world.rng.below(from.len() as u64) as usize;
+    from.get(at).copied()
+}
+
+/// Two machines that have something to say to each other.
+fn pair(world: &mut World) -> Option<(HostId, HostId)> {
+    let master = hosts(world, Role::Master);
+    let mut others = hosts(world, Role::Agent);
+    others.extend(hosts(world, Role::Framework));
+    let (master, other) = (pick(world, &master)?, pick(world, &others)?);
+    Some(if world.rng.below(2) == 0 { (master, other) } else { (other, master) })
+}
+
+fn weather(world: &mut World, delay: Option<Duration>, both: bool) -> bool {
+    let Some((a, b)) = pair(world) else { return false };
+    let longest = if world.rng.below(4) == 0 { 120 * SECOND } else { 20 * SECOND };
+    let until = world.now + SECOND + world.rng.below(longest);
+    world.network.add_weather(Weather { path: (a, b), until, delay });
+    if both {
+        world.network.add_weather(Weather { path: (b, a), until, delay });
+    }
+    true
+}
+
+fn break_some(world: &mut World, is_wanted: impl Fn(Kind) -> bool) -> bool {
+    let slots = &world.slots;
+    // What stays within a machine does not break.
+    let is_remote = |a: HostId, b: HostId| slots[a].machine != slots[b].machine;
+    let conns = world.network.conns.iter();
+    let conns = conns.filter(|(_, c)| c.open && is_wanted(c.kind) && is_remote(c.client.host, c.server.host));
+    let conns: Vec<_> = conns.map(|(id, _)| *id).collect();
+    let Some(conn) = pick(world, &conns) else { return false };
+    world.break_conn(conn);
+    true
+}
+
+/// All links between two machines break: a router has forgotten them.
+fn break_pair(world: &mut World) -> bool {
+    let Some((a, b)) = pair(world) else { return false };
+    let between = |x: HostId, y: HostId| (x, y) == (a, b) || (x, y) == (b, a);
+    let conns = world.network.conns.iter().filter(|(_, c)| c.open && between(c.client.host, c.server.host));
+    let conns: Vec<_> = conns.map(|(id, _)| *id).collect();
+    conns.iter().for_each(|conn| world.break_conn(*conn));
+    !conns.is_empty()
+}
+
+fn crash(world: &mut World, role: Role, longest: u64) -> bool {
+    let hosts = hosts(world, role);
+    let Some(host) = pick(world, &hosts) else { return false };
+    world.crash(host);
+    let wait = SECOND / 2 + world.rng.below(longest);
+    world.after(wait, Event::Restart(host));
+    true
+}
+
+fn kill_executor(world: &mut World, status: WaitStatus) -> bool {
+    let executors = hosts(world, Role::Executor);
+    let Some(executor) = pick(world, &executors) else { return false };
+    let agent = world.process(world.slots[executor].machine);
+    world.stop(executor);
+    world.after(1_000_000, Event::Local(agent, Local::ExecutorEnded(executor, status)));
+    true
+}

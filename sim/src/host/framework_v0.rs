@@ -1,0 +1,224 @@
+//! A V0 framework: a small driver that speaks libprocess messages, under the same workload as the V1 ones.
+
+use super::framework::info;
+use super::{Host, Input, Local, Role};
+use crate::check::observe;
+use crate::network::Process;
+use crate::workload::Workload;
+use crate::world::{Event, World};
+use std::collections::BTreeMap;
+use tepui_base::Instant;
+use tepui_framework::scheduler::call;
+use tepui_proto::mesos::internal::{
+    FrameworkRegisteredMessage, FrameworkReregisteredMessage, RescindResourceOfferMessage, ResourceOffersMessage,
+    StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
+};
+use tepui_proto::mesos::scheduler::Call;
+use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
+use tepui_proto::mesos::{FrameworkID, TaskStatus};
+use tepui_proto::{MessageField, MessageName, codec, names};
+use tepui_wire::{Message, NetEffect, NetInput, Upid};
+
+/// Pause between two looks around.
+const ACT_NANOS: u64 = 20_000_000_000;
+/// Pause between two attempts to subscribe.
+const SUBSCRIBE_NANOS: u64 = 2_000_000_000;
+
+/// See the module's text.
+pub struct FrameworkV0Host {
+    pid: Upid,
+    master: Upid,
+    name: String,
+    id: Option<FrameworkID>,
+    workload: Workload,
+    connected: bool,
+    subscribe_at: Option<u64>,
+    /// Updates acknowledged, by uuid: a repeat is acknowledged again without being looked at.
+    seen: BTreeMap<Vec<u8>, TaskStatus>,
+    ended: bool,
+}
+
+impl FrameworkV0Host {
+    /// A framework that will live at `pid`.
+    pub fn new(name: &str, pid: Upid, master: Upid) -> FrameworkV0Host {
+        FrameworkV0Host {
+            pid,
+            master,
+            name: name.to_owned(),
+            id: None,
+            workload: Workload::new(name, true),
+            connected: false,
+            subscribe_at: None,
+            seen: BTreeMap::new(),
+            ended: false,
+        }
+    }
+
+    fn send<M: tepui_proto::Message + MessageName>(&self, world: &mut World, me: Process, message: &M) {
+        let message = Message {
+            from: self.pid.clone(),
+            to: self.master.clone(),
+            name: names::v0::<M>().into_owned(),
+            body: codec::encode(message),
+        };
+        observe::framework_message(world, me, &message);
+        world.net(me, NetEffect::Send(message));
+    }
+
+    fn call(&self, world: &mut World, me: Process, mut call: Call) {
+        call.framework_id = self.id.clone().map_or_else(MessageField::none, MessageField::some);
+        // Drivers older than 1.0 have a message of its own for what is sent most.
+        match call.r#type {
+            Some(Type::ACKNOWLEDGE) if world.rng.below(2) == 0 => {
+                let acknowledge = StatusUpdateAcknowledgementMessage {
+                    agent_id: call.acknowledge.agent_id.clone(),
+                    framework_id: call.framework_id.clone(),
+                    task_id: call.acknowledge.task_id.clone(),
+                    uuid: call.acknowledge.uuid.clone(),
+                    ..Default::default()
+                };
+                self.send(world, me, &acknowledge);
+            }
+            _ => self.send(world, me, &call),
+        }
+    }
+
+    fn subscribe(&mut self, world: &mut World, me: Process) {
+        self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS + world.rng.below(SUBSCRIBE_NANOS));
+        world.net(me, NetEffect::Link { to: self.master.clone(), reconnect: false });
+        let mut framework = info(&self.name, "v0");
+        framework.id = self.id.clone().map_or_else(MessageField::none, MessageField::some);
+        let subscribe =
+            Subscribe { framework_info: framework.into(), force: Some(self.id.is_some()), ..Default::default() };
+        let call = Call { r#type: Some(Type::SUBSCRIBE), subscribe: subscribe.into(), ..Call::default() };
+        self.call(world, me, call);
+    }
+
+    fn subscribed(&mut self, id: FrameworkID) {
+        self.id = Some(id);
+        self.connected = true;
+        self.subscribe_at = None;
+        self.workload.held.clear();
+    }
+
+    fn message(&mut self, world: &mut World, me: Process, message: &Message) -> Option<()> {
+        match message.name.strip_prefix("mesos.internal.")? {
+            "FrameworkRegisteredMessage" => {
+                let message: FrameworkRegisteredMessage = codec::decode(&message.body).ok()?;
+                self.subscribed(message.framework_id.into_option()?);
+            }
+            "FrameworkReregisteredMessage" => {
+                let message: FrameworkReregisteredMessage = codec::decode(&message.body).ok()?;
+                self.subscribed(message.framework_id.into_option()?);
+            }
+            "ResourceOffersMessage" if self.connected => {
+                let message: ResourceOffersMessage = codec::decode(&message.body).ok()?;
+                let framework = self.id.clone()?;
+                for offer in message.offers {
+                    match self.workload.offered(&mut world.rng, &offer, &framework) {
+                        Ok(call) => self.call(world, me, call),
+                        Err(wait) => world.after(wait, Event::Local(me, Local::Decide(offer.id.value.clone()))),
+                    }
+                }
+            }
+            "RescindResourceOfferMessage" => {
+                let message: RescindResourceOfferMessage = codec::decode(&message.body).ok()?;
+                self.workload.rescinded(&message.offer_id.value);
+            }
+            "StatusUpdateMessage" => {
+                let message: StatusUpdateMessage = codec::decode(&message.body).ok()?;
+                let update = message.update.into_option()?;
+                let mut status = (*update.status).clone();
+                status.uuid = update.uuid.clone().filter(|_| message.pid.is_some());
+                self.updated(world, me, status);
+            }
+            // A driver that the master counts as gone while it thinks otherwise ends, and is started again.
+            "FrameworkErrorMessage" if !self.ended => {
+                self.connected = false;
+                self.workload.held.clear();
+                self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn updated(&mut self, world: &mut World, me: Process, status: TaskStatus) {
+        let uuid = status.uuid.clone().unwrap_or_default();
+        if uuid.is_empty() || !self.seen.contains_key(&uuid) {
+            self.workload.updated(&status);
+        }
+        if let Some(call) = call::acknowledge(&status).filter(|_| self.connected && !uuid.is_empty()) {
+            self.seen.insert(uuid, status);
+            self.call(world, me, call);
+        }
+    }
+
+    fn act(&mut self, world: &mut World, me: Process) {
+        self.workload.quiet = world.quiet;
+        if self.connected {
+            for call in self.workload.act(&mut world.rng) {
+                self.call(world, me, call);
+            }
+        }
+        let wait = ACT_NANOS / 2 + world.rng.below(ACT_NANOS);
+        world.after(wait, Event::Local(me, Local::Act));
+    }
+}
+
+impl Host for FrameworkV0Host {
+    fn role(&self) -> Role {
+        Role::Framework
+    }
+
+    fn start(&mut self, world: &mut World, me: Process) {
+        if self.ended {
+            return;
+        }
+        self.connected = false;
+        self.workload.held.clear();
+        self.subscribe(world, me);
+        world.after(ACT_NANOS, Event::Local(me, Local::Act));
+    }
+
+    fn input(&mut self, world: &mut World, me: Process, input: Input) {
+        match input {
+            Input::Net(NetInput::Message(message)) => {
+                observe::framework_told(world, me, &message);
+                self.message(world, me, &message);
+            }
+            Input::Net(NetInput::Exited(_)) if !self.ended => {
+                self.connected = false;
+                self.workload.held.clear();
+                self.subscribe_at = Some(world.now + world.rng.below(SUBSCRIBE_NANOS));
+            }
+            Input::Local(Local::Act) if !self.ended => self.act(world, me),
+            Input::Local(Local::Decide(offer)) if self.connected => {
+                let framework = self.id.clone().unwrap_or_default();
+                if let Some(call) = self.workload.decide(&mut world.rng, &offer, &framework) {
+                    self.call(world, me, call);
+                }
+            }
+            Input::Local(Local::Teardown) => {
+                self.ended = true;
+                self.subscribe_at = None;
+                self.call(world, me, call::teardown());
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, world: &mut World, me: Process) {
+        if self.subscribe_at.is_some_and(|at| at <= world.now) {
+            self.subscribe(world, me);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.subscribe_at.map(Instant)
+    }
+
+    fn framework(&self) -> Option<String> {
+        self.id.as_ref().map(|id| id.value.clone())
+    }
+}

@@ -1,0 +1,36 @@
+//! Whole worlds.
+
+use crate::hour::{Plan, run};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+/// A log that a test can read.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn events(seed: u64) -> Vec<u8> {
+    let log = Shared::default();
+    let outcome = run(&Plan { seed, seconds: 120, bug: None }, Some(Box::new(log.clone())));
+    assert_eq!(outcome.violations, [""; 0]);
+    let bytes = log.0.lock().unwrap().clone();
+    bytes
+}
+
+#[test]
+fn the_same_seed_gives_the_same_events_byte_for_byte() {
+    let first = events(11);
+    assert!(first.len() > 10_000);
+    assert!(first == events(11), "two runs of one seed differ");
+    assert!(first != events(12), "another seed is another run");
+}
