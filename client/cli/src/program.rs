@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_typing_mistake_is_met_with_a_suggestion() {
         let text = |args: &[&str]| Program::try_parse_from(args).unwrap_err().to_string();
-        assert!(text(&["tepui", "rnu", "--", "true"]).contains("'run'"));
+        assert!(text(&["tepui", "runn", "--", "true"]).contains("'run'"));
         assert!(text(&["tepui", "run", "--cpu", "1", "--", "true"]).contains("'--cpus'"));
         assert!(text(&["tepui", "run"]).contains("<COMMAND>..."));
     }

@@ -258,24 +258,14 @@ async fn all_containers_go_at_once() {
     assert_eq!(world.containers.pid(&ContainerId::from("c1")), None);
 }
 
-/// Makes `mesos-fetcher` of this test program itself: see [`fetcher_process`].
+/// Puts `mesos-fetcher` where the containerizer looks for it: the example that cargo builds beside these tests.
 fn install_fetcher(world: &World) {
     let bin = world.root.path().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
-    let program = std::env::current_exe().unwrap();
-    let script = format!("#!/bin/sh\nexec {} --exact fetcher_process --ignored --nocapture\n", program.display());
-    std::fs::write(bin.join("mesos-fetcher"), script).unwrap();
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(bin.join("mesos-fetcher"), executable).unwrap();
-}
-
-#[test]
-#[ignore = "not a test: the program that the fetcher tests start"]
-fn fetcher_process() {
-    if std::env::var(tepui_container::fetcher::INFO_VARIABLE).is_ok() {
-        let failed = tepui_container::fetcher::program::run() != std::process::ExitCode::SUCCESS;
-        std::process::exit(i32::from(failed));
-    }
+    let here = std::env::current_exe().unwrap();
+    let program = here.parent().and_then(std::path::Path::parent).unwrap().join("examples/mesos_fetcher");
+    assert!(program.exists(), "{} is built with the tests", program.display());
+    std::os::unix::fs::symlink(program, bin.join("mesos-fetcher")).unwrap();
 }
 
 fn with_uri(command: &str, uri: URI) -> CommandInfo {

@@ -183,12 +183,7 @@ fn taken(world: &mut World, from: HostId, call: &Call) {
 
 fn update(update: &StatusUpdate) -> Update {
     let uuid = update.uuid.clone().unwrap_or_default();
-    Update {
-        task: update.status.task_id.value.clone(),
-        uuid,
-        state: update.status.state,
-        reason: update.status.reason,
-    }
+    Update { task: update.status.task_id.value.clone(), uuid, state: update.status.state, reason: update.status.reason }
 }
 
 fn update_of(status: &TaskStatus) -> Update {

@@ -20,7 +20,8 @@ const FUZZ_SECONDS: &str = "5";
 
 /// Tests beside the code, without the properties (without nextest they run here as well); then documentation tests.
 pub fn unit(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let mut tally = tests(setting, log, "not (binary(laws) or package(interop))", &["--lib", "--bins", "--tests"])?;
+    let mut tally =
+        tests(setting, log, "not (binary(laws) or package(interop))", &["--lib", "--bins", "--tests", "--examples"])?;
     if nextest_is_installed() {
         // Unlike the standard harness it does not say which tests are ignored, or why.
         tally.skips.extend(ignored_tests(setting)?);
