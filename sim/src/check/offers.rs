@@ -46,7 +46,7 @@ impl Offers {
     pub fn see(&mut self, now: u64, fact: &Fact, masters: &BTreeSet<HostId>, found: &mut Vec<String>) {
         match fact {
             Fact::Offered { to, offer, agent, amount } => self.offered(*to, offer, agent, *amount, found),
-            Fact::Rescinded { offer, .. } => {
+            Fact::Rescinded { offer } => {
                 self.outstanding.remove(offer);
             }
             Fact::Answered { offers, tasks } => {
@@ -97,7 +97,9 @@ impl Offers {
 
     fn free(&mut self, task: &str) {
         self.launching.remove(task);
-        self.allocated.values_mut().for_each(|tasks| drop(tasks.remove(task)));
+        for tasks in self.allocated.values_mut() {
+            tasks.remove(task);
+        }
     }
 
     /// What frameworks believe.
@@ -110,7 +112,7 @@ impl Offers {
                 self.believed.remove(offer);
             }
             Fact::OfferAnswered { offers } => self.believed.retain(|id, _| !offers.contains(id)),
-            Fact::Connected { framework, .. } => self.believed.retain(|_, (to, _)| to != framework),
+            Fact::Connected { framework } => self.believed.retain(|_, (to, _)| to != framework),
             Fact::Ended(process) => self.believed.retain(|_, (to, _)| *to != process.host),
             _ => {}
         }
