@@ -13,7 +13,6 @@ mod updates;
 use crate::network::{HostId, Process};
 use std::collections::{BTreeMap, BTreeSet};
 use tepui_proto::mesos::TaskState;
-use tepui_proto::mesos::task_status::Reason;
 
 pub use offers::total;
 
@@ -29,8 +28,6 @@ pub struct Update {
     pub uuid: Vec<u8>,
     /// What it says.
     pub state: TaskState,
-    /// Why.
-    pub reason: Option<Reason>,
 }
 
 /// Something that was seen.

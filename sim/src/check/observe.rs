@@ -189,13 +189,12 @@ fn update(update: &StatusUpdate) -> Update {
         task: update.status.task_id.value.clone(),
         uuid,
         state: update.status.state,
-        reason: update.status.reason,
     }
 }
 
 fn update_of(status: &TaskStatus) -> Update {
     let uuid = status.uuid.clone().unwrap_or_default();
-    Update { task: status.task_id.value.clone(), uuid, state: status.state, reason: status.reason }
+    Update { task: status.task_id.value.clone(), uuid, state: status.state }
 }
 
 /// What an agent does.
