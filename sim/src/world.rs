@@ -325,8 +325,8 @@ impl World {
             }
             (Kind::Stream(_), false) => {
                 if let Some(request) = stream {
-                    self.network.requests.remove(&(process, request));
                     self.input(process, Input::Net(NetInput::StreamClosed(request)));
+                    self.network.requests.remove(&(process, request));
                 }
             }
             _ => {}

@@ -13,7 +13,6 @@ mod updates;
 use crate::network::{HostId, Process};
 use std::collections::{BTreeMap, BTreeSet};
 use tepui_proto::mesos::TaskState;
-use tepui_proto::mesos::task_status::Reason;
 
 pub use offers::total;
 
@@ -29,8 +28,6 @@ pub struct Update {
     pub uuid: Vec<u8>,
     /// What it says.
     pub state: TaskState,
-    /// Why.
-    pub reason: Option<Reason>,
 }
 
 /// Something that was seen.
@@ -39,7 +36,7 @@ pub enum Fact {
     /// The master sends an offer.
     Offered { to: HostId, offer: String, agent: String, amount: Amount },
     /// The master takes an offer back.
-    Rescinded { to: HostId, offer: String },
+    Rescinded { offer: String },
     /// An offer has reached its framework.
     OfferArrived { to: HostId, offer: String },
     /// So has the word that it is void.
@@ -50,8 +47,8 @@ pub enum Fact {
     Answered { offers: Vec<String>, tasks: Vec<String> },
     /// The master has a new subscription of a framework, or lost the old one: offers are void.
     Subscription { of: HostId },
-    /// A framework has, or has no more, a subscription.
-    Connected { framework: HostId, yes: bool },
+    /// A framework's subscription has begun or ended: what it held is void.
+    Connected { framework: HostId },
     /// The master sends a task to an agent.
     Run { agent: String, task: String, amount: Amount },
     /// An agent has got its id.
@@ -77,7 +74,7 @@ pub enum Fact {
     /// A program starts.
     Forked { task: String },
     /// An agent starts a container.
-    ContainerUp { agent: Process, executor: HostId, framework: String },
+    ContainerUp { executor: HostId, framework: String },
     /// A container is gone.
     ContainerDown { executor: HostId },
     /// A process has ended.

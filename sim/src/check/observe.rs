@@ -66,7 +66,7 @@ fn framework_event(world: &mut World, to: HostId, event: Event) {
             event.offers.offers.iter().for_each(|offer| see(world, &offered(to, offer)));
         }
         Some(event::Type::RESCIND) => {
-            see(world, &Fact::Rescinded { to, offer: event.rescind.offer_id.value.clone() });
+            see(world, &Fact::Rescinded { offer: event.rescind.offer_id.value.clone() });
         }
         _ => {}
     }
@@ -99,9 +99,9 @@ fn master_message(world: &mut World, message: &Message) {
             let Some(message) = read::<ResourceOffersMessage>(message) else { return };
             message.offers.iter().for_each(|offer| see(world, &offered(to, offer)));
         }
-        ("RescindResourceOfferMessage", Some(to)) => {
+        ("RescindResourceOfferMessage", Some(_)) => {
             let Some(message) = read::<RescindResourceOfferMessage>(message) else { return };
-            see(world, &Fact::Rescinded { to, offer: message.offer_id.value.clone() });
+            see(world, &Fact::Rescinded { offer: message.offer_id.value.clone() });
         }
         ("FrameworkRegisteredMessage" | "FrameworkReregisteredMessage", Some(of)) => {
             see(world, &Fact::Subscription { of });
@@ -148,7 +148,9 @@ fn master_message_taken(world: &mut World, message: &Message) {
         }
         "mesos.internal.StatusUpdateMessage" => {
             let Some(message) = read::<StatusUpdateMessage>(message) else { return };
-            see(world, &Fact::UpdateTaken { update: update(&message.update) });
+            // The master goes by the latest state the agent knows, which may be ahead of what is being acknowledged.
+            let state = message.update.latest_state.unwrap_or(message.update.status.state);
+            see(world, &Fact::UpdateTaken { update: Update { state, ..update(&message.update) } });
         }
         "mesos.internal.ReregisterSlaveMessage" => {
             let Some(message) = read::<ReregisterAgentMessage>(message) else { return };
@@ -183,12 +185,16 @@ fn taken(world: &mut World, from: HostId, call: &Call) {
 
 fn update(update: &StatusUpdate) -> Update {
     let uuid = update.uuid.clone().unwrap_or_default();
-    Update { task: update.status.task_id.value.clone(), uuid, state: update.status.state, reason: update.status.reason }
+    Update {
+        task: update.status.task_id.value.clone(),
+        uuid,
+        state: update.status.state,
+    }
 }
 
 fn update_of(status: &TaskStatus) -> Update {
     let uuid = status.uuid.clone().unwrap_or_default();
-    Update { task: status.task_id.value.clone(), uuid, state: status.state, reason: status.reason }
+    Update { task: status.task_id.value.clone(), uuid, state: status.state }
 }
 
 /// What an agent does.
@@ -250,8 +256,7 @@ fn sent(world: &mut World, _: Process, call: &Call) {
 pub fn framework_input(world: &mut World, me: Process, form: ContentType, input: &HttpInput) {
     let framework = me.host;
     match input {
-        HttpInput::Opened(..) => see(world, &Fact::Connected { framework, yes: true }),
-        HttpInput::Closed(..) => see(world, &Fact::Connected { framework, yes: false }),
+        HttpInput::Opened(..) | HttpInput::Closed(..) => see(world, &Fact::Connected { framework }),
         HttpInput::Chunk(_, bytes) => {
             let start = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             let Ok(event) = form.decode::<Event>(&bytes[start..]) else { return };
@@ -309,7 +314,7 @@ pub fn framework_told(world: &mut World, me: Process, message: &Message) {
             see(world, &Fact::Told { framework, update: update(&message.update) });
         }
         "mesos.internal.FrameworkRegisteredMessage" | "mesos.internal.FrameworkReregisteredMessage" => {
-            see(world, &Fact::Connected { framework, yes: true });
+            see(world, &Fact::Connected { framework });
         }
         _ => {}
     }

@@ -46,7 +46,7 @@ impl Offers {
     pub fn see(&mut self, now: u64, fact: &Fact, masters: &BTreeSet<HostId>, found: &mut Vec<String>) {
         match fact {
             Fact::Offered { to, offer, agent, amount } => self.offered(*to, offer, agent, *amount, found),
-            Fact::Rescinded { offer, .. } => {
+            Fact::Rescinded { offer } => {
                 self.outstanding.remove(offer);
             }
             Fact::Answered { offers, tasks } => {
@@ -63,7 +63,10 @@ impl Offers {
             Fact::Told { update, .. } if is_terminal(update.state) || update.state == TaskState::TASK_UNREACHABLE => {
                 self.free(&update.task);
             }
-            Fact::Subscription { of } => self.outstanding.retain(|_, offer| offer.to != *of),
+            Fact::Subscription { of } => {
+                self.outstanding.retain(|_, offer| offer.to != *of);
+                self.belief(now, fact);
+            }
             Fact::Reregistering { id, live } => {
                 self.reregistering.insert(id.clone(), live.clone());
             }
@@ -75,6 +78,7 @@ impl Offers {
                 self.outstanding.clear();
                 self.allocated.clear();
                 self.launching.clear();
+                self.believed.clear();
             }
             _ => self.belief(now, fact),
         }
@@ -91,13 +95,18 @@ impl Offers {
         let sum = offers.chain(tasks).fold((0, 0), |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
         let total = total();
         if sum.0 > total.0 || sum.1 > total.1 {
-            found.push(format!("agent {agent} has {total:?}, but {sum:?} are offered and used with offer {id}"));
+            let others = self.outstanding.iter().filter(|(_, offer)| offer.agent == agent);
+            let others: Vec<_> = others.map(|(id, offer)| (id, offer.to, offer.amount)).collect();
+            let tasks = self.allocated.get(agent);
+            found.push(format!("agent {agent} has {total:?}, but {sum:?} are given: {others:?}, {tasks:?}"));
         }
     }
 
     fn free(&mut self, task: &str) {
         self.launching.remove(task);
-        self.allocated.values_mut().for_each(|tasks| drop(tasks.remove(task)));
+        for tasks in self.allocated.values_mut() {
+            tasks.remove(task);
+        }
     }
 
     /// What frameworks believe.
@@ -110,7 +119,8 @@ impl Offers {
                 self.believed.remove(offer);
             }
             Fact::OfferAnswered { offers } => self.believed.retain(|id, _| !offers.contains(id)),
-            Fact::Connected { framework, .. } => self.believed.retain(|_, (to, _)| to != framework),
+            // The master has no way left to tell it.
+            Fact::Connected { framework } | Fact::Subscription { of: framework } => self.believed.retain(|_, (to, _)| to != framework),
             Fact::Ended(process) => self.believed.retain(|_, (to, _)| *to != process.host),
             _ => {}
         }

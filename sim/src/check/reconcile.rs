@@ -25,7 +25,7 @@ impl Reconcile {
             Fact::Told { framework, update } => {
                 self.asked.remove(&(*framework, update.task.clone()));
             }
-            Fact::Connected { framework, .. } | Fact::Subscription { of: framework } => {
+            Fact::Connected { framework } | Fact::Subscription { of: framework } => {
                 self.asked.retain(|(of, _), _| of != framework);
             }
             Fact::Ended(process) if masters.contains(&process.host) => self.asked.clear(),

@@ -1,10 +1,10 @@
 //! A task runs once, ends once, and its end becomes known.
 
 use super::{Fact, Update};
+use crate::network::Process;
 use std::collections::{BTreeMap, BTreeSet};
 use tepui_framework::scheduler::is_terminal;
 use tepui_proto::mesos::TaskState;
-use tepui_proto::mesos::task_status::Reason;
 
 #[derive(Default)]
 struct Task {
@@ -16,7 +16,11 @@ struct Task {
 #[derive(Default)]
 pub struct Tasks {
     tasks: BTreeMap<String, Task>,
-    sent: BTreeSet<String>,
+    /// The agent of each task.
+    sent: BTreeMap<String, String>,
+    /// Which process has each agent id.
+    owners: BTreeMap<String, Process>,
+    ended: BTreeSet<Process>,
     forked: BTreeSet<String>,
     transitions: u64,
 }
@@ -30,8 +34,14 @@ fn is_final(update: &Update) -> bool {
 impl Tasks {
     pub fn see(&mut self, fact: &Fact, found: &mut Vec<String>) {
         match fact {
-            Fact::Run { task, .. } => {
-                if !self.sent.insert(task.clone()) {
+            Fact::Registered { agent, id } => {
+                self.owners.insert(id.clone(), *agent);
+            }
+            Fact::Ended(process) => {
+                self.ended.insert(*process);
+            }
+            Fact::Run { task, agent, .. } => {
+                if self.sent.insert(task.clone(), agent.clone()).is_some() {
                     found.push(format!("task {task} is sent to an agent a second time"));
                 }
             }
@@ -52,34 +62,42 @@ impl Tasks {
     }
 
     fn told(&mut self, update: &Update, found: &mut Vec<String>) {
+        use TaskState::{TASK_KILLING, TASK_RUNNING, TASK_STAGING, TASK_STARTING};
         let task = self.tasks.entry(update.task.clone()).or_default();
-        // The master may have forgotten a task that ended, and says so when it is asked.
-        let is_ignorance = update.reason == Some(Reason::REASON_RECONCILIATION) && !is_final(update) && {
-            use TaskState::{TASK_RUNNING, TASK_STAGING, TASK_STARTING};
-            !matches!(update.state, TASK_RUNNING | TASK_STAGING | TASK_STARTING)
-        };
+        let is_alive = matches!(update.state, TASK_STAGING | TASK_STARTING | TASK_RUNNING | TASK_KILLING);
+        let is_from_agent = !update.uuid.is_empty();
         match task.end {
-            Some(end) if end != update.state && !is_ignorance => {
+            // The master may say of an ended task that it is out of its sight, or that it has forgotten it.
+            Some(end) if end != update.state && (is_from_agent || is_alive) => {
                 found.push(format!("task {} ended with {end:?} and is now {:?}", update.task, update.state));
             }
             _ => {}
         }
-        if task.end.is_none() {
-            task.last = Some(update.state);
-        }
-        if is_final(update) {
+        task.last = Some(update.state);
+        // Of an agent that comes back the master tells the latest state at once, before the updates that led there.
+        if is_final(update) && is_from_agent {
             task.end = Some(update.state);
         }
     }
 
-    /// Nothing runs any more, and everybody knows.
+    /// Nothing runs any more, and everybody knows. What was on an agent that has ended while it was unreachable stays
+    /// so: no agent recovers yet.
     pub fn at_rest(&self, found: &mut Vec<String>) {
         for (id, task) in &self.tasks {
-            let known = task.last.is_some_and(|state| is_terminal(state) || state == TaskState::TASK_UNKNOWN);
+            let known = task.end.is_some() || task.last.is_some_and(|state| match state {
+                TaskState::TASK_UNKNOWN => true,
+                TaskState::TASK_UNREACHABLE => self.is_agent_over(id),
+                state => is_terminal(state),
+            });
             if !known {
                 found.push(format!("task {id} was last said to be {:?}, and its end is not known", task.last));
             }
         }
+    }
+
+    fn is_agent_over(&self, task: &str) -> bool {
+        let owner = self.sent.get(task).and_then(|agent| self.owners.get(agent));
+        owner.is_some_and(|process| self.ended.contains(process))
     }
 
     pub fn transitions(&self) -> u64 {

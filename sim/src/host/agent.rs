@@ -128,7 +128,7 @@ impl AgentHost {
         let address = SocketAddrV4::new(Ipv4Addr::new(10, 1, third, me.host as u8), port);
         let executor = world.add(host, address, Some(me.host));
         self.containers.insert(id.clone(), executor);
-        world.checks.see(world.now, &Fact::ContainerUp { agent: me, executor, framework });
+        world.checks.see(world.now, &Fact::ContainerUp { executor, framework });
         let wait = 5 * MILLI + world.rng.below(45 * MILLI);
         let event = ContainerEvent::Launched { id, pid: executor as u32 };
         world.after(wait, Event::Local(me, Local::Container(event)));

@@ -181,8 +181,4 @@ impl Host for FrameworkHost {
     fn deadline(&self) -> Option<Instant> {
         self.process.as_ref()?.deadline()
     }
-
-    fn framework(&self) -> Option<String> {
-        self.id.as_ref().map(|id| id.value.clone())
-    }
 }

@@ -217,8 +217,4 @@ impl Host for FrameworkV0Host {
     fn deadline(&self) -> Option<Instant> {
         self.subscribe_at.map(Instant)
     }
-
-    fn framework(&self) -> Option<String> {
-        self.id.as_ref().map(|id| id.value.clone())
-    }
 }

@@ -108,8 +108,4 @@ pub trait Host {
     fn dependants(&self) -> Vec<HostId> {
         Vec::new()
     }
-    /// Whether a framework that ended may have left executors behind, and its id.
-    fn framework(&self) -> Option<String> {
-        None
-    }
 }
