@@ -34,7 +34,8 @@ pub fn strike(world: &mut World) {
     world.network.sweep();
     let sum = KINDS.iter().map(|(_, weight)| weight).sum();
     let mut at = world.rng.below(sum);
-    let (kind, _) = KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
+    let (kind, _) =
+        KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
     if cause(world, kind) {
         *world.tally.faults.entry(kind).or_default() += 1;
     }

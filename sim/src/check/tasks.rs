@@ -84,11 +84,12 @@ impl Tasks {
     /// so: no agent recovers yet.
     pub fn at_rest(&self, found: &mut Vec<String>) {
         for (id, task) in &self.tasks {
-            let known = task.end.is_some() || task.last.is_some_and(|state| match state {
-                TaskState::TASK_UNKNOWN => true,
-                TaskState::TASK_UNREACHABLE => self.is_agent_over(id),
-                state => is_terminal(state),
-            });
+            let known = task.end.is_some()
+                || task.last.is_some_and(|state| match state {
+                    TaskState::TASK_UNKNOWN => true,
+                    TaskState::TASK_UNREACHABLE => self.is_agent_over(id),
+                    state => is_terminal(state),
+                });
             if !known {
                 found.push(format!("task {id} was last said to be {:?}, and its end is not known", task.last));
             }
