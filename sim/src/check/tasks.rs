@@ -97,8 +97,9 @@ impl Tasks {
     }
 
     fn is_agent_over(&self, task: &str) -> bool {
-        let owner = self.sent.get(task).and_then(|agent| self.owners.get(agent));
-        owner.is_some_and(|process| self.ended.contains(process))
+        // An id that reached no agent belongs to one that ended before it heard of it.
+        let is_over = |agent: &String| self.owners.get(agent).is_none_or(|process| self.ended.contains(process));
+        self.sent.get(task).is_some_and(is_over)
     }
 
     pub fn transitions(&self) -> u64 {
