@@ -135,6 +135,10 @@ fn leave(world: &mut World, hosts: &[HostId]) {
         world.after(SECOND, Event::Local(process, Local::Teardown));
     }
     go_on(world, LEAVE_NANOS);
+    // What ended frameworks still believe concerns nobody.
+    for host in hosts[1 + AGENTS..].iter().chain([&probe]) {
+        world.stop(*host);
+    }
     let probe = add_probe(world, 30);
     go_on(world, PROBE_NANOS);
     let now = world.now;

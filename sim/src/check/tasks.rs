@@ -99,7 +99,8 @@ impl Tasks {
     fn is_agent_over(&self, task: &str) -> bool {
         // An id that reached no agent belongs to one that ended before it heard of it.
         let is_over = |agent: &String| self.owners.get(agent).is_none_or(|process| self.ended.contains(process));
-        self.sent.get(task).is_some_and(is_over)
+        // A task that was never sent is asked about by the agent it was meant for.
+        self.sent.get(task).is_none_or(is_over)
     }
 
     pub fn transitions(&self) -> u64 {
