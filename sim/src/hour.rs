@@ -123,17 +123,34 @@ fn leave(world: &mut World, hosts: &[HostId]) {
     if !world.checks.violations.is_empty() {
         return;
     }
-    for host in &hosts[1 + AGENTS..] {
+    let total: Amount = crate::check::total();
+    let probe = add_probe(world, 31);
+    go_on(world, PROBE_NANOS);
+    let now = world.now;
+    if world.checks.violations.is_empty() {
+        world.checks.nothing_leaked(now, probe, AGENTS, total, crate::workload::EXECUTOR);
+    }
+    for host in hosts[1 + AGENTS..].iter().chain([&probe]) {
         let process = world.process(*host);
         world.after(SECOND, Event::Local(process, Local::Teardown));
     }
     go_on(world, LEAVE_NANOS);
-    let probe = FrameworkHost::probe(&address(1, 5050).to_string());
-    let probe = world.add(Box::new(probe), address(30, 9030), None);
-    world.start(probe);
+    // What ended frameworks still believe concerns nobody.
+    for host in hosts[1 + AGENTS..].iter().chain([&probe]) {
+        world.stop(*host);
+    }
+    let probe = add_probe(world, 30);
     go_on(world, PROBE_NANOS);
-    let (now, total): (u64, Amount) = (world.now, crate::check::total());
+    let now = world.now;
     if world.checks.violations.is_empty() {
         world.checks.all_free(now, probe, AGENTS, total);
     }
+}
+
+/// A framework that takes everything and keeps it.
+fn add_probe(world: &mut World, last: u8) -> HostId {
+    let probe = FrameworkHost::probe(&address(1, 5050).to_string());
+    let probe = world.add(Box::new(probe), address(last, 9000 + u16::from(last)), None);
+    world.start(probe);
+    probe
 }

@@ -17,6 +17,8 @@ use tepui_proto::{MessageField, ToProto};
 
 /// The most tasks a framework has at once.
 const MAX_LIVE: usize = 14;
+/// What a custom executor holds for itself, in thousandths of a CPU and in MB.
+pub const EXECUTOR: (i64, i64) = (100, 32);
 const SECOND: u64 = 1_000_000_000;
 
 /// What a framework knows of a task.

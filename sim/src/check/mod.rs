@@ -145,6 +145,17 @@ impl Checks {
         }
     }
 
+    /// While the frameworks are idle but there: one that takes everything gets all but what executors hold.
+    pub fn nothing_leaked(&mut self, now: u64, probe: HostId, agents: usize, total: Amount, executor: Amount) {
+        let offered = self.offers.held_by(probe).into_values();
+        let sum = offered.fold((0, 0), |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
+        let (agents, executors) = (agents as i64, self.containers.len() as i64);
+        let least = (agents * total.0 - executors * executor.0, agents * total.1 - executors * executor.1);
+        if sum.0 < least.0 || sum.1 < least.1 {
+            self.object(now, format!("all is idle, but only {sum:?} are offered where at least {least:?} are free"));
+        }
+    }
+
     /// After all frameworks have left: no container runs, and a framework that takes everything has got everything.
     pub fn all_free(&mut self, now: u64, probe: HostId, agents: usize, total: Amount) {
         let mut found = Vec::new();

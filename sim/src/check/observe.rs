@@ -103,7 +103,7 @@ fn master_message(world: &mut World, message: &Message) {
             let Some(message) = read::<RescindResourceOfferMessage>(message) else { return };
             see(world, &Fact::Rescinded { offer: message.offer_id.value.clone() });
         }
-        ("FrameworkRegisteredMessage" | "FrameworkReregisteredMessage", Some(of)) => {
+        ("FrameworkRegisteredMessage" | "FrameworkReregisteredMessage" | "FrameworkErrorMessage", Some(of)) => {
             see(world, &Fact::Subscription { of });
         }
         _ => {}
@@ -175,6 +175,7 @@ fn taken(world: &mut World, from: HostId, call: &Call) {
             let offers = call.decline.offer_ids.iter().map(|id| id.value.clone()).collect();
             see(world, &Fact::Answered { offers, tasks: Vec::new() });
         }
+        Some(call::Type::TEARDOWN) => see(world, &Fact::Subscription { of: from }),
         Some(call::Type::RECONCILE) => {
             let tasks = call.reconcile.tasks.iter().map(|task| task.task_id.value.clone()).collect();
             see(world, &Fact::Asked { framework: from, tasks });
@@ -185,11 +186,7 @@ fn taken(world: &mut World, from: HostId, call: &Call) {
 
 fn update(update: &StatusUpdate) -> Update {
     let uuid = update.uuid.clone().unwrap_or_default();
-    Update {
-        task: update.status.task_id.value.clone(),
-        uuid,
-        state: update.status.state,
-    }
+    Update { task: update.status.task_id.value.clone(), uuid, state: update.status.state }
 }
 
 fn update_of(status: &TaskStatus) -> Update {

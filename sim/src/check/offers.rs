@@ -120,7 +120,9 @@ impl Offers {
             }
             Fact::OfferAnswered { offers } => self.believed.retain(|id, _| !offers.contains(id)),
             // The master has no way left to tell it.
-            Fact::Connected { framework } | Fact::Subscription { of: framework } => self.believed.retain(|_, (to, _)| to != framework),
+            Fact::Connected { framework } | Fact::Subscription { of: framework } => {
+                self.believed.retain(|_, (to, _)| to != framework)
+            }
             Fact::Ended(process) => self.believed.retain(|_, (to, _)| *to != process.host),
             _ => {}
         }

@@ -84,11 +84,12 @@ impl Tasks {
     /// so: no agent recovers yet.
     pub fn at_rest(&self, found: &mut Vec<String>) {
         for (id, task) in &self.tasks {
-            let known = task.end.is_some() || task.last.is_some_and(|state| match state {
-                TaskState::TASK_UNKNOWN => true,
-                TaskState::TASK_UNREACHABLE => self.is_agent_over(id),
-                state => is_terminal(state),
-            });
+            let known = task.end.is_some()
+                || task.last.is_some_and(|state| match state {
+                    TaskState::TASK_UNKNOWN => true,
+                    TaskState::TASK_UNREACHABLE => self.is_agent_over(id),
+                    state => is_terminal(state),
+                });
             if !known {
                 found.push(format!("task {id} was last said to be {:?}, and its end is not known", task.last));
             }
@@ -96,8 +97,10 @@ impl Tasks {
     }
 
     fn is_agent_over(&self, task: &str) -> bool {
-        let owner = self.sent.get(task).and_then(|agent| self.owners.get(agent));
-        owner.is_some_and(|process| self.ended.contains(process))
+        // An id that reached no agent belongs to one that ended before it heard of it.
+        let is_over = |agent: &String| self.owners.get(agent).is_none_or(|process| self.ended.contains(process));
+        // A task that was never sent is asked about by the agent it was meant for.
+        self.sent.get(task).is_none_or(is_over)
     }
 
     pub fn transitions(&self) -> u64 {

@@ -119,10 +119,13 @@ impl FrameworkHost {
 
     fn acknowledge(&mut self, world: &mut World, me: Process, status: &TaskStatus) {
         let subscribed = self.process.as_ref().is_some_and(|machine| machine.machine.is_subscribed());
-        // An update that could not be acknowledged now comes again.
-        if let Some(call) = call::acknowledge(status).filter(|_| subscribed) {
-            self.call(world, me, call);
+        let Some(call) = call::acknowledge(status) else { return };
+        if subscribed {
+            return self.call(world, me, call);
         }
+        // The machine hands each update over once, so the acknowledgement must not be forgotten.
+        let again = Local::Acknowledge(Box::new(status.clone()));
+        world.after(5_000_000_000, Event::Local(me, again));
     }
 }
 
