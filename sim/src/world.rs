@@ -310,11 +310,9 @@ impl World {
         let waiting: Vec<_> = conn.waiting.iter().copied().collect();
         let address = self.slots[server.host].address;
         match (kind, is_client) {
-            (Kind::Link, true) => {
-                // A link that was replaced meanwhile ends without a word.
-                if self.slots[process.host].conns.get(&(address, LINK)) == Some(&id) {
-                    self.exited(process, address);
-                }
+            // A link that was replaced meanwhile ends without a word.
+            (Kind::Link, true) if self.slots[process.host].conns.get(&(address, LINK)) == Some(&id) => {
+                self.exited(process, address);
             }
             (Kind::Calls | Kind::Stream(_), true) => {
                 self.slots[process.host].conns.retain(|_, conn| *conn != id);

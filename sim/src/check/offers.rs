@@ -50,7 +50,9 @@ impl Offers {
                 self.outstanding.remove(offer);
             }
             Fact::Answered { offers, tasks } => {
-                let valid = offers.iter().fold(true, |valid, id| self.outstanding.remove(id).is_some() && valid);
+                // Each of them is used up, whatever the others are.
+                let used = offers.iter().filter(|id| self.outstanding.remove(*id).is_some()).count();
+                let valid = used == offers.len();
                 self.launching.extend(tasks.iter().map(|task| (task.clone(), valid)));
             }
             Fact::Run { agent, task, amount } => {

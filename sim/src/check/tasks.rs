@@ -41,9 +41,8 @@ impl Tasks {
                 self.ended.insert(*process);
             }
             Fact::Run { task, agent, .. } => {
-                if self.sent.insert(task.clone(), agent.clone()).is_some() {
-                    found.push(format!("task {task} is sent to an agent a second time"));
-                }
+                let earlier = self.sent.insert(task.clone(), agent.clone());
+                found.extend(earlier.map(|_| format!("task {task} is sent to an agent a second time")));
             }
             Fact::Answered { tasks, .. } => {
                 for task in tasks {
@@ -51,9 +50,8 @@ impl Tasks {
                 }
             }
             Fact::Forked { task } => {
-                if !self.forked.insert(task.clone()) {
-                    found.push(format!("task {task} runs a second time"));
-                }
+                let is_first = self.forked.insert(task.clone());
+                found.extend((!is_first).then(|| format!("task {task} runs a second time")));
             }
             Fact::ExecutorUpdate { .. } => self.transitions += 1,
             Fact::Told { update, .. } => self.told(update, found),

@@ -32,10 +32,8 @@ impl Updates {
             Fact::Acknowledged { uuid } => {
                 self.acknowledged.insert(uuid.clone());
             }
-            Fact::AcknowledgementTaken { task, uuid } => {
-                if !self.acknowledged.contains(uuid) {
-                    found.push(format!("an update of task {task} is acknowledged, but not by its framework"));
-                }
+            Fact::AcknowledgementTaken { task, uuid } if !self.acknowledged.contains(uuid) => {
+                found.push(format!("an update of task {task} is acknowledged, but not by its framework"));
             }
             Fact::Ended(process) => {
                 self.ended.insert(*process);
