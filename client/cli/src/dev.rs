@@ -42,11 +42,18 @@ async fn run(args: Args) -> Result<()> {
     crate::logging::set_up(if args.verbose { "INFO" } else { "WARNING" }, false)?;
     let options = Options { port: args.port, agents: args.agents, resources: args.resources, work_dir: args.work_dir };
     let cluster = Embedded::start_with(options).await.context("the cluster could not be started")?;
-    print!("{}", greeting(&cluster.master, &cluster.agent));
+    say(&greeting(&cluster.master, &cluster.agent));
     told_to_leave().await?;
-    println!("Stopping the cluster ...");
+    say("Stopping the cluster ...\n");
     cluster.stop().await;
     Ok(())
+}
+
+/// Prints at once. A reader that has left (`| head -1`) is no reason to end the cluster.
+fn say(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn greeting(master: &str, agent: &str) -> String {

@@ -15,6 +15,8 @@ const SEEDS: [u64; 4] = [1, 2, 3, 4];
 const HOURS: &str = "1";
 /// Wall time spent on seeds nobody has tried before.
 const RANDOM_TIME: Duration = Duration::from_secs(60);
+/// Bugs that can be planted, at least.
+const PLANTED_MIN: usize = 10;
 /// No single run may take longer, build included.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -25,6 +27,7 @@ pub fn run(setting: &Setting, log: &mut Log) -> Result<Tally> {
     for seed in fixed {
         tally.add(one(setting, log, *seed)?);
     }
+    tally.add(planted(setting, log)?);
     if setting.quick {
         return Ok(tally);
     }
@@ -48,6 +51,20 @@ fn one(setting: &Setting, log: &mut Log, seed: u64) -> Result<Tally> {
     // A simulator that prints no faults has simulated nothing.
     if !ended.text.contains("faults") {
         return Ok(Tally::failure(&replay, "it reported no faults at all"));
+    }
+    Ok(Tally::pass())
+}
+
+/// Checkers that find nothing prove nothing: each planted bug must be found.
+fn planted(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    const FIND: [&str; 6] = ["run", "--release", "--quiet", "-p", "sim", "--"];
+    let mut command = cargo(setting);
+    command.args(FIND).arg("--find-planted");
+    let ended = log.run(&mut command, LIMIT)?;
+    let found = ended.text.lines().filter(|line| line.starts_with("found ")).count();
+    if !ended.status.success() || found < PLANTED_MIN {
+        let replay = "cargo run --release -p sim -- --find-planted";
+        return Ok(Tally::failure(replay, &format!("only {found} planted bugs were found")));
     }
     Ok(Tally::pass())
 }
