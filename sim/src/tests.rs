@@ -23,8 +23,7 @@ fn events(seed: u64) -> Vec<u8> {
     let log = Shared::default();
     let outcome = run(&Plan { seed, seconds: 120, bug: None }, Some(Box::new(log.clone())));
     assert_eq!(outcome.violations, [""; 0]);
-    let bytes = log.0.lock().unwrap().clone();
-    bytes
+    log.0.lock().unwrap().clone()
 }
 
 #[test]

@@ -46,6 +46,14 @@ impl Updates {
         }
     }
 
+    /// The subscription ended: an acknowledgement of what waits for one could not be sent now, so the agent's next
+    /// repeat is handed over again. Else a framework that tried just then would never hear of the update again.
+    pub fn forget_waiting(&mut self) {
+        let Updates { acknowledged, order } = self;
+        order.retain(|uuid| acknowledged.get(uuid) == Some(&true));
+        acknowledged.retain(|_, done| *done);
+    }
+
     fn remember(&mut self, uuid: Vec<u8>) {
         if self.order.len() == MAX_REMEMBERED
             && let Some(oldest) = self.order.pop_front()
@@ -60,6 +68,17 @@ impl Updates {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_not_acknowledged_before_a_disconnection_comes_again() {
+        let mut updates = Updates::default();
+        updates.arrived(b"open");
+        updates.arrived(b"done");
+        updates.acknowledged(b"done");
+        updates.forget_waiting();
+        assert_eq!(updates.arrived(b"open"), Verdict::New);
+        assert_eq!(updates.arrived(b"done"), Verdict::AcknowledgeAgain);
+    }
 
     #[test]
     fn a_repeat_is_told_from_a_lost_acknowledgement() {

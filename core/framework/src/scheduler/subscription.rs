@@ -140,6 +140,7 @@ impl Scheduler {
         let reason = format!("{}: {reason}", self.masters.current());
         out.push(Effect::Event(Event::Disconnected(reason)));
         self.tasks.disconnected();
+        self.updates.forget_waiting();
         // After a subscription its master is asked first: it may have closed the stream for reasons that do not last.
         if !std::mem::take(&mut self.subscribed) {
             self.masters.failed();
