@@ -1,8 +1,8 @@
 //! `POST /slave(1)/api/v1/executor`: checks in the order of Mesos, with its texts, then the handlers V0 uses as well.
 
-use super::{accepted, content_type, method_not_allowed};
 use crate::state::{Executor, executor::Phase};
 use crate::{Agent, Cx};
+use tepui_api::{NOT_ACCEPTABLE, UNSUPPORTED, accepted, content_type, post_only};
 use tepui_base::FrameworkId;
 use tepui_proto::ids::ProtoId;
 use tepui_proto::mesos::TaskState;
@@ -31,8 +31,7 @@ impl Agent {
         let accept = accepted(request);
         match kind {
             call::Type::SUBSCRIBE if accept.is_none() => {
-                let text = "Expecting 'Accept' to allow 'application/x-protobuf' or 'application/json'";
-                return Err(Response::text(406, text));
+                return Err(Response::text(406, NOT_ACCEPTABLE));
             }
             // Its ids may be placeholders, so they are not looked at.
             call::Type::HEARTBEAT => return Ok(Some(Response::empty(202))),
@@ -71,11 +70,8 @@ impl Agent {
 }
 
 fn read_call(request: &Request) -> Result<Call, Response> {
-    if request.method != "POST" {
-        return Err(method_not_allowed("POST", &request.method));
-    }
-    let unsupported = "Expecting 'Content-Type' of application/json or application/x-protobuf";
-    let form = content_type(request, unsupported)?;
+    post_only(request)?;
+    let form = content_type(request, UNSUPPORTED)?;
     let call: Call = v1::decode_call(form, &request.body).map_err(|error| Response::text(400, error.to_string()))?;
     validate(&call).map_err(|text| Response::text(400, format!("Failed to validate Executor::Call: {text}")))?;
     Ok(call)

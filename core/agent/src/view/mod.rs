@@ -10,7 +10,6 @@ mod resources;
 mod state;
 
 use crate::Config;
-use crate::http::method_not_allowed;
 use crate::state::{Executor, Framework, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,7 +85,7 @@ fn get(request: &Request, answer: impl FnOnce() -> Response) -> Response {
     if matches!(request.method.as_str(), "GET" | "HEAD") {
         answer()
     } else {
-        method_not_allowed("GET", &request.method)
+        Response::method_not_allowed(&["GET"], &request.method)
     }
 }
 

@@ -4,9 +4,9 @@
 //! empty, unlike all other fields; that is how Mesos prints them.
 
 use super::{Snapshot, Viewer, agent_info, containers, metrics};
-use crate::http::{accepted, content_type, method_not_allowed};
 use crate::state::{Executor, Framework, task};
 use std::sync::Arc;
+use tepui_api::{accepted_or, content_type, post_only};
 use tepui_authz::Action;
 use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::agent::response::{
@@ -32,11 +32,9 @@ pub fn respond(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> Re
 }
 
 fn answer(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> Result<(ContentType, Answer), Response> {
-    if request.method != "POST" {
-        return Err(method_not_allowed("POST", &request.method));
-    }
+    post_only(request)?;
     let form = content_type(request, UNSUPPORTED)?;
-    let accept = accepted(request).ok_or_else(|| Response::text(406, NOT_ACCEPTABLE))?;
+    let accept = accepted_or(request, NOT_ACCEPTABLE)?;
     let call = read(form, &request.body).map_err(|text| Response::text(400, text))?;
     let kind = call.r#type;
     let kind =

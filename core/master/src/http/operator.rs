@@ -1,14 +1,14 @@
 //! What operators can change: `POST /teardown` and TEARDOWN of `/api/v1`.
 
-use super::{method_not_allowed, route};
+use super::route;
 use crate::Master;
 use crate::cx::Cx;
-use crate::view::{api, query};
+use crate::view::api;
 use tepui_authz::Action;
 use tepui_base::FrameworkId;
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::master::call::Type;
-use tepui_wire::{Request, Response};
+use tepui_wire::{Request, Response, query};
 
 impl Master {
     /// The answer to a call of `/api/v1` that changes something; nothing if this is none.
@@ -28,8 +28,8 @@ impl Master {
         if !self.is_leading() {
             return Response::text(503, "Master has not finished recovery");
         }
-        if request.method != "POST" {
-            return method_not_allowed(request, "POST");
+        if let Err(response) = tepui_api::post_only(request) {
+            return response;
         }
         let body = String::from_utf8_lossy(&request.body);
         let values = match query::decode(&body) {

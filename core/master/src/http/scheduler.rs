@@ -1,12 +1,12 @@
 //! `POST /api/v1/scheduler`: checks in the order of Mesos, then the same handlers as V0.
 
-use super::{accepted_type, content_type, method_not_allowed};
 use crate::Master;
 use crate::call::NotBuilt;
 use crate::call::subscribe::Subscriber;
 use crate::cx::Cx;
 use crate::state::Http;
 use crate::validate;
+use tepui_api::{NOT_ACCEPTABLE, UNSUPPORTED, accepted_or, content_type, post_only};
 use tepui_base::FrameworkId;
 use tepui_base::rng::{uuid_text, uuid_v4};
 use tepui_proto::mesos::scheduler::Call;
@@ -51,16 +51,14 @@ impl Master {
         if !self.is_leading() {
             return Err(Response::text(503, "Master has not finished recovery"));
         }
-        if request.method != "POST" {
-            return Err(method_not_allowed(request, "POST"));
-        }
-        let content = content_type(request)?;
+        post_only(request)?;
+        let content = content_type(request, UNSUPPORTED)?;
         let call = v1::decode_scheduler_call(content, &request.body)
             .map_err(|error| Response::text(400, error.to_string()))?;
         validate::call::validate(&call, &request.principal)
             .map_err(|text| Response::text(400, format!("Failed to validate scheduler::Call: {text}")))?;
         let streams = matches!(call.r#type, Some(Type::SUBSCRIBE | Type::RECONCILE_OPERATIONS));
-        let accepted = if streams { accepted_type(request)? } else { ContentType::Json };
+        let accepted = if streams { accepted_or(request, NOT_ACCEPTABLE)? } else { ContentType::Json };
         let stream_id = request.header("mesos-stream-id");
         if call.r#type == Some(Type::SUBSCRIBE) {
             if stream_id.is_some() {

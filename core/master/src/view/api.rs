@@ -1,10 +1,10 @@
 //! `POST /api/v1`: the operator's reads, in JSON and protobuf.
 
 use super::{metrics, roles};
-use crate::http::{accepted_type, content_type, method_not_allowed};
 use crate::state::{Agent, Framework, Snapshot};
 use buffa::Enumeration;
 use bytes::Bytes;
+use tepui_api::{NOT_ACCEPTABLE, UNSUPPORTED, accepted_or, content_type, post_only};
 use tepui_authz::{Action, Principal};
 use tepui_base::Wall;
 use tepui_proto::json::{self, Names, Writer};
@@ -26,16 +26,14 @@ pub(super) fn is_read(request: &Request) -> bool {
 
 /// Reads and checks a call, and in which form the answer is to be. Checks come in the order of Mesos.
 pub(crate) fn read_call(request: &Request) -> Result<(Call, ContentType), Response> {
-    if request.method != "POST" {
-        return Err(method_not_allowed(request, "POST"));
-    }
-    let content = content_type(request)?;
+    post_only(request)?;
+    let content = content_type(request, UNSUPPORTED)?;
     let call =
         v1::decode_master_call(content, &request.body).map_err(|error| Response::text(400, error.to_string()))?;
     validate(&call).map_err(|part| {
         Response::text(400, format!("Failed to validate master::Call: Expecting '{part}' to be present"))
     })?;
-    let accepted = accepted_type(request)?;
+    let accepted = accepted_or(request, NOT_ACCEPTABLE)?;
     Ok((call, accepted))
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Only what is fed is shown: a key of Mesos that would always be zero is left out.
 
-use super::{query, written};
 use crate::metrics::FrameworkMetrics;
 use crate::state::{Framework, Snapshot};
 use buffa::Enumeration;
@@ -12,7 +11,7 @@ use tepui_proto::json::Writer;
 use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::scheduler::{call, event};
 use tepui_resources::{Name, Resources};
-use tepui_wire::{Request, Response};
+use tepui_wire::{Request, Response, query};
 
 /// Names and values, sorted.
 pub type Values = BTreeMap<String, f64>;
@@ -45,7 +44,7 @@ pub fn respond(values: &Values, request: &Request) -> Response {
     }
     let mut writer = Writer::new();
     writer.object(|w| values.iter().for_each(|(name, value)| w.field_double(name, *value)));
-    written(writer.finish(), &query)
+    Response::json(writer.finish(), query.get("jsonp").map(String::as_str))
 }
 
 fn collect_counts(snapshot: &Snapshot, values: &mut Values) {

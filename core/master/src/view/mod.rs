@@ -8,7 +8,6 @@ pub(crate) mod api;
 mod frameworks;
 mod json;
 pub mod metrics;
-pub(crate) mod query;
 mod roles;
 mod state;
 mod tasks;
@@ -18,7 +17,7 @@ use crate::state::Snapshot;
 use std::collections::BTreeMap;
 use tepui_authz::Action;
 use tepui_proto::json::Writer;
-use tepui_wire::{Request, Response};
+use tepui_wire::{Request, Response, query};
 
 /// Parameters of a query.
 pub(crate) type Query = BTreeMap<String, String>;
@@ -38,7 +37,7 @@ pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
     let show = |fill: fn(&Snapshot, &Request, &Query, &mut Writer)| {
         let mut writer = Writer::new();
         writer.object(|writer| fill(snapshot, request, &query, writer));
-        written(writer.finish(), &query)
+        Response::json(writer.finish(), query.get("jsonp").map(String::as_str))
     };
     match route(&request.path) {
         "api/v1" => api::respond(snapshot, request),
@@ -63,12 +62,4 @@ pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
 fn redirect(snapshot: &Snapshot) -> Response {
     let (hostname, port) = (&snapshot.config.hostname, snapshot.config.pid.port);
     Response::empty(307).header("Location", format!("//{hostname}:{port}"))
-}
-
-/// JSON, or a call of the function that `jsonp` names.
-pub(crate) fn written(json: String, query: &Query) -> Response {
-    match query.get("jsonp") {
-        Some(function) => Response::with_type(200, "text/javascript", format!("{function}({json})")),
-        None => Response::with_type(200, "application/json", json),
-    }
 }
