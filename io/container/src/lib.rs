@@ -27,6 +27,8 @@
 mod child;
 pub mod containerizer;
 pub mod fetcher;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod http;
 pub mod launch_info;
 pub mod process;
