@@ -6,7 +6,7 @@
 use crate::cluster::{self, Embedded};
 use anyhow::{Context, Result, bail};
 use std::process::ExitCode;
-use tepui_flags::{Flag, Values, help};
+use tepui_flags::{Flag, Support, Values, flag, help};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Worker threads of a daemon's runtime. The machines are single-threaded; the rest is sockets and readers.
@@ -69,23 +69,20 @@ pub fn local(args: Vec<String>) -> ExitCode {
     })
 }
 
-const fn local_flag(
-    name: &'static str,
-    alias: Option<&'static str>,
-    kind: tepui_flags::Kind,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Flag {
-    Flag { name, alias, kind, default, support: tepui_flags::Support::Built, help }
-}
-
 /// What `mesos-local` takes; it listens on loopback only.
 static LOCAL_FLAGS: &[Flag] = &[
-    local_flag("num_slaves", Some("num_agents"), tepui_flags::Kind::Number, Some("1"), "how many agents"),
-    local_flag("port", None, tepui_flags::Kind::Number, Some("5050"), "port of the master"),
-    local_flag("resources", None, tepui_flags::Kind::Text, None, "resources of each agent"),
-    local_flag("work_dir", None, tepui_flags::Kind::Text, None, "directory of the agents; temporary if not given"),
-    local_flag("version", None, tepui_flags::Kind::Bool, Some("false"), "print version and exit"),
+    flag("num_slaves", Some("num_agents"), tepui_flags::Kind::Number, Some("1"), Support::Built, "how many agents"),
+    flag("port", None, tepui_flags::Kind::Number, Some("5050"), Support::Built, "port of the master"),
+    flag("resources", None, tepui_flags::Kind::Text, None, Support::Built, "resources of each agent"),
+    flag(
+        "work_dir",
+        None,
+        tepui_flags::Kind::Text,
+        None,
+        Support::Built,
+        "directory of the agents; temporary if not given",
+    ),
+    flag("version", None, tepui_flags::Kind::Bool, Some("false"), Support::Built, "print version and exit"),
 ];
 
 fn variable(name: &str) -> Option<String> {

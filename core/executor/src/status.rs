@@ -6,6 +6,7 @@ use buffa::MessageField;
 use std::time::Duration;
 use tepui_base::Now;
 use tepui_proto::ToProto;
+use tepui_proto::is_terminal;
 use tepui_proto::mesos::executor::event::Acknowledged;
 use tepui_proto::mesos::executor::{Call, call};
 use tepui_proto::mesos::task_status::{Reason, Source};
@@ -85,10 +86,6 @@ impl Executor {
             self.exit(0, out);
         }
     }
-}
-
-fn is_terminal(state: TaskState) -> bool {
-    matches!(state, TaskState::TASK_FINISHED | TaskState::TASK_FAILED | TaskState::TASK_KILLED)
 }
 
 /// The status of a check without a result: what each update of a task with a check carries.

@@ -28,12 +28,14 @@ pub mod names;
 pub mod recordio;
 mod required;
 pub mod schema;
+mod task_state;
 pub mod v1;
 mod wire_format;
 
 pub use buffa::{Enumeration, Message, MessageField, MessageName};
 pub use content_type::ContentType;
 pub use ids::{ProtoId, ToProto};
+pub use task_state::is_terminal;
 pub use universe::{appc, docker, mesos, oci};
 
 /// The serialized `FileDescriptorSet` of the whole universe, for tests that compare it with other descriptors.

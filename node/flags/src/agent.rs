@@ -2,18 +2,7 @@
 
 use crate::Kind::{Bool, Bytes, Duration, Fraction, Number, Path, PathOrText, Text};
 use crate::Support::{Built, Later, Refused};
-use crate::{Flag, Kind, Support};
-
-const fn flag(
-    name: &'static str,
-    alias: Option<&'static str>,
-    kind: Kind,
-    default: Option<&'static str>,
-    support: Support,
-    help: &'static str,
-) -> Flag {
-    Flag { name, alias, kind, default, support, help }
-}
+use crate::{Flag, flag};
 
 /// All flags, in the order of Mesos' own documentation.
 #[rustfmt::skip]

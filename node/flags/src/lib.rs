@@ -62,3 +62,15 @@ pub struct Flag {
     /// What it is for, one line.
     pub help: &'static str,
 }
+
+/// A row of a table.
+pub const fn flag(
+    name: &'static str,
+    alias: Option<&'static str>,
+    kind: Kind,
+    default: Option<&'static str>,
+    support: Support,
+    help: &'static str,
+) -> Flag {
+    Flag { name, alias, kind, default, support, help }
+}

@@ -2,27 +2,13 @@
 
 use std::sync::Arc;
 use tepui_base::FrameworkId;
+pub use tepui_proto::is_terminal;
 use tepui_proto::mesos::{Task, TaskInfo, TaskState, TaskStatus};
 use tepui_proto::{MessageField, ToProto};
 
 /// The text of a task's id.
 pub fn id_of(task: &TaskInfo) -> &str {
     &task.task_id.value
-}
-
-/// Whether nothing follows this state.
-pub fn is_terminal(state: TaskState) -> bool {
-    matches!(
-        state,
-        TaskState::TASK_FINISHED
-            | TaskState::TASK_FAILED
-            | TaskState::TASK_KILLED
-            | TaskState::TASK_LOST
-            | TaskState::TASK_ERROR
-            | TaskState::TASK_DROPPED
-            | TaskState::TASK_GONE
-            | TaskState::TASK_GONE_BY_OPERATOR
-    )
 }
 
 /// What is kept of a task once it is launched or ended: everything but its command and data.

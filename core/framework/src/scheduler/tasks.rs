@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tepui_base::{Instant, TaskId};
+pub use tepui_proto::is_terminal;
 use tepui_proto::mesos::offer::Operation;
-use tepui_proto::mesos::{AgentID, TaskID, TaskState, TaskStatus};
+use tepui_proto::mesos::{AgentID, TaskID, TaskStatus};
 
 /// The first pause before asking again, and the longest.
 const ASK_AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
@@ -18,26 +19,6 @@ pub(super) struct Tasks {
     running: BTreeMap<TaskId, Option<AgentID>>,
     unanswered: BTreeSet<TaskId>,
     ask_again: Option<(Instant, Duration)>,
-}
-
-/// Whether a task in this state never changes again. An unreachable or unknown one may.
-pub fn is_terminal(state: TaskState) -> bool {
-    match state {
-        TaskState::TASK_FINISHED
-        | TaskState::TASK_FAILED
-        | TaskState::TASK_KILLED
-        | TaskState::TASK_ERROR
-        | TaskState::TASK_LOST
-        | TaskState::TASK_DROPPED
-        | TaskState::TASK_GONE
-        | TaskState::TASK_GONE_BY_OPERATOR => true,
-        TaskState::TASK_STAGING
-        | TaskState::TASK_STARTING
-        | TaskState::TASK_RUNNING
-        | TaskState::TASK_KILLING
-        | TaskState::TASK_UNREACHABLE
-        | TaskState::TASK_UNKNOWN => false,
-    }
 }
 
 impl Tasks {
@@ -96,6 +77,7 @@ mod tests {
     use super::*;
     use crate::scheduler::call;
     use tepui_proto::mesos::TaskInfo;
+    use tepui_proto::mesos::TaskState;
 
     fn status(task: &str, state: TaskState) -> TaskStatus {
         TaskStatus { task_id: proto(&task.into()).into(), state, ..TaskStatus::default() }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
+pub use tepui_proto::is_terminal;
 use tepui_proto::mesos::{
     self, CheckStatusInfo, ContainerInfo, ContainerStatus, DiscoveryInfo, HealthCheck, KillPolicy, Labels, TaskInfo,
     TaskState, TaskStatus, value,
@@ -52,21 +53,6 @@ pub struct Task {
     pub user: Option<Arc<str>>,
     /// What few tasks have.
     pub details: Option<Arc<Details>>,
-}
-
-/// Whether a state is final.
-pub fn is_terminal(state: TaskState) -> bool {
-    matches!(
-        state,
-        TaskState::TASK_FINISHED
-            | TaskState::TASK_FAILED
-            | TaskState::TASK_KILLED
-            | TaskState::TASK_LOST
-            | TaskState::TASK_ERROR
-            | TaskState::TASK_DROPPED
-            | TaskState::TASK_GONE
-            | TaskState::TASK_GONE_BY_OPERATOR
-    )
 }
 
 /// Whether a task in this state holds its resources: neither final nor unreachable.
