@@ -112,7 +112,7 @@ async fn start_agent(options: &Options, master: &str, root: &Path, number: u16) 
     ];
     args.extend(options.resources.as_ref().map(|resources| format!("--resources={resources}")));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let settings = tepui_agentd::Settings::from_values(&values(tepui_flags::agent::FLAGS, &args)?)?;
+    let settings = tepui_agentd::Settings::from_values(&values(tepui_flags::agent::FLAGS, &args)?, |_| None)?;
     Ok(tepui_agentd::start(&settings, crate::version::info(), crate::version::OWN, Default::default()).await?)
 }
 

@@ -31,7 +31,7 @@ pub fn master(args: Vec<String>) -> ExitCode {
 pub fn agent(args: Vec<String>) -> ExitCode {
     let about = "tepui agent: runs executors for frameworks on behalf of a master (mesos-agent)";
     start("mesos-agent", about, &[tepui_flags::agent::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
-        let settings = tepui_agentd::Settings::from_values(&values)?;
+        let settings = tepui_agentd::Settings::from_values(&values, variable)?;
         until_told(async {
             let version = crate::version::info();
             let mut agent = tepui_agentd::start(&settings, version, crate::version::OWN, Default::default()).await?;

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tepui_flags::Values;
+use tepui_net::NetConfig;
 use tepui_proto::mesos::value::{self, Type};
 use tepui_proto::mesos::{Attribute, Resource};
 use tepui_proto::{MessageField, json};
@@ -14,14 +15,8 @@ use tepui_resources::value::Parsed;
 /// Flags read into values.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `--ip`, where to listen.
-    pub ip: Ipv4Addr,
-    /// `--port`.
-    pub port: u16,
-    /// `--advertise_ip`.
-    pub advertise_ip: Option<Ipv4Addr>,
-    /// `--advertise_port`.
-    pub advertise_port: Option<u16>,
+    /// `--ip`, `--port`, `--advertise_ip`, `--advertise_port`: where to listen and what to tell peers.
+    pub net: NetConfig,
     /// `--hostname`.
     pub hostname: Option<String>,
     /// `--hostname_lookup`.
@@ -71,6 +66,9 @@ pub struct Settings {
 /// Why an agent can not start with these flags.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// A `LIBPROCESS_*` variable that cannot be read.
+    #[error(transparent)]
+    Variable(#[from] tepui_net::ConfigError),
     /// A flag without which nothing goes.
     #[error("Flag '{0}' is required, but it was not provided")]
     Missing(&'static str),
@@ -89,8 +87,10 @@ fn bad(name: &'static str, cause: impl std::fmt::Display) -> Error {
 }
 
 impl Settings {
-    /// Reads the values of `tepui_flags::agent::FLAGS`. Makes the work directory, whose disk is measured.
-    pub fn from_values(values: &Values) -> Result<Settings, Error> {
+    /// Reads the values of `tepui_flags::agent::FLAGS`, over those of `LIBPROCESS_*` variables, which `variable` looks
+    /// up. Makes the work directory, whose disk is measured.
+    pub fn from_values(values: &Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        let net = NetConfig::from_env(variable)?;
         let text = |name: &str| values.get(name).unwrap_or_default().to_owned();
         let work_dir = absolute("work_dir", values.get("work_dir").ok_or(Error::Missing("work_dir"))?)?;
         std::fs::create_dir_all(&work_dir).map_err(|error| bad("work_dir", error))?;
@@ -107,10 +107,13 @@ impl Settings {
         values.set_default("runtime_dir", runtime_dir.display().to_string());
         values.set_default("launcher", "posix".to_owned());
         Ok(Settings {
-            ip: address(&values, "ip")?.unwrap_or(Ipv4Addr::UNSPECIFIED),
-            port: values.number("port").map_err(|error| bad("port", error))?.unwrap_or(5051),
-            advertise_ip: address(&values, "advertise_ip")?,
-            advertise_port: port(&values, "advertise_port")?,
+            net: NetConfig {
+                ip: address(&values, "ip")?.unwrap_or(net.ip),
+                port: values.number("port").map_err(|error| bad("port", error))?.unwrap_or(net.port),
+                advertise_ip: address(&values, "advertise_ip")?.or(net.advertise_ip),
+                advertise_port: port(&values, "advertise_port")?.or(net.advertise_port),
+                ..net
+            },
             hostname: values.get("hostname").map(str::to_owned),
             hostname_lookup: values.bool("hostname_lookup"),
             master: master(values.get("master").ok_or(Error::Missing("master"))?)?,
@@ -240,13 +243,18 @@ mod tests {
         args.push(format!("--work_dir={}", dir.path().display()));
         let read_file = |_: &str| unreachable!("no flag names a file");
         let values = tepui_flags::parse(&[tepui_flags::agent::FLAGS], &args, &[], "MESOS_", &read_file).unwrap();
-        Settings::from_values(&values)
+        Settings::from_values(&values, |name| (name == "LIBPROCESS_ADVERTISE_IP").then(|| "10.0.0.9".to_owned()))
     }
 
     #[test]
     fn defaults_are_those_of_mesos() {
         let settings = settings(&["--master=127.0.0.1:5050"]).unwrap();
-        assert_eq!(settings.port, 5051);
+        assert_eq!(settings.net.port, 5051);
+        assert_eq!(
+            settings.net.advertise_ip,
+            Some(Ipv4Addr::new(10, 0, 0, 9)),
+            "a variable counts where no flag stands"
+        );
         assert!(settings.switch_user);
         assert_eq!(settings.executor_registration_timeout, Duration::from_secs(60));
         assert_eq!(settings.all["isolation"], "posix/cpu,posix/mem");

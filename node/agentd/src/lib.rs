@@ -19,7 +19,7 @@ use tepui_agent::{Agent, Config, Input, view};
 use tepui_base::Wall;
 use tepui_container::Containerizer;
 use tepui_driver::{Clock, Driver, Mailbox};
-use tepui_net::{Inbox, NetConfig, Node, Outlet};
+use tepui_net::{Inbox, Node, Outlet};
 use tepui_proto::mesos::VersionInfo;
 use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response, Upid};
 use tokio::sync::watch;
@@ -102,14 +102,7 @@ pub async fn start(
     own_version: &str,
     clock: Clock,
 ) -> Result<Handle, Error> {
-    let net = NetConfig {
-        ip: settings.ip,
-        port: settings.port,
-        advertise_ip: settings.advertise_ip,
-        advertise_port: settings.advertise_port,
-        ..NetConfig::default()
-    };
-    start_on(Node::bind(net).await?, settings, version, own_version, clock).await
+    start_on(Node::bind(settings.net.clone()).await?, settings, version, own_version, clock).await
 }
 
 /// Starts an agent on a network that is there already.
@@ -192,7 +185,7 @@ fn config(
         switch_user: settings.switch_user,
         isolation: settings.isolation.clone(),
         executor_environment: settings.executor_environment.clone(),
-        libprocess_ip: libprocess_ip(settings.ip),
+        libprocess_ip: libprocess_ip(settings.net.ip),
         executor_registration_timeout: settings.executor_registration_timeout,
         executor_reregistration_timeout: settings.executor_reregistration_timeout,
         executor_shutdown_grace_period: settings.executor_shutdown_grace_period,

@@ -42,7 +42,7 @@ impl World {
         ];
         let read_file = |_: &str| unreachable!("no flag names a file");
         let values = tepui_flags::parse(&[tepui_flags::agent::FLAGS], &args, &[], "MESOS_", &read_file).unwrap();
-        let settings = Settings::from_values(&values).unwrap();
+        let settings = Settings::from_values(&values, |_| None).unwrap();
         let mesos = VersionInfo { version: "1.11.0".into(), ..VersionInfo::default() };
         let agent = tepui_agentd::start(&settings, mesos, "0.1.0", Clock::default()).await.unwrap();
         let agent_pid = agent.node().upid("slave(1)");
