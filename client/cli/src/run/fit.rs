@@ -8,7 +8,7 @@ use tepui_sdk::resources::{self, Resources};
 /// What the agents say about a command's needs.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fit {
-    /// There are no agents.
+    /// There are no agents that could be offered: none registered, or none connected at present.
     NoAgents,
     /// Some agent is big enough, once enough of it is free.
     Possible,
@@ -18,7 +18,8 @@ pub enum Fit {
 
 /// Compares needs with the whole of each agent, as far as it belongs to a role.
 pub fn fit(agents: &GetAgents, role: &str, wanted: &[(&'static str, f64)]) -> Fit {
-    let totals: Vec<Resources> = agents.agents.iter().map(|agent| total(agent, role)).collect();
+    let active = agents.agents.iter().filter(|agent| agent.active);
+    let totals: Vec<Resources> = active.map(|agent| total(agent, role)).collect();
     if totals.is_empty() {
         return Fit::NoAgents;
     }
@@ -65,6 +66,7 @@ mod tests {
     /// Agents with these totals, as the API shows them.
     fn agents(totals: &[&str]) -> GetAgents {
         let agent = |total: &&str| Agent {
+            active: true,
             total_resources: tepui_resources::Resources::parse(total, "*").unwrap().to_endpoint(),
             ..Agent::default()
         };
@@ -81,6 +83,9 @@ mod tests {
         );
         assert_eq!(fit(&agents(&[small, large]), "*", &[("cpus", 8.0)]), Fit::Possible);
         assert_eq!(fit(&agents(&[]), "*", &wanted), Fit::NoAgents);
+        let mut lost = agents(&[small]);
+        lost.agents[0].active = false;
+        assert_eq!(fit(&lost, "*", &wanted), Fit::NoAgents, "an agent that is not connected is offered to nobody");
     }
 
     #[test]

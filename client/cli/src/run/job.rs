@@ -260,7 +260,7 @@ impl Job {
                 Err(anyhow!("no agent can run the command: it {text}\nAsk for less, or add an agent that has it."))
             }
             Fit::NoAgents if self.subscribed_at.is_some_and(|at| at.elapsed() >= AGENT_WAIT) => Err(anyhow!(
-                "no agent has registered with the master within {}\nStart one with mesos-agent --master={}.",
+                "no agent has been connected to the master for {}\nStart one with mesos-agent --master={}.",
                 duration::format(AGENT_WAIT),
                 self.operator.address().await
             )),
