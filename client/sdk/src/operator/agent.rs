@@ -3,7 +3,6 @@
 use super::api::Api;
 use super::{Error, FileData, files};
 use crate::address::{self, AddressError};
-use crate::authorization;
 use bytes::Bytes;
 use tepui_proto::ContentType;
 use tepui_proto::MessageField;
@@ -28,7 +27,7 @@ impl Agent {
     /// Identifies itself with a principal and its secret (HTTP Basic).
     #[must_use]
     pub fn credentials(mut self, principal: &str, secret: &str) -> Agent {
-        self.api.authorization = Some(authorization::basic(principal, secret));
+        self.api.identify(principal, secret);
         self
     }
 
@@ -41,9 +40,7 @@ impl Agent {
 
     /// Makes any call that is answered at once. Calls without a response body give an empty one.
     pub async fn call(&self, call: &Call) -> Result<Response, Error> {
-        let form = self.api.form;
-        let read = |body: &[u8]| if body.is_empty() { Ok(Response::default()) } else { form.decode(body) };
-        self.api.post(form.encode(call), read).await
+        self.api.call(call).await
     }
 
     async fn get<T: Default>(&self, kind: Type, part: fn(Response) -> MessageField<T>) -> Result<T, Error> {

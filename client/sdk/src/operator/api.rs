@@ -1,10 +1,11 @@
 //! One peer's HTTP endpoints, over one connection that is kept.
 
 use super::Error;
+use crate::authorization;
 use crate::connection::{Answer, Connection};
 use bytes::Bytes;
 use tepui_framework::exchange::{Reply, location_address};
-use tepui_proto::ContentType;
+use tepui_proto::{ContentType, Message, MessageName};
 use tokio::sync::Mutex;
 
 /// Redirects followed before giving up.
@@ -21,6 +22,22 @@ pub(super) struct Api {
 impl Api {
     pub fn new(address: String) -> Api {
         Api { peer: Mutex::new((address, None)), form: ContentType::Protobuf, authorization: None }
+    }
+
+    /// Sends a principal and its secret with every request (HTTP Basic).
+    pub fn identify(&mut self, principal: &str, secret: &str) {
+        self.authorization = Some(authorization::basic(principal, secret));
+    }
+
+    /// Makes a call that is answered at once. One without a response body gives an empty response.
+    pub async fn call<C, R>(&self, call: &C) -> Result<R, Error>
+    where
+        C: Message + MessageName,
+        R: Message + MessageName + Default,
+    {
+        let form = self.form;
+        let read = |body: &[u8]| if body.is_empty() { Ok(R::default()) } else { form.decode(body) };
+        self.post(form.encode(call), read).await
     }
 
     /// POSTs a call to `/api/v1` and takes the answer whole; `read` makes the response of its bytes.
