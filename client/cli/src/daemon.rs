@@ -113,7 +113,7 @@ fn start(
         println!("mesos 1.11.0 (tepui {})", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    if let Err(error) = crate::logging::set_up(values.get("logging_level").unwrap_or("INFO"), values.bool("quiet")) {
+    if let Err(error) = crate::logging::set_up_from(program, &values) {
         eprintln!("{program}: {error:#}");
         return ExitCode::FAILURE;
     }
