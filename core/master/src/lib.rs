@@ -10,7 +10,7 @@
 //!
 //! Invariants: see [`state`]. A task's terminal state never changes; its resources go back to the allocator exactly
 //! once; an answer of the registrar is waited for as a [`pending::Pending`] entry. Not done here: election, quota,
-//! weights, dynamic reservations and volumes, maintenance, draining, authentication, the operator event stream.
+//! weights, dynamic reservations and volumes, draining, authentication, the operator event stream.
 //! Source: Mesos `src/master/master.cpp`.
 
 mod accept;
@@ -22,8 +22,11 @@ pub mod effect;
 pub mod event;
 mod http;
 pub mod input;
+mod inverse_offers;
+mod maintenance;
 pub mod metrics;
 mod offers;
+mod operator;
 mod pending;
 mod record;
 pub mod state;
@@ -126,6 +129,8 @@ impl Master {
             unreachable: OrdMap::new(),
             gone: OrdMap::new(),
             offers: OrdMap::new(),
+            inverse_offers: OrdMap::new(),
+            maintenance: tepui_registry::Maintenance::default(),
             metrics: metrics::Metrics::default(),
             approvers: Approvers::permissive(),
         };
@@ -217,7 +222,7 @@ impl Machine for Master {
         match input {
             Input::Net(input) => self.net(cx, input),
             Input::Registry(output) => self.registry(cx, output),
-            Input::Allocator(effect) => self.offered(cx, effect),
+            Input::Allocator(effect) => self.allocated(cx, effect),
             Input::Approvers(approvers) => self.state.approvers = approvers,
         }
     }
