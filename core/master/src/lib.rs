@@ -5,7 +5,8 @@
 //! offers may be stale when they arrive. V0 messages, old and new, and V1 calls end in the same handlers.
 //!
 //! Where things are: [`v0`] takes libprocess messages apart, [`http`] HTTP requests; `call/` has one file per
-//! scheduler call, `accept/` one per operation of ACCEPT, `agent/` the life of an agent; [`state`] the records,
+//! scheduler call, `accept/` one per operation of ACCEPT, `operator/` one per call of an operator that
+//! waits for the registrar, `agent/` the life of an agent; [`state`] the records,
 //! [`event`] what frameworks are told, [`validate`] what is refused and in which words, [`view`] what is shown.
 //!
 //! Invariants: see [`state`]. A task's terminal state never changes; its resources go back to the allocator exactly
