@@ -429,10 +429,10 @@ fn a_question_that_crosses_a_change_is_not_asked_twice() {
     let (framework, agents) =
         (snapshot.frameworks.values().next().unwrap().key, vec![snapshot.agents.values().next().unwrap().key]);
     assert_eq!(inverse_offers(&mut world, &scheduler).len(), 1);
-    world.from_allocator(tepui_allocator::Effect::InverseOffer { framework, agents: agents.clone() });
+    world.allocator_decides(tepui_allocator::Effect::InverseOffer { framework, agents: agents.clone() });
     assert!(inverse_offers(&mut world, &scheduler).is_empty());
     done(&mut world, SCHEDULE, "{}");
-    world.from_allocator(tepui_allocator::Effect::InverseOffer { framework, agents });
+    world.allocator_decides(tepui_allocator::Effect::InverseOffer { framework, agents });
     assert!(inverse_offers(&mut world, &scheduler).is_empty(), "the window is gone");
 }
 

@@ -148,7 +148,7 @@ impl World {
     }
 
     /// Something the allocator decided a while ago reaches the master now.
-    pub fn from_allocator(&mut self, effect: tepui_allocator::Effect) {
+    pub fn allocator_decides(&mut self, effect: tepui_allocator::Effect) {
         self.decided(effect);
         self.settle();
     }
