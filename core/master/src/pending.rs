@@ -9,8 +9,9 @@ use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, Map, Set, TaskId};
 use tepui_proto::mesos::AgentInfo;
 use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_registry::maintenance::Change;
 use tepui_registry::{Input, Operation, OperationId, Output};
-use tepui_wire::Upid;
+use tepui_wire::{RequestId, Upid};
 
 /// So many ids of removed agents are remembered, to tell their late messages from those of strangers (the same number
 /// as in Mesos).
@@ -26,8 +27,10 @@ pub(crate) enum Pending {
     Reachable(Upid, Box<ReregisterAgentMessage>),
     /// An agent that stopped answering, since when (nanoseconds), and why, in words.
     Unreachable(Arc<AgentInfo>, i64, String),
-    /// An agent that leaves, why, and what that counts as.
-    Remove(AgentId, String, Counter),
+    /// An agent that leaves, why, and what that counts as, if as anything.
+    Remove(AgentId, String, Option<Counter>),
+    /// A change of the maintenance schedule or its machines, and the request that wants it.
+    Maintain(RequestId, Change),
 }
 
 /// Agents on their way in or out, and the tasks they took with them.
@@ -105,6 +108,8 @@ impl Master {
                         assert!(result.is_ok(), "an agent that is removed is in the registry");
                         self.agent_removed(cx, &agent, &cause, reason);
                     }
+                    // Two changes may cross, so that the later changes nothing; neither is refused.
+                    Pending::Maintain(request, change) => self.maintained(cx, request, &change),
                 }
             }
         }
@@ -119,6 +124,7 @@ impl Master {
         self.state.recovered_agents = registry.admitted;
         self.state.unreachable = registry.unreachable;
         self.state.gone = registry.gone;
+        self.state.maintenance = registry.maintenance;
         if !self.state.recovered_agents.is_empty() {
             self.timers.set(cx.now.monotonic + self.config.agent_reregister_timeout, Timer::Recovered);
         }

@@ -20,7 +20,7 @@ pub enum Timer {
     Ping(u64),
     /// A disconnected agent has not come back; valid for the disconnection with this number.
     Reregister(AgentId, u64),
-    /// An offer has not been answered.
+    /// An offer or inverse offer has not been answered.
     Offer(OfferId),
     /// Agents known from the registry only had their time to come back after a master failover.
     Recovered,

@@ -1,5 +1,6 @@
 //! The mutations of a registry, one pure object each.
 
+use crate::maintenance::Change;
 use crate::state::State;
 use std::sync::Arc;
 use tepui_base::AgentId;
@@ -29,6 +30,8 @@ pub enum Operation {
     MarkAgentReachable(Arc<AgentInfo>),
     /// An admitted agent is gone in good order.
     RemoveAgent(Arc<AgentInfo>),
+    /// The maintenance schedule changed, or machines go down or come up.
+    Maintain(Change),
 }
 
 fn id(info: &AgentInfo) -> AgentId {
@@ -45,6 +48,7 @@ impl Operation {
             Operation::MarkAgentUnreachable(info, at) => mark_unreachable(state, info, *at),
             Operation::MarkAgentReachable(info) => Ok(mark_reachable(state, info)),
             Operation::RemoveAgent(info) => state.admitted.remove(&id(info)).map(|_| true).ok_or(Error::NotAdmitted),
+            Operation::Maintain(change) => Ok(state.maintenance.apply(change)),
         }
     }
 }

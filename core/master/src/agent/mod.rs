@@ -15,6 +15,7 @@ mod update;
 use crate::Master;
 use crate::cx::Cx;
 use crate::state::Agent;
+use crate::state::agent::machine;
 use crate::subscribers::Change;
 use crate::timers::Timer;
 use crate::{terms, validate};
@@ -72,6 +73,7 @@ impl Master {
         self.addresses.observers.insert(observer, id.clone());
         self.addresses.agents.insert(arrival.pid.clone(), id.clone());
         cx.link(&arrival.pid);
+        let unavailability = self.unavailability(&machine(&arrival.info, &arrival.pid));
         let agent = Agent {
             id: id.clone(),
             key,
@@ -94,6 +96,9 @@ impl Master {
             tasks: Default::default(),
             executors: Default::default(),
             offers: Default::default(),
+            unavailability,
+            inverse_offers: Default::default(),
+            inverse_statuses: Default::default(),
             killed: Default::default(),
         };
         let before = self.state.agents.insert(id, Arc::new(agent));
@@ -107,7 +112,11 @@ impl Master {
         let key_of = |framework: &FrameworkId| self.state.frameworks[framework].key;
         let used = agent.used.iter().map(|(framework, used)| (key_of(framework), used.clone())).collect();
         let (key, facts, total) = (agent.key, terms::agent(agent), agent.total.clone());
+        let planned = agent.unavailability.is_set();
         cx.allocator(Input::AddAgent { key, facts, total, used });
+        if planned {
+            cx.allocator(Input::UpdateUnavailability { agent: key, planned });
+        }
         self.publish(cx, Change::AgentAdded(id));
     }
 }

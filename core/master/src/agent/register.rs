@@ -19,9 +19,15 @@ impl Master {
         self.state.metrics.count(Counter::RegisterAgent);
         let refused = self.known.registering.contains(&pid)
             || validate::agent::register(&message).is_err()
-            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname)
-            || !self.is_acceptable(&message.agent, message.version.as_deref());
+            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
         if refused {
+            self.state.metrics.count(Counter::DroppedMessages);
+            return;
+        }
+        if self.refuse_if_down(cx, &message.agent, &pid) {
+            return;
+        }
+        if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
@@ -31,7 +37,7 @@ impl Master {
                 return self.send_registered(cx, &id);
             }
             let cause = "a new agent registered at the same address".to_owned();
-            self.remove_agent(cx, &id, cause, Counter::AgentRemovalsRegistered);
+            self.remove_agent(cx, &id, cause, Some(Counter::AgentRemovalsRegistered));
         }
         let id = self.next_agent_id();
         if let Some(info) = message.agent.as_option_mut() {

@@ -42,6 +42,9 @@ impl Master {
         if self.state.gone.contains_key(&id) {
             return self.shut_down(cx, &pid, "Agent has been marked gone");
         }
+        if self.refuse_if_down(cx, &message.agent, &pid) {
+            return;
+        }
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             self.state.metrics.count(Counter::DroppedMessages);
             return;
@@ -69,7 +72,8 @@ impl Master {
         }
     }
 
-    fn shut_down(&mut self, cx: &mut Cx, pid: &Upid, text: &str) {
+    /// Tells an agent, known or not, to end, and why.
+    pub(crate) fn shut_down(&mut self, cx: &mut Cx, pid: &Upid, text: &str) {
         cx.send(&self.config.pid, pid, &ShutdownMessage { message: Some(text.to_owned()), ..Default::default() });
     }
 

@@ -16,6 +16,11 @@ impl Master {
                 let response = self.teardown_request(cx, &request);
                 return cx.respond(id, response);
             }
+            "maintenance/schedule" if request.method != "GET" => {
+                return self.post_maintenance_schedule(cx, id, &request);
+            }
+            "machine/down" => return self.post_machine_down(cx, id, &request),
+            "machine/up" => return self.post_machine_up(cx, id, &request),
             _ => {}
         }
         if !self.operator_write(cx, id, &request) {
@@ -23,7 +28,7 @@ impl Master {
         }
     }
 
-    fn is_leading(&self) -> bool {
+    pub(crate) fn is_leading(&self) -> bool {
         self.phase == Phase::Leading
     }
 }

@@ -87,6 +87,8 @@ pub struct Framework {
     pub executors: OrdMap<(AgentId, ExecutorId), Executor>,
     /// Offers it can accept.
     pub offers: OrdSet<OfferId>,
+    /// Inverse offers it has not answered.
+    pub inverse_offers: OrdSet<OfferId>,
     /// Used by its tasks and executors.
     pub used: Resources,
     /// In its offers.
@@ -121,6 +123,7 @@ impl Framework {
             completed: Vector::new(),
             executors: OrdMap::new(),
             offers: OrdSet::new(),
+            inverse_offers: OrdSet::new(),
             used: Resources::default(),
             offered: Resources::default(),
             metrics: FrameworkMetrics::default(),

@@ -7,12 +7,14 @@
 
 pub mod agent;
 pub mod framework;
+pub mod inverse_offer;
 pub mod offer;
 pub mod status;
 pub mod task;
 
 pub use agent::Agent;
 pub use framework::{Connection, Executor, Framework, Http};
+pub use inverse_offer::InverseOffer;
 pub use offer::Offer;
 pub use task::Task;
 
@@ -23,6 +25,7 @@ use std::sync::Arc;
 use tepui_authz::Approvers;
 use tepui_base::{AgentId, FrameworkId, OfferId, Wall};
 use tepui_proto::mesos::{AgentInfo, MasterInfo};
+use tepui_registry::Maintenance;
 
 /// Everything readers can ask about.
 #[derive(Clone, Debug)]
@@ -55,6 +58,10 @@ pub struct Snapshot {
     pub offers: OrdMap<OfferId, Arc<Offer>>,
     /// How many read the operator event stream.
     pub subscribers: usize,
+    /// Inverse offers that frameworks have not answered.
+    pub inverse_offers: OrdMap<OfferId, Arc<InverseOffer>>,
+    /// The maintenance schedule and its machines, as the registry has them.
+    pub maintenance: Maintenance,
     /// Counters.
     pub metrics: Metrics,
     /// Who may do and see what.

@@ -1,6 +1,6 @@
 //! `POST /api/v1`: the operator's reads, in JSON and protobuf.
 
-use super::{metrics, roles};
+use super::{maintenance, metrics, roles};
 use crate::state::{Agent, Framework, Snapshot};
 use buffa::Enumeration;
 use bytes::Bytes;
@@ -10,8 +10,8 @@ use tepui_base::{FrameworkId, Wall};
 use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::master::call::Type;
 use tepui_proto::mesos::master::response::{
-    self, GetAgents, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMaster, GetMetrics, GetRoles, GetState,
-    GetTasks, GetVersion, get_agents, get_executors, get_frameworks,
+    self, GetAgents, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMaintenanceSchedule, GetMaintenanceStatus,
+    GetMaster, GetMetrics, GetRoles, GetState, GetTasks, GetVersion, get_agents, get_executors, get_frameworks,
 };
 use tepui_proto::mesos::master::{Call, Response as ApiResponse};
 use tepui_proto::mesos::{Flag, FrameworkInfo, Metric, Role, TimeInfo, VersionInfo, value};
@@ -19,9 +19,18 @@ use tepui_proto::{ContentType, MessageField, ToProto, codec, v1};
 use tepui_resources::Quantities;
 use tepui_wire::{Request, Response};
 
+/// Calls that change something, or open a stream.
+const WRITES: [Type; 5] = [
+    Type::TEARDOWN,
+    Type::SUBSCRIBE,
+    Type::UPDATE_MAINTENANCE_SCHEDULE,
+    Type::START_MAINTENANCE,
+    Type::STOP_MAINTENANCE,
+];
+
 /// Whether a call changes nothing (or is none: that is found out in answering it).
 pub(super) fn is_read(request: &Request) -> bool {
-    read_call(request).map_or(true, |(call, _)| !matches!(call.r#type, Some(Type::TEARDOWN | Type::SUBSCRIBE)))
+    read_call(request).map_or(true, |(call, _)| !call.r#type.is_some_and(|kind| WRITES.contains(&kind)))
 }
 
 /// Reads and checks a call, and in which form the answer is to be. Checks come in the order of Mesos.
@@ -42,6 +51,11 @@ fn validate(call: &Call) -> Result<(), &'static str> {
         None => Err("type"),
         Some(Type::GET_METRICS) if !call.get_metrics.is_set() => Err("get_metrics"),
         Some(Type::TEARDOWN) if !call.teardown.is_set() => Err("teardown"),
+        Some(Type::UPDATE_MAINTENANCE_SCHEDULE) if !call.update_maintenance_schedule.is_set() => {
+            Err("update_maintenance_schedule")
+        }
+        Some(Type::START_MAINTENANCE) if !call.start_maintenance.is_set() => Err("start_maintenance"),
+        Some(Type::STOP_MAINTENANCE) if !call.stop_maintenance.is_set() => Err("stop_maintenance"),
         Some(_) => Ok(()),
     }
 }
@@ -88,6 +102,17 @@ fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiR
             ApiResponse { get_frameworks: MessageField::some(view.frameworks()), ..of(Answer::GET_FRAMEWORKS) }
         }
         Type::GET_AGENTS => ApiResponse { get_agents: MessageField::some(view.agents()), ..of(Answer::GET_AGENTS) },
+        Type::GET_MAINTENANCE_SCHEDULE => {
+            let schedule = MessageField::some(maintenance::schedule(snapshot, principal));
+            let part = GetMaintenanceSchedule { schedule, ..Default::default() };
+            let get_maintenance_schedule = MessageField::some(part);
+            ApiResponse { get_maintenance_schedule, ..of(Answer::GET_MAINTENANCE_SCHEDULE) }
+        }
+        Type::GET_MAINTENANCE_STATUS => {
+            let status = MessageField::some(maintenance::status(snapshot, principal));
+            let part = GetMaintenanceStatus { status, ..Default::default() };
+            ApiResponse { get_maintenance_status: MessageField::some(part), ..of(Answer::GET_MAINTENANCE_STATUS) }
+        }
         Type::GET_STATE => ApiResponse { get_state: MessageField::some(view.state()), ..of(Answer::GET_STATE) },
         _ => return None,
     })
@@ -267,9 +292,14 @@ impl<'a> View<'a> {
             let offer = self.snapshot.offers.get(id)?;
             Some(offer.to_view(self.snapshot.agents.get(&offer.agent)?))
         });
+        let inverse_offers = framework.inverse_offers.iter().filter_map(|id| {
+            let offer = self.snapshot.inverse_offers.get(id)?;
+            Some(offer.to_proto(self.snapshot.agents.get(&offer.agent)?))
+        });
         get_frameworks::Framework {
             unregistered_time: optional_time((framework.unregistered != Wall(0)).then_some(framework.unregistered)),
             offers: offers.collect(),
+            inverse_offers: inverse_offers.collect(),
             allocated_resources: framework.used.to_endpoint(),
             offered_resources: framework.offered.to_endpoint(),
             offer_constraints: MessageField::some((*framework.offer_constraints).clone()),

@@ -7,6 +7,7 @@ mod agents;
 pub(crate) mod api;
 mod frameworks;
 mod json;
+mod maintenance;
 pub mod metrics;
 mod roles;
 mod state;
@@ -25,7 +26,8 @@ pub(crate) type Query = BTreeMap<String, String>;
 /// Whether a request changes nothing, so that a snapshot suffices to answer it.
 pub fn is_read(request: &Request) -> bool {
     match route(&request.path) {
-        "api/v1/scheduler" | "teardown" => false,
+        "api/v1/scheduler" | "teardown" | "machine/down" | "machine/up" => false,
+        "maintenance/schedule" => request.method == "GET",
         "api/v1" => api::is_read(request),
         _ => true,
     }
@@ -52,6 +54,9 @@ pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
         "frameworks" => show(frameworks::write_frameworks),
         "tasks" => show(tasks::write_tasks),
         "roles" => show(roles::write_roles),
+        "maintenance/schedule" => show(maintenance::write_schedule),
+        "maintenance/status" if request.method != "GET" => Response::method_not_allowed(&["GET"], &request.method),
+        "maintenance/status" => show(maintenance::write_status),
         "redirect" => redirect(snapshot),
         "metrics/snapshot" => metrics::respond(&metrics::collect(snapshot), request),
         _ => Response::text(404, "404 Not Found."),

@@ -155,10 +155,20 @@ impl World {
     fn offer(&mut self, out: &mut Outbox<tepui_allocator::Effect>) {
         for entry in out.drain() {
             let Entry::Free(effect) = entry else { panic!("the allocator writes nothing to a disk") };
-            let mut out = Outbox::default();
-            self.master.handle(self.now, Input::Allocator(effect), &mut out);
-            self.take(&mut out);
+            self.decided(effect);
         }
+    }
+
+    fn decided(&mut self, effect: tepui_allocator::Effect) {
+        let mut out = Outbox::default();
+        self.master.handle(self.now, Input::Allocator(effect), &mut out);
+        self.take(&mut out);
+    }
+
+    /// Something the allocator decided a while ago reaches the master now.
+    pub fn allocator_decides(&mut self, effect: tepui_allocator::Effect) {
+        self.decided(effect);
+        self.settle();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -386,7 +396,24 @@ impl World {
             framework.executors.values().for_each(|executor| used += &executor.resources);
             assert!(used.contains(&framework.used) && framework.used.contains(&used), "{used} {}", framework.used);
         }
+        self.audit_inverse_offers();
         self.allocator.audit();
+    }
+
+    /// Who is asked can answer, is asked about an agent that will be away, and once; the indices agree.
+    fn audit_inverse_offers(&self) {
+        let snapshot = self.master.snapshot();
+        let mut asked = BTreeSet::new();
+        for (id, offer) in &snapshot.inverse_offers {
+            let (framework, agent) = (&snapshot.frameworks[&offer.framework], &snapshot.agents[&offer.agent]);
+            assert!(framework.is_connected() && framework.active && agent.active, "{id} cannot be answered");
+            assert!(agent.unavailability.is_set(), "{id} is about no window");
+            assert!(framework.inverse_offers.contains(id) && agent.inverse_offers.contains(id));
+            assert!(asked.insert((&offer.framework, &offer.agent)), "{id} is asked twice");
+        }
+        let by_framework: usize = snapshot.frameworks.values().map(|framework| framework.inverse_offers.len()).sum();
+        let by_agent: usize = snapshot.agents.values().map(|agent| agent.inverse_offers.len()).sum();
+        assert_eq!((by_framework, by_agent), (snapshot.inverse_offers.len(), snapshot.inverse_offers.len()));
     }
 }
 
