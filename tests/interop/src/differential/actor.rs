@@ -26,6 +26,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// Events whose number or place is a matter of time, not of the protocol.
 const UNTIMED: [&str; 4] = ["HEARTBEAT", "OFFERS", "RESCIND", "ACKNOWLEDGED"];
 
+/// Stands in the list of events where one was waited for in vain.
+const MISSED: &str = "{\"missed\":\"";
+
 /// What came of one entry.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -180,9 +183,13 @@ impl Actor<'_> {
         if open { self.wait(name, "\"SUBSCRIBED\"") } else { Ok(()) }
     }
 
-    /// Reads events up to one with the text. If it does not come that is written down: the other side may see it.
+    /// Reads events up to one with the text, which may have come before. If it does not come that is written down: the
+    /// other side may see it.
     fn wait(&mut self, name: &str, text: &str) -> Result<()> {
         let text = self.filled(text);
+        if self.subscriptions.get(name).is_some_and(|s| s.events.iter().any(|event| event.contains(&text))) {
+            return Ok(());
+        }
         let deadline = Instant::now() + EVENT_WITHIN;
         loop {
             let subscription = self.subscriptions.get_mut(name).context("no such subscription")?;
@@ -192,16 +199,14 @@ impl Actor<'_> {
             let event = match stream.next(left) {
                 Ok(Some(bytes)) if form == Form::Protobuf => protobuf::decode(api, true, &bytes)?,
                 Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-                Ok(None) => format!("no event with {text} came"),
-                Err(_) => format!("the stream ended before {text} came"),
+                Ok(None) => format!("{MISSED}{} did not come\"}}", text.replace('"', "'")),
+                Err(_) => format!("{MISSED}the stream ended before {}\"}}", text.replace('"', "'")),
             };
-            let found = event.contains(&text);
+            let found = event.contains(&text) || event.starts_with(MISSED);
             if !UNTIMED.iter().any(|word| event.starts_with(&format!("{{\"type\":\"{word}\""))) {
                 subscription.events.push(event.clone());
             }
-            if event.starts_with('{') {
-                self.learn(name, &event)?;
-            }
+            self.learn(name, &event)?;
             if found {
                 return Ok(());
             }
@@ -249,7 +254,7 @@ impl Actor<'_> {
 
     fn close(&mut self, name: &str) -> Result<()> {
         let subscription = self.subscriptions.remove(name).context("no such subscription")?;
-        let body = format!("[{}]", subscription.events.join(",")).into_bytes();
+        let body = by_task(&subscription.events).into_bytes();
         self.record(&format!("{name}.events"), Response { body, ..Response::default() });
         Ok(())
     }
@@ -302,6 +307,17 @@ impl Actor<'_> {
         out.push_str(rest);
         out
     }
+}
+
+/// Events as an object: what was told of each task, and the rest, each in its order. Two tasks race each other.
+fn by_task(events: &[String]) -> String {
+    let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for event in events {
+        let task = json::parse(event).and_then(|e| Some(e.at(&["update", "status", "task_id", "value"])?.to_string()));
+        groups.entry(task.unwrap_or_else(|| "\"\"".to_owned())).or_default().push(event);
+    }
+    let groups = groups.iter().map(|(task, events)| format!("{task}:[{}]", events.join(",")));
+    format!("{{{}}}", groups.collect::<Vec<_>>().join(","))
 }
 
 const PROTOBUF: &str = "application/x-protobuf";

@@ -23,6 +23,10 @@ const IDENTITIES: [&[&str]; 12] = [
 ];
 /// Arrays whose entries are told apart by `name`; elsewhere (resources) the order of names is looked at.
 const NAMED: [&str; 3] = ["metrics", "flags", "endpoints"];
+/// Ends of keys that hold resources: of the set, not of the order, is what Mesos promises.
+const RESOURCES: [&str; 2] = ["resources", "resources_full"];
+/// A request with this in its name is about keys and types; its numbers are the machine's.
+const SHAPE: &str = "-shape";
 /// Longer values are cut where they are shown.
 const SHOWN: usize = 160;
 
@@ -69,6 +73,7 @@ impl Body {
 fn body(record: &Record, normal: &Normal) -> Body {
     let text = String::from_utf8_lossy(&record.answer.body);
     match json::parse(&text).filter(|json| matches!(json, Json::Object(_) | Json::Array(_))) {
+        Some(json) if record.name.contains(SHAPE) => Body::Json(sorted(shape(normal.json(&json, "")), "")),
         Some(json) => Body::Json(sorted(normal.json(&json, ""), "")),
         None => Body::Text(normal.text(&text)),
     }
@@ -88,21 +93,49 @@ fn headers(first: &Record, second: &Record, normals: [&Normal; 2], found: &mut F
     found.json("headers", &of(first, normals[0]), &of(second, normals[1]));
 }
 
-/// The value with every array that comes from a hash map in the order of its ids.
+/// The value with each number replaced by its kind.
+fn shape(value: Json) -> Json {
+    match value {
+        Json::Token(token) if token.parse::<f64>().is_ok() => {
+            Json::Token(if token.contains(['.', 'e']) { "<double>" } else { "<integer>" }.to_owned())
+        }
+        Json::Array(entries) => Json::Array(entries.into_iter().map(shape).collect()),
+        Json::Object(entries) => Json::Object(entries.into_iter().map(|(name, v)| (name, shape(v))).collect()),
+        other => other,
+    }
+}
+
+/// The value with everything that comes from a hash map in the order of its ids.
 fn sorted(value: Json, key: &str) -> Json {
+    let resources = RESOURCES.iter().any(|end| key.ends_with(end));
     match value {
         Json::Object(entries) => {
-            Json::Object(entries.into_iter().map(|(name, v)| (name.clone(), sorted(v, &name))).collect())
+            let inside = |name: &str| if resources { key.to_owned() } else { name.to_owned() };
+            let mut entries: Vec<(String, Json)> =
+                entries.into_iter().map(|(name, v)| (name.clone(), sorted(v, &inside(&name)))).collect();
+            if resources && entries.iter().all(|(name, _)| name != "name") {
+                entries.sort();
+            }
+            Json::Object(entries)
         }
         Json::Array(entries) => {
             let mut entries: Vec<Json> = entries.into_iter().map(|v| sorted(v, key)).collect();
-            if entries.iter().all(|entry| identity(entry, key).is_some()) {
-                entries.sort_by_key(|entry| identity(entry, key));
+            if resources {
+                entries.sort();
             }
-            Json::Array(entries)
+            by_identity(&entries, key).unwrap_or(Json::Array(entries))
         }
         other => other,
     }
+}
+
+/// An array whose entries have ids, as an object with an entry for each; none if an id is missing or not unique.
+fn by_identity(entries: &[Json], key: &str) -> Option<Json> {
+    let named = entries.iter().map(|entry| Some((format!("[{}]", identity(entry, key)?), entry.clone())));
+    let mut named: Vec<(String, Json)> = named.collect::<Option<_>>()?;
+    named.sort();
+    let unique = named.windows(2).all(|pair| pair[0].0 != pair[1].0);
+    (unique && !named.is_empty()).then_some(Json::Object(named))
 }
 
 fn identity(entry: &Json, key: &str) -> Option<String> {
@@ -196,5 +229,7 @@ mod tests {
         let two = r#"{"tasks":[{"id":"b","x":1},{"id":"a","x":2}]}"#;
         assert_eq!(places(two, r#"{"tasks":[{"id":"a","x":2},{"id":"b","x":1}]}"#), Vec::<String>::new());
         assert_eq!(places(r#"[{"name":"b"},{"name":"a"}]"#, r#"[{"name":"a"},{"name":"b"}]"#).len(), 2);
+        assert_eq!(places(r#"{"flags":[{"name":"b"},{"name":"a"}]}"#, r#"{"flags":[{"name":"b"}]}"#), ["body/flags/[a]"]);
+        assert_eq!(places(r#"{"resources":["b","a"]}"#, r#"{"resources":["a","b"]}"#), Vec::<String>::new());
     }
 }

@@ -29,6 +29,9 @@ impl Normal {
         if let Some(master) = words.get("master").filter(|id| !id.is_empty()) {
             replacements.push((master.clone(), "<master>".to_owned()));
         }
+        for (word, id) in words.iter().filter(|(word, id)| word.ends_with(".framework") && !id.is_empty()) {
+            replacements.push((id.clone(), format!("<{word}>")));
+        }
         for folder in &target.folders {
             replacements.push((folder.clone(), "<folder>".to_owned()));
         }
