@@ -1,8 +1,8 @@
 //! Does what a script says to one cluster and keeps what came of it.
 //!
 //! Words for `${...}`: `framework`, `stream`, `offer`, `uuid` of a subscription `S` (`${S.framework}`), the first offer
-//! it ever got (`${S.offer.first}`), `agent`, `master`, `work` (the agent's folder), `container` (the last one the agent
-//! showed), and what the script defines by `let`.
+//! it ever got (`${S.offer.first}`), `agent`, `master`, `bin` (the folder of the cluster's programs), and what the script
+//! defines by `let`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -79,6 +79,8 @@ impl Actor<'_> {
         let text = |value: Option<&Json>| value.and_then(Json::text).map(str::to_owned).unwrap_or_default();
         self.words.insert("master".to_owned(), text(state.get("id")));
         let agent = state.get("slaves").and_then(|slaves| slaves.entries().first());
+        let bin = self.target.folders.first().map(|(folder, _)| folder.clone());
+        self.words.insert("bin".to_owned(), bin.unwrap_or_default());
         self.words.insert("agent".to_owned(), text(agent.and_then(|agent| agent.get("id"))));
         Ok(())
     }
@@ -145,7 +147,6 @@ impl Actor<'_> {
             let event = answer.header("Transfer-Encoding").is_some();
             answer.body = protobuf::decode(api, event, &answer.body)?.into_bytes();
         }
-        self.learn_container(&answer);
         self.record(name, answer);
         Ok(())
     }
@@ -231,6 +232,9 @@ impl Actor<'_> {
             }
         }
         let status = |field: &str, deeper: &[&str]| text(&[&["update", "status", field], deeper].concat());
+        if self.subscriptions.get(name).is_none_or(|s| s.api != Api::Scheduler) {
+            return Ok(());
+        }
         let (Some(uuid), Some(task)) = (status("uuid", &[]), status("task_id", &["value"])) else { return Ok(()) };
         let agent = status("agent_id", &["value"]).unwrap_or_default();
         self.words.insert(format!("{name}.uuid"), uuid.clone());
@@ -241,15 +245,6 @@ impl Actor<'_> {
         let stream = self.words.get(&format!("{name}.stream")).cloned().unwrap_or_default();
         request.headers.push(("Mesos-Stream-Id".to_owned(), stream));
         request.send(self.target.address(Daemon::Master)).map(|_| ())
-    }
-
-    fn learn_container(&mut self, answer: &Response) {
-        let body = String::from_utf8_lossy(&answer.body);
-        let Some(body) = body.contains("\"get_containers\"").then(|| json::parse(&body)).flatten() else { return };
-        let containers = body.at(&["get_containers", "containers"]).map(Json::entries).unwrap_or_default();
-        if let Some(id) = containers.first().and_then(|c| c.at(&["container_id", "value"])).and_then(Json::text) {
-            self.words.insert("container".to_owned(), id.to_owned());
-        }
     }
 
     fn close(&mut self, name: &str) -> Result<()> {
@@ -309,12 +304,20 @@ impl Actor<'_> {
     }
 }
 
+/// Where an event names its task.
+const TASK_OF_EVENT: [&[&str]; 3] = [
+    &["update", "status", "task_id", "value"],
+    &["task_added", "task", "task_id", "value"],
+    &["task_updated", "status", "task_id", "value"],
+];
+
 /// Events as an object: what was told of each task, and the rest, each in its order. Two tasks race each other.
 fn by_task(events: &[String]) -> String {
     let mut groups: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for event in events {
-        let task = json::parse(event).and_then(|e| Some(e.at(&["update", "status", "task_id", "value"])?.to_string()));
-        groups.entry(task.unwrap_or_else(|| "\"\"".to_owned())).or_default().push(event);
+        let json = json::parse(event);
+        let task = TASK_OF_EVENT.iter().find_map(|path| json.as_ref()?.at(path));
+        groups.entry(task.map_or_else(|| "\"\"".to_owned(), Json::to_string)).or_default().push(event);
     }
     let groups = groups.iter().map(|(task, events)| format!("{task}:[{}]", events.join(",")));
     format!("{{{}}}", groups.collect::<Vec<_>>().join(","))

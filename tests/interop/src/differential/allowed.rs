@@ -41,7 +41,7 @@ impl std::fmt::Display for Allowed {
 }
 
 /// Whether a text is what a pattern says; `*` is any text, also none.
-fn matches(pattern: &str, text: &str) -> bool {
+pub fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {

@@ -43,6 +43,11 @@ pub struct Difference {
     pub second: String,
 }
 
+/// The body of an answer, as it is compared.
+pub fn shown(record: &Record, normal: &Normal) -> String {
+    body(record, normal).text()
+}
+
 /// Compares two answers to one request.
 pub fn compare(first: &Record, second: &Record, normals: [&Normal; 2]) -> Vec<Difference> {
     let mut found = Found { request: first.name.clone(), differences: Vec::new() };
@@ -131,7 +136,8 @@ fn sorted(value: Json, key: &str) -> Json {
 
 /// An array whose entries have ids, as an object with an entry for each; none if an id is missing or not unique.
 fn by_identity(entries: &[Json], key: &str) -> Option<Json> {
-    let named = entries.iter().map(|entry| Some((format!("[{}]", identity(entry, key)?), entry.clone())));
+    let label = |id: String| if NAMED.contains(&key) { id } else { format!("[{id}]") };
+    let named = entries.iter().map(|entry| Some((label(identity(entry, key)?), entry.clone())));
     let mut named: Vec<(String, Json)> = named.collect::<Option<_>>()?;
     named.sort();
     let unique = named.windows(2).all(|pair| pair[0].0 != pair[1].0);
@@ -229,7 +235,7 @@ mod tests {
         let two = r#"{"tasks":[{"id":"b","x":1},{"id":"a","x":2}]}"#;
         assert_eq!(places(two, r#"{"tasks":[{"id":"a","x":2},{"id":"b","x":1}]}"#), Vec::<String>::new());
         assert_eq!(places(r#"[{"name":"b"},{"name":"a"}]"#, r#"[{"name":"a"},{"name":"b"}]"#).len(), 2);
-        assert_eq!(places(r#"{"flags":[{"name":"b"},{"name":"a"}]}"#, r#"{"flags":[{"name":"b"}]}"#), ["body/flags/[a]"]);
+        assert_eq!(places(r#"{"flags":[{"name":"b"},{"name":"a"}]}"#, r#"{"flags":[{"name":"b"}]}"#), ["body/flags/a"]);
         assert_eq!(places(r#"{"resources":["b","a"]}"#, r#"{"resources":["a","b"]}"#), Vec::<String>::new());
     }
 }

@@ -40,6 +40,11 @@ impl Snapshot {
         Ok(Snapshot(entries.map(|(name, value)| (name, value.to_string())).collect()))
     }
 
+    /// The names that this one has of a list, as JSON.
+    pub fn names_of(&self, list: &str) -> String {
+        listed(list.lines().filter(|name| self.0.contains_key(*name)).map(|name| (name, "there")))
+    }
+
     /// The names, as JSON.
     pub fn names(&self) -> String {
         listed(self.0.keys().filter(|name| !name.contains("/frameworks/")).map(|name| (name.as_str(), "there")))

@@ -25,6 +25,7 @@ mod oracle;
 mod protobuf;
 mod script;
 mod target;
+mod texts;
 
 pub use oracle::{CONTAINERIZER, containerizer};
 
@@ -43,7 +44,8 @@ usage: interop differential --tepui BINARY [--tools FOLDER] [--show]
                    compare two clusters that run already, each with one agent that nobody uses; an address is
                    HOST:PORT, or HOST:PORT/master and HOST:PORT/slave(1) where the daemon is not the delegate
   --tools FOLDER   where the eggs are kept (target/interop)
-  --show           show allowed differences too";
+  --show           show allowed differences too
+  --print NAME     show both answers to this request, as they are compared; `*` stands for any text";
 
 /// How both clusters are made, so that every kind of resource, attribute and reservation shows.
 fn situation() -> Flags {
@@ -64,6 +66,7 @@ struct Options {
     clusters: Vec<Target>,
     tools: Option<PathBuf>,
     show: bool,
+    print: Option<String>,
 }
 
 /// Runs the suite with the words after `differential`.
@@ -89,6 +92,7 @@ fn options(mut words: impl Iterator<Item = String>) -> Result<Options> {
         match word.as_str() {
             "--tepui" => options.tepui = Some(PathBuf::from(value).canonicalize().context("the binary")?),
             "--tools" => options.tools = Some(value.into()),
+            "--print" => options.print = Some(value),
             "--first" => options.clusters.insert(0, running("first", &value)?),
             "--second" => options.clusters.push(running("second", &value)?),
             _ => bail!("{word}?\n{USAGE}"),
@@ -108,13 +112,21 @@ fn running(name: &'static str, addresses: &str) -> Result<Target> {
     Ok(Target { name, master: prefixed(master, "/master"), agent: prefixed(agent, "/slave(1)"), folders: Vec::new() })
 }
 
+/// The scripts and the lists beside them.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("differential")
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn run(options: &Options) -> Result<bool> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("differential");
-    let entries = script::load(&folder)?;
-    let compatibility = std::fs::read_to_string(folder.join("../../../COMPATIBILITY.md"))?;
-    let allowed = allowed::read(&std::fs::read_to_string(folder.join("allowed.txt"))?, &compatibility)?;
+    let entries = script::load(&folder())?;
+    let compatibility = std::fs::read_to_string(repository().join("COMPATIBILITY.md"))?;
+    let allowed = allowed::read(&std::fs::read_to_string(folder().join("allowed.txt"))?, &compatibility)?;
     if let [first, second] = options.clusters.as_slice() {
-        return judge(&entries, [first, second], allowed, options.show);
+        return judge(&entries, [first, second], allowed, options);
     }
     let tools = options.tools.clone().unwrap_or_else(|| "target/interop".into());
     std::fs::create_dir_all(&tools)?;
@@ -134,9 +146,16 @@ fn run(options: &Options) -> Result<bool> {
         name: "tepui",
         master: (cluster.master.clone(), ""),
         agent: (cluster.agent.clone(), ""),
-        folders: vec![cluster.folder.join("agent").display().to_string(), cluster.folder.display().to_string()],
+        folders: vec![
+            (cluster.folder.join("bin").display().to_string(), "<programs>"),
+            (cluster.folder.join("runtime/launcher").display().to_string(), "<programs>"),
+            (cluster.folder.join("runtime").display().to_string(), "<runtime>"),
+            ("/tmp/mesos/fetch".to_owned(), "<fetched>"),
+            (cluster.folder.join("agent").display().to_string(), "<work>"),
+            (cluster.folder.display().to_string(), "<folder>"),
+        ],
     };
-    let well = judge(&entries, [&oracle.target, &ours], allowed, options.show)?;
+    let well = judge(&entries, [&oracle.target, &ours], allowed, options)?;
     drop(oracle);
     cluster.stop(well).map(|()| well)
 }
@@ -146,7 +165,7 @@ fn judge(
     entries: &[script::Entry],
     targets: [&Target; 2],
     mut allowed: Vec<Allowed>,
-    show: bool,
+    options: &Options,
 ) -> Result<bool> {
     let [first, second] = std::thread::scope(|scope| {
         let runs = targets.map(|target| scope.spawn(move || perform(entries, target)));
@@ -157,13 +176,19 @@ fn judge(
     let mut well = true;
     for name in names(&first, &second) {
         let of = |records: &[Record]| records.iter().find(|record| record.name == name).cloned();
+        if options.print.as_ref().is_some_and(|pattern| allowed::matches(pattern, &name)) {
+            for (target, records, normal) in [(targets[0], &first, normals[0]), (targets[1], &second, normals[1])] {
+                let shown = of(records).map(|record| compare::shown(&record, normal)).unwrap_or_default();
+                println!("{name} {} {shown}", target.name);
+            }
+        }
         let differences = match (of(&first), of(&second)) {
             (Some(a), Some(b)) => compare::compare(&a, &b, normals),
             (a, _) => vec![only(&name, a.is_some())],
         };
         let (expected, news): (Vec<_>, Vec<_>) =
             differences.into_iter().partition(|difference| is_allowed(&mut allowed, difference));
-        if show {
+        if options.show {
             expected.iter().for_each(|difference| show_difference("ALLOWED", difference, targets));
         }
         news.iter().for_each(|difference| show_difference("DIFFERENT", difference, targets));
@@ -173,6 +198,14 @@ fn judge(
         }
         well &= news.is_empty();
     }
+    let answer = |name: &str| {
+        let record = first.iter().find(|record| record.name == name)?;
+        Some(compare::shown(record, normals[0]))
+    };
+    let texts = texts::check(&folder().join("texts.txt"), &repository(), answer)?;
+    texts.iter().for_each(|complaint| println!("  {complaint}"));
+    well &= texts.is_empty();
+    println!("{} texts of Mesos", if texts.is_empty() { "PASS" } else { "FAIL" });
     for entry in allowed.iter().filter(|entry| entry.met == 0) {
         println!("NOTE allowed.txt has an entry that nothing needed: {entry}");
     }

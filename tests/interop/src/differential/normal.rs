@@ -33,7 +33,7 @@ impl Normal {
             replacements.push((id.clone(), format!("<{word}>")));
         }
         for folder in &target.folders {
-            replacements.push((folder.clone(), "<folder>".to_owned()));
+            replacements.push((folder.0.clone(), folder.1.to_owned()));
         }
         let addresses = [Daemon::Master, Daemon::Agent].map(|daemon| target.address(daemon));
         let ports: Vec<String> =
@@ -50,7 +50,7 @@ impl Normal {
         for (own, word) in &self.replacements {
             text = text.replace(own, word);
         }
-        uuids(&offers(&text))
+        uuids(&framework(&offers(&text)))
     }
 
     /// The same for every string and number of a value; `key` is what it stands under.
@@ -61,6 +61,7 @@ impl Normal {
             }
             Json::Array(entries) => Json::Array(entries.iter().map(|v| self.json(v, key)).collect()),
             Json::Text(text) if text.len() == UUID_BASE64 && text.ends_with("==") => Json::Text("<uuid>".to_owned()),
+            Json::Text(text) if self.ports.contains(text) => Json::Text("<port>".to_owned()),
             Json::Text(text) => Json::Text(self.text(text)),
             Json::Token(token) => Json::Token(self.token(token, key)),
         }
@@ -90,6 +91,19 @@ fn offers(text: &str) -> String {
         let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         out.push_str(before);
         out.push_str(if digits > 0 { "<offer>" } else { "<master>-O" });
+        rest = &after[digits..];
+    }
+    out + rest
+}
+
+/// Ids of frameworks that have no name in the script: how many were taken before is not this one's matter.
+fn framework(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<master>-") {
+        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        out.push_str(before);
+        out.push_str(if digits > 0 { "<framework>" } else { "<master>-" });
         rest = &after[digits..];
     }
     out + rest
@@ -128,7 +142,7 @@ mod tests {
             name: "mesos",
             master: ("127.0.0.1:5050".to_owned(), ""),
             agent: ("127.0.0.1:5051".to_owned(), ""),
-            folders: vec!["/w/agent".to_owned(), "/w".to_owned()],
+            folders: vec![("/w".to_owned(), "<work>"), ("/w/agent".to_owned(), "<folder>")],
         };
         let id = "69acf374-4889-4fc8-8afe-980f7827f923";
         let words = BTreeMap::from([("master".to_owned(), id.to_owned())]);
@@ -139,7 +153,7 @@ mod tests {
         let normal = Normal::new(&target, &words).json(&parse(&text).unwrap(), "").to_string();
         assert_eq!(
             normal,
-            r#"{"id":"<master>-0001","offer":"<offer>","run":"<folder>/<uuid>","pid":"slave(1)@127.0.0.1:<port>","port":<port>,"time":<seconds>,"ns":<nanoseconds>,"uuid":"<uuid>","n":4.0}"#
+            r#"{"id":"<framework>","offer":"<offer>","run":"<folder>/<uuid>","pid":"slave(1)@127.0.0.1:<port>","port":<port>,"time":<seconds>,"ns":<nanoseconds>,"uuid":"<uuid>","n":4.0}"#
         );
     }
 }

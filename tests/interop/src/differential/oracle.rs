@@ -4,10 +4,13 @@
 //! under another name ([`containerizer`]), the command executor and the fetcher are Tepui's own. What is compared is the
 //! protocol of master and agent; how a container is isolated is not.
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::symlink;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -25,7 +28,7 @@ const OWN_FLAGS: [(&str, &str); 4] =
 /// The flags of the launcher travel in variables with this prefix.
 const PREFIX: &str = "MESOS_CONTAINERIZER_";
 /// From exec to an agent that is registered, on a busy machine.
-const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The running oracle; it ends when this is dropped.
 pub struct Oracle {
@@ -45,7 +48,7 @@ pub fn start(
         Ok(python) => python,
         Err(why) => return Ok(Err(why)),
     };
-    let programs = folder.join("libexec");
+    let programs = folder.join("bin");
     std::fs::create_dir_all(&programs)?;
     symlink(std::env::current_exe()?, programs.join(CONTAINERIZER))?;
     for name in ["mesos-executor", "mesos-fetcher"] {
@@ -60,6 +63,9 @@ pub fn start(
     let both = flags.master.iter().chain(&flags.agent).chain(&own);
     command.envs(both.map(|(name, value)| (format!("MESOS_{}", name.to_uppercase()), value.clone())));
     command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", "1");
+    // These show in /flags and do nothing more: the address is libprocess', the master is the one in the same process.
+    command.env("MESOS_IP", "127.0.0.1").env("MESOS_PORT", port.to_string());
+    command.env("MESOS_MASTER", format!("127.0.0.1:{port}"));
     command.env("MESOS_WORK_DIR", folder).env("MESOS_LAUNCHER_DIR", &programs);
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
     // It ends with its stdin, even if this program is killed.
@@ -68,7 +74,14 @@ pub fn start(
         name: "mesos",
         master: (format!("127.0.0.1:{port}"), "/master"),
         agent: (format!("127.0.0.1:{port}"), "/slave(1)"),
-        folders: vec![folder.join("agents/0").display().to_string(), folder.display().to_string()],
+        folders: vec![
+            (programs.display().to_string(), "<programs>"),
+            (folder.join("agents/0/fetch").display().to_string(), "<fetched>"),
+            (folder.join("agents/0/run").display().to_string(), "<runtime>"),
+            (folder.join("agents/0/work").display().to_string(), "<work>"),
+            (folder.join("agents/0").display().to_string(), "<folder>"),
+            (folder.join("master").display().to_string(), "<folder>/master"),
+        ],
     };
     wait_for("an agent at the oracle", READY_WITHIN, || match process.is_alive() {
         Err(error) => Some(Err(error)),
@@ -78,42 +91,56 @@ pub fn start(
     Ok(Ok(Oracle { _process: process, target }))
 }
 
-/// Stands in for `mesos-containerizer launch`: waits for the agent's word, then becomes the executor.
+/// Stands in for `mesos-containerizer launch`: waits for the agent's word, runs the executor, and leaves its status where
+/// the agent looks for it.
 pub fn containerizer() -> ExitCode {
-    let Err(error) = become_executor();
-    eprintln!("{CONTAINERIZER}: {error:#}");
-    ExitCode::FAILURE
+    match run_executor() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{CONTAINERIZER}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-fn become_executor() -> Result<std::convert::Infallible> {
+fn run_executor() -> Result<ExitStatus> {
     let told = |name: &str| std::env::var(format!("{PREFIX}{name}")).with_context(|| format!("no {name}"));
     let info: Value = serde_json::from_str(&told("LAUNCH_INFO")?)?;
     if let Ok(descriptor) = told("PIPE_READ") {
         let mut token = [0];
-        let mut pipe = std::fs::File::open(format!("/proc/self/fd/{descriptor}"))?;
-        std::io::Read::read_exact(&mut pipe, &mut token).context("the agent changed its mind")?;
+        let mut pipe = File::open(format!("/proc/self/fd/{descriptor}"))?;
+        pipe.read_exact(&mut token).context("the agent changed its mind")?;
     }
+    let status = executor(&info).status()?;
+    if let Ok(folder) = told("RUNTIME_DIRECTORY") {
+        std::fs::write(Path::new(&folder).join("status"), status.into_raw().to_string())?;
+    }
+    Ok(status)
+}
+
+/// The command of a launch info (`ContainerLaunchInfo` as JSON), in its folder and environment.
+fn executor(info: &Value) -> Command {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let command = &info["command"];
-    let mut program = if command["shell"] == false {
-        let mut program = Command::new(text(&command["value"]));
-        let arguments: Vec<String> = command["arguments"].as_array().into_iter().flatten().map(text).collect();
+    let told = &info["command"];
+    let mut command = if told["shell"] == false {
+        let mut command = Command::new(text(&told["value"]));
+        let arguments: Vec<String> = told["arguments"].as_array().into_iter().flatten().map(text).collect();
         if let Some((name, rest)) = arguments.split_first() {
-            program.arg0(name).args(rest);
+            command.arg0(name).args(rest);
         }
-        program
+        command
     } else {
         let mut shell = Command::new("/bin/sh");
-        shell.arg("-c").arg(text(&command["value"]));
+        shell.arg("-c").arg(text(&told["value"]));
         shell
     };
-    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
-    program.env_clear().env("PATH", path);
+    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
     for variable in info["environment"]["variables"].as_array().into_iter().flatten() {
-        program.env(text(&variable["name"]), text(&variable["value"]));
+        command.env(text(&variable["name"]), text(&variable["value"]));
     }
     if let Some(folder) = info["working_directory"].as_str() {
-        program.current_dir(folder);
+        command.current_dir(folder);
     }
-    Err(program.exec().into())
+    command
 }

@@ -38,8 +38,8 @@ pub struct Target {
     pub master: (String, &'static str),
     /// The same of the agent.
     pub agent: (String, &'static str),
-    /// Folders whose names show in answers, the longest first.
-    pub folders: Vec<String>,
+    /// Folders whose names show in answers, and what they are called instead; the first has the cluster's programs.
+    pub folders: Vec<(String, &'static str)>,
 }
 
 impl Target {
