@@ -1,9 +1,12 @@
 //! Metrics: which names there are, and which move when the same things happen.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use super::actor::Record;
+use super::exchange::Response;
 use super::json::{self, Json};
 use super::target::{Daemon, Target};
 
@@ -23,6 +26,9 @@ const RESTLESS: [&str; 12] = [
     "/offers/",
 ];
 
+/// Names that exist once something has happened.
+const OF_EVENTS: [&str; 2] = ["master/task_", "frameworks/"];
+
 /// The numbers of one moment, by name; a framework's own name loses its id.
 pub struct Snapshot(BTreeMap<String, String>);
 
@@ -40,11 +46,6 @@ impl Snapshot {
         Ok(Snapshot(entries.map(|(name, value)| (name, value.to_string())).collect()))
     }
 
-    /// The names that this one has of a list, as JSON.
-    pub fn names_of(&self, list: &str) -> String {
-        listed(list.lines().filter(|name| self.0.contains_key(*name)).map(|name| (name, "there")))
-    }
-
     /// The names, as JSON.
     pub fn names(&self) -> String {
         listed(self.0.keys().filter(|name| !name.contains("/frameworks/")).map(|name| (name.as_str(), "there")))
@@ -60,6 +61,24 @@ impl Snapshot {
         });
         listed(moved)
     }
+}
+
+/// The recorded names, and those of them that a target has: to be compared as two answers.
+pub fn golden(list: &Path, target: &Target) -> Result<[Record; 2]> {
+    let text = std::fs::read_to_string(list).with_context(|| list.display().to_string())?;
+    let master = Snapshot::take(target, Daemon::Master)?;
+    let agent = Snapshot::take(target, Daemon::Agent)?;
+    // What a name counts may not have happened here.
+    let always = text.lines().filter(|name| !OF_EVENTS.iter().any(|start| name.starts_with(start)));
+    let there = |name: &&str| master.0.contains_key(*name) || agent.0.contains_key(*name);
+    let of = |names: Vec<&str>| Record {
+        name: "metrics-golden".to_owned(),
+        answer: Response {
+            body: listed(names.iter().map(|name| (*name, "there"))).into_bytes(),
+            ..Response::default()
+        },
+    };
+    Ok([of(always.clone().collect()), of(always.filter(there).collect())])
 }
 
 fn of_agent(name: &str) -> bool {

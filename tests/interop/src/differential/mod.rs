@@ -47,6 +47,9 @@ usage: interop differential --tepui BINARY [--tools FOLDER] [--show]
   --show           show allowed differences too
   --print NAME     show both answers to this request, as they are compared; `*` stands for any text";
 
+/// Names of the metrics of a real Mesos.
+const GOLDEN_METRICS: &str = "tests/golden/metrics/mesos-1.11.0.txt";
+
 /// How both clusters are made, so that every kind of resource, attribute and reservation shows.
 fn situation() -> Flags {
     let flag = |name, value: &str| (name, value.to_owned());
@@ -171,7 +174,10 @@ fn judge(
         let runs = targets.map(|target| scope.spawn(move || perform(entries, target)));
         runs.map(|run| run.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the script's thread panicked"))))
     });
-    let ((first, first_words), (second, second_words)) = (first?, second?);
+    let ((mut first, first_words), (mut second, second_words)) = (first?, second?);
+    let golden = metrics::golden(&repository().join(GOLDEN_METRICS), targets[1])?;
+    first.push(golden[0].clone());
+    second.push(golden[1].clone());
     let normals = [&Normal::new(targets[0], &first_words), &Normal::new(targets[1], &second_words)];
     let mut well = true;
     for name in names(&first, &second) {

@@ -38,12 +38,7 @@ pub struct Oracle {
 }
 
 /// Starts the oracle with these flags (`name`, `value`) below `folder`.
-pub fn start(
-    tools: &mut Tools,
-    tepui: &Path,
-    folder: &Path,
-    flags: &Flags,
-) -> Result<Available<Oracle>> {
+pub fn start(tools: &mut Tools, tepui: &Path, folder: &Path, flags: &Flags) -> Result<Available<Oracle>> {
     let python = match tools.interpreter(Peer::Native)? {
         Ok(python) => python,
         Err(why) => return Ok(Err(why)),

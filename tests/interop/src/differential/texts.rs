@@ -2,7 +2,8 @@
 //!
 //! A line of `differential/texts.txt` is a text (`*` stands for what differs from case to case), ` | `, and one of
 //! `request NAME` (the reference's answer to that request must have the text), `test FILE NAME` (that file must have a
-//! function of that name), and `later WORDS` (a line of COMPATIBILITY.md must have the words).
+//! function of that name), `later WORDS` (a line of COMPATIBILITY.md must have the words), and `unmet FILE` (that file
+//! must have the text, and nothing meets it yet).
 
 use std::path::Path;
 
@@ -44,12 +45,17 @@ fn judge(
             let there = source.contains(&format!("fn {name}("));
             there.then_some(()).ok_or_else(|| format!("{path} has no function {name}"))
         }
+        ["unmet", path] => {
+            let source = file(path)?;
+            let words = text.split('*').max_by_key(|part| part.len()).unwrap_or_default().trim();
+            source.contains(words).then_some(()).ok_or_else(|| format!("{path} does not have `{words}`"))
+        }
         ["later", first, rest @ ..] => {
             let words = [&[*first], rest].concat().join(" ");
             let known = file("COMPATIBILITY.md")?.lines().any(|line| line.contains(&words));
             known.then_some(()).ok_or_else(|| format!("no line of COMPATIBILITY.md has `{words}`"))
         }
-        _ => Err(format!("{place}: request NAME, test FILE NAME or later WORDS")),
+        _ => Err(format!("{place}: request NAME, test FILE NAME, later WORDS or unmet FILE")),
     }
 }
 
