@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use super::exchange::{Request, Response, Stream};
 use super::json::{self, Json};
-use super::script::{Api, Body, Entry, Form, Step};
+use super::script::{Api, Ask, Body, Entry, Form, Step};
 use super::target::{Daemon, Target};
 use super::{metrics, protobuf};
 
@@ -24,7 +24,7 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// Events whose number or place is a matter of time, not of the protocol.
-const UNTIMED: [&str; 4] = ["HEARTBEAT", "OFFERS", "RESCIND", "ACKNOWLEDGED"];
+const UNTIMED: [&str; 3] = ["HEARTBEAT", "OFFERS", "RESCIND"];
 
 /// Stands in the list of events where one was waited for in vain.
 const MISSED: &str = "{\"missed\":\"";
@@ -88,7 +88,7 @@ impl Actor<'_> {
     fn step(&mut self, entry: &Entry) -> Result<()> {
         let name = &entry.name;
         match &entry.step {
-            Step::Ask { method, daemon, path, headers, body } => self.ask(name, method, *daemon, path, headers, body),
+            Step::Ask(ask) => self.ask(name, ask),
             Step::Call { form, api, stream, json } => self.call(name, *form, *api, stream.as_deref(), json),
             Step::Open { form, api, json } => self.open(name, *form, *api, json),
             Step::Await { text } => self.wait(name, text),
@@ -103,23 +103,14 @@ impl Actor<'_> {
         }
     }
 
-    fn ask(
-        &mut self,
-        name: &str,
-        method: &str,
-        daemon: Daemon,
-        path: &str,
-        headers: &[(String, String)],
-        body: &Option<Body>,
-    ) -> Result<()> {
-        let headers = headers.iter().map(|(name, value)| (name.clone(), self.filled(value))).collect();
-        let body = body.as_ref().map(|body| match body {
+    fn ask(&mut self, name: &str, ask: &Ask) -> Result<()> {
+        let headers = ask.headers.iter().map(|(name, value)| (name.clone(), self.filled(value))).collect();
+        let body = ask.body.as_ref().map(|body| match body {
             Body::Text(text) => self.filled(text).into_bytes(),
             Body::Hex(bytes) => bytes.clone(),
         });
-        let path = self.target.path(daemon, &self.filled(path));
-        let request = Request { method: method.to_owned(), path, headers, body };
-        let answer = self.first_record(&request, daemon)?;
+        let path = self.target.path(ask.daemon, &self.filled(&ask.path));
+        let answer = self.first_record(&Request { method: ask.method.clone(), path, headers, body }, ask.daemon)?;
         self.record(name, answer);
         Ok(())
     }

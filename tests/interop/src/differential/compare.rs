@@ -7,7 +7,8 @@ use super::normal::Normal;
 /// Headers whose values differ by nature.
 const OWN_HEADERS: [&str; 2] = ["date", "content-length"];
 /// What tells one entry of an array from another, if the array's order is that of a hash map.
-const IDENTITIES: [&[&str]; 12] = [
+const IDENTITIES: [&[&str]; 13] = [
+    &["id", "hostname"],
     &["id"],
     &["id", "value"],
     &["task_id", "value"],

@@ -163,6 +163,24 @@ fn run(options: &Options) -> Result<bool> {
     cluster.stop(well).map(|()| well)
 }
 
+/// What came of the script at one cluster.
+struct Side<'a> {
+    target: &'a Target,
+    normal: Normal,
+    records: Vec<Record>,
+}
+
+impl Side<'_> {
+    fn find(&self, name: &str) -> Option<&Record> {
+        self.records.iter().find(|record| record.name == name)
+    }
+
+    /// The body of an answer, as it is compared.
+    fn shown(&self, name: &str) -> Option<String> {
+        self.find(name).map(|record| compare::shown(record, &self.normal))
+    }
+}
+
 /// Runs the script at both, compares, and prints what is to be said. Answers whether nothing failed.
 fn judge(
     entries: &[script::Entry],
@@ -170,58 +188,70 @@ fn judge(
     mut allowed: Vec<Allowed>,
     options: &Options,
 ) -> Result<bool> {
+    let [first, second] = &mut both(entries, targets)?;
+    let golden = metrics::golden(&repository().join(GOLDEN_METRICS), second.target)?;
+    for (side, record) in [&mut *first, &mut *second].into_iter().zip(golden) {
+        side.records.push(record);
+    }
+    let mut well = true;
+    for name in names(first, second) {
+        if options.print.as_ref().is_some_and(|pattern| allowed::matches(pattern, &name)) {
+            for side in [&*first, &*second] {
+                println!("{name} {} {}", side.target.name, side.shown(&name).unwrap_or_default());
+            }
+        }
+        well &= report(&name, differences(&name, first, second), &mut allowed, targets, options.show);
+    }
+    let texts = texts::check(&folder().join("texts.txt"), &repository(), |name| first.shown(name))?;
+    texts.iter().for_each(|complaint| println!("  {complaint}"));
+    println!("{}", if texts.is_empty() { "PASS texts" } else { "FAIL texts: see above" });
+    for entry in allowed.iter().filter(|entry| entry.met == 0) {
+        println!("NOTE allowed.txt has an entry that nothing needed: {entry}");
+    }
+    Ok(well && texts.is_empty())
+}
+
+/// Runs the script at both clusters at once.
+fn both<'a>(entries: &[script::Entry], targets: [&'a Target; 2]) -> Result<[Side<'a>; 2]> {
     let [first, second] = std::thread::scope(|scope| {
         let runs = targets.map(|target| scope.spawn(move || perform(entries, target)));
         runs.map(|run| run.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the script's thread panicked"))))
     });
-    let ((mut first, first_words), (mut second, second_words)) = (first?, second?);
-    let golden = metrics::golden(&repository().join(GOLDEN_METRICS), targets[1])?;
-    first.push(golden[0].clone());
-    second.push(golden[1].clone());
-    let normals = [&Normal::new(targets[0], &first_words), &Normal::new(targets[1], &second_words)];
-    let mut well = true;
-    for name in names(&first, &second) {
-        let of = |records: &[Record]| records.iter().find(|record| record.name == name).cloned();
-        if options.print.as_ref().is_some_and(|pattern| allowed::matches(pattern, &name)) {
-            for (target, records, normal) in [(targets[0], &first, normals[0]), (targets[1], &second, normals[1])] {
-                let shown = of(records).map(|record| compare::shown(&record, normal)).unwrap_or_default();
-                println!("{name} {} {shown}", target.name);
-            }
-        }
-        let differences = match (of(&first), of(&second)) {
-            (Some(a), Some(b)) => compare::compare(&a, &b, normals),
-            (a, _) => vec![only(&name, a.is_some())],
-        };
-        let (expected, news): (Vec<_>, Vec<_>) =
-            differences.into_iter().partition(|difference| is_allowed(&mut allowed, difference));
-        if options.show {
-            expected.iter().for_each(|difference| show_difference("ALLOWED", difference, targets));
-        }
-        news.iter().for_each(|difference| show_difference("DIFFERENT", difference, targets));
-        match news.len() {
-            0 => println!("PASS {name}"),
-            count => println!("FAIL {name}: {count} differences"),
-        }
-        well &= news.is_empty();
+    let side = |target, (records, words)| Side { target, normal: Normal::new(target, &words), records };
+    Ok([side(targets[0], first?), side(targets[1], second?)])
+}
+
+fn differences(name: &str, first: &Side, second: &Side) -> Vec<Difference> {
+    match (first.find(name), second.find(name)) {
+        (Some(a), Some(b)) => compare::compare(a, b, [&first.normal, &second.normal]),
+        (a, _) => vec![only(name, a.is_some())],
     }
-    let answer = |name: &str| {
-        let record = first.iter().find(|record| record.name == name)?;
-        Some(compare::shown(record, normals[0]))
-    };
-    let texts = texts::check(&folder().join("texts.txt"), &repository(), answer)?;
-    texts.iter().for_each(|complaint| println!("  {complaint}"));
-    well &= texts.is_empty();
-    println!("{} texts of Mesos", if texts.is_empty() { "PASS" } else { "FAIL" });
-    for entry in allowed.iter().filter(|entry| entry.met == 0) {
-        println!("NOTE allowed.txt has an entry that nothing needed: {entry}");
+}
+
+/// Prints what is to be said of one request; answers whether nothing failed.
+fn report(
+    name: &str,
+    differences: Vec<Difference>,
+    allowed: &mut [Allowed],
+    targets: [&Target; 2],
+    show: bool,
+) -> bool {
+    let (expected, news): (Vec<_>, Vec<_>) = differences.into_iter().partition(|d| is_allowed(allowed, d));
+    if show {
+        expected.iter().for_each(|difference| show_difference("ALLOWED", difference, targets));
     }
-    Ok(well)
+    news.iter().for_each(|difference| show_difference("DIFFERENT", difference, targets));
+    match news.len() {
+        0 => println!("PASS {name}"),
+        count => println!("FAIL {name}: {count} differences"),
+    }
+    news.is_empty()
 }
 
 /// All names, in the first side's order.
-fn names(first: &[Record], second: &[Record]) -> Vec<String> {
+fn names(first: &Side, second: &Side) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for record in first.iter().chain(second) {
+    for record in first.records.iter().chain(&second.records) {
         if !names.contains(&record.name) {
             names.push(record.name.clone());
         }

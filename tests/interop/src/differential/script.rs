@@ -35,7 +35,7 @@ pub enum Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Any request, spelled out.
-    Ask { method: String, daemon: Daemon, path: String, headers: Vec<(String, String)>, body: Option<Body> },
+    Ask(Ask),
     /// A V1 call; `stream` names the subscription whose stream id goes along.
     Call { form: Form, api: Api, stream: Option<String>, json: String },
     /// A subscription that stays open under the entry's name.
@@ -50,6 +50,21 @@ pub enum Step {
     Let { text: String },
     /// Which counters are remembered (`before`) or compared with what was remembered (`after`).
     Metrics { daemon: Daemon },
+}
+
+/// A request in which `${...}` is not yet replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// As it stands on the first line.
+    pub method: String,
+    /// Who is asked.
+    pub daemon: Daemon,
+    /// As at a daemon that is the delegate.
+    pub path: String,
+    /// Besides `Host` and `Content-Length`.
+    pub headers: Vec<(String, String)>,
+    /// Its body, if there is one.
+    pub body: Option<Body>,
 }
 
 /// A request's body.
@@ -90,7 +105,7 @@ pub fn load(folder: &Path) -> Result<Vec<Entry>> {
 impl Entry {
     /// Whether the entry is a request of its own.
     pub fn is_compared(&self) -> bool {
-        matches!(self.step, Step::Ask { .. } | Step::Call { .. } | Step::Open { .. } | Step::Metrics { .. })
+        matches!(self.step, Step::Ask(_) | Step::Call { .. } | Step::Open { .. } | Step::Metrics { .. })
     }
 }
 
@@ -175,7 +190,7 @@ fn ask(line: &str, rest: &[&str]) -> Result<Step> {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
     }
-    Ok(Step::Ask { method, daemon, path, headers, body })
+    Ok(Step::Ask(Ask { method, daemon, path, headers, body }))
 }
 
 fn bytes(digits: &str) -> Result<Vec<u8>> {
@@ -209,7 +224,7 @@ mod tests {
         let entries = read(text).unwrap();
         let names: Vec<&str> = entries.iter().map(|e| e.name.as_str()).collect();
         assert_eq!(names, ["one", "two", "two.pb", "master", "S"]);
-        let Step::Ask { method, path, headers, body, .. } = &entries[0].step else { panic!("not a request") };
+        let Step::Ask(Ask { method, path, headers, body, .. }) = &entries[0].step else { panic!("not a request") };
         assert_eq!((method.as_str(), path.as_str()), ("POST", "/x?a=b"));
         assert_eq!(headers, &[("Accept".to_owned(), "text/html".to_owned())]);
         assert_eq!(body, &Some(Body::Text("{\"a\":1}".to_owned())));

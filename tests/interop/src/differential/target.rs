@@ -59,7 +59,7 @@ impl Target {
         };
         let first = path.split(['?', '#']).next().unwrap_or_default();
         let own = |name: &&str| first.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if OWN_PROCESS.iter().any(|name| own(&name)) { path.to_owned() } else { format!("{prefix}{path}") }
+        if OWN_PROCESS.iter().any(own) { path.to_owned() } else { format!("{prefix}{path}") }
     }
 
     /// GET.
