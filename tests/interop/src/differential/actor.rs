@@ -78,7 +78,7 @@ impl Actor<'_> {
         let state = json::parse(&String::from_utf8_lossy(&state.body)).context("/state is not JSON")?;
         let text = |value: Option<&Json>| value.and_then(Json::text).map(str::to_owned).unwrap_or_default();
         self.words.insert("master".to_owned(), text(state.get("id")));
-        let agent = state.get("slaves").and_then(|slaves| slaves.entries().first());
+        let agent = state.get("slaves").and_then(|agents| agents.entries().first());
         let bin = self.target.folders.first().map(|(folder, _)| folder.clone());
         self.words.insert("bin".to_owned(), bin.unwrap_or_default());
         self.words.insert("agent".to_owned(), text(agent.and_then(|agent| agent.get("id"))));

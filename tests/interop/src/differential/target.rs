@@ -70,8 +70,8 @@ impl Target {
 
     /// Whether an agent has registered.
     pub fn has_agent(&self) -> bool {
-        let slaves = self.get(Daemon::Master, "/slaves");
-        slaves.is_ok_and(|answer| String::from_utf8_lossy(&answer.body).contains("\"active\":true"))
+        let answer = self.get(Daemon::Master, "/slaves");
+        answer.is_ok_and(|answer| String::from_utf8_lossy(&answer.body).contains("\"active\":true"))
     }
 }
 
