@@ -100,7 +100,10 @@ async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Master>) {
             NetInput::Http(id, request) if Master::is_read(&request) => {
                 tokio::spawn(read::answer(id, request, mailbox.clone(), outlet.clone()));
             }
-            input => mailbox.intake(Input::Net(input)).await,
+            input => {
+                let bytes = input.body_bytes();
+                mailbox.intake(Input::Net(input), bytes).await;
+            }
         }
     }
 }

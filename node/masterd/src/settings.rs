@@ -73,6 +73,7 @@ impl Settings {
         config.max_completed_frameworks = count("max_completed_frameworks", 50);
         config.max_completed_tasks_per_framework = count("max_completed_tasks_per_framework", 1000);
         config.max_unreachable_tasks_per_framework = count("max_unreachable_tasks_per_framework", 1000);
+        config.max_operator_event_stream_subscribers = count("max_operator_event_stream_subscribers", 1000);
         config.publish_per_framework_metrics = values.bool("publish_per_framework_metrics");
         config.flags = values.all();
         config
