@@ -150,24 +150,24 @@ fn write_string(field: &Field, text: &str, names: Names, out: &mut Vec<u8>) -> R
         Kind::Bool => match text {
             "true" => put(field.number, Value::Varint(1), out),
             "false" => put(field.number, Value::Varint(0), out),
-            _ => return Err(not_a("boolean", text, field, "syntax error")),
+            _ => return Err(not_a("boolean", text, field, parse(text.as_bytes()))),
         },
         Kind::Message(_) | Kind::Map(_) => return Err(unexpected("string", field)),
         Kind::Double | Kind::Float if text == "Infinity" => return write_number(field, "inf", out),
         Kind::Double | Kind::Float if text == "-Infinity" => return write_number(field, "-inf", out),
         _ => {
-            let why = match parse(text.as_bytes()) {
-                Ok(Json::Number(_)) => return write_number(field, text, out),
-                Ok(_) => "Unexpected JSON type parsed".to_owned(),
-                Err(error) => error.to_string(),
+            return match parse(text.as_bytes()) {
+                Ok(Json::Number(_)) => write_number(field, text, out),
+                other => Err(not_a("number", text, field, other)),
             };
-            return Err(not_a("number", text, field, &why));
         }
     }
     Ok(())
 }
 
-fn not_a(what: &str, text: &str, field: &Field, why: &str) -> Error {
+/// A string that holds something else than the number or boolean it should.
+fn not_a(what: &str, text: &str, field: &Field, parsed: Result<Json, Error>) -> Error {
+    let why = parsed.map_or_else(|error| error.to_string(), |_| "Unexpected JSON type parsed".to_owned());
     Error::Conversion(format!("Failed to parse '{text}' as a JSON {what} for field '{}': {why}", field.name))
 }
 
