@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tepui_flags::Values;
 use tepui_net::NetConfig;
-use tepui_proto::mesos::value::{self, Type};
+use tepui_proto::json;
 use tepui_proto::mesos::{Attribute, Resource};
-use tepui_proto::{MessageField, json};
-use tepui_resources::value::Parsed;
+use tepui_resources::Attributes;
 
 /// Flags read into values.
 #[derive(Clone, Debug)]
@@ -165,39 +164,7 @@ fn master(text: &str) -> Result<String, Error> {
 
 /// `rack:r1;zone:2`
 fn attributes(text: &str) -> Result<Vec<Attribute>, Error> {
-    text.split([';', '\n']).map(str::trim).filter(|pair| !pair.is_empty()).map(attribute).collect()
-}
-
-fn attribute(pair: &str) -> Result<Attribute, Error> {
-    let (name, text) =
-        pair.split_once(':').ok_or_else(|| bad("attributes", format!("Invalid attribute key:value pair '{pair}'")))?;
-    let parsed = tepui_resources::value::parse(text).map_err(|error| bad("attributes", error))?;
-    let mut attribute = Attribute { name: name.trim().to_owned(), ..Attribute::default() };
-    match parsed {
-        Parsed::Scalar(value) => {
-            attribute.r#type = Type::SCALAR;
-            attribute.scalar = MessageField::some(value::Scalar { value, ..value::Scalar::default() });
-        }
-        Parsed::Ranges(ranges) => {
-            let range = |range: tepui_resources::Range| value::Range {
-                begin: range.begin,
-                end: range.end,
-                ..value::Range::default()
-            };
-            let range = ranges.iter().map(range).collect();
-            attribute.r#type = Type::RANGES;
-            attribute.ranges = MessageField::some(value::Ranges { range, ..value::Ranges::default() });
-        }
-        Parsed::Set(item) => {
-            attribute.r#type = Type::SET;
-            attribute.set = MessageField::some(value::Set { item, ..value::Set::default() });
-        }
-        Parsed::Text(text) => {
-            attribute.r#type = Type::TEXT;
-            attribute.text = MessageField::some(value::Text { value: text, ..value::Text::default() });
-        }
-    }
-    Ok(attribute)
+    Attributes::parse(text).map(|attributes| attributes.to_proto()).map_err(|error| bad("attributes", error))
 }
 
 /// A JSON object of texts.
@@ -246,9 +213,12 @@ mod tests {
 
     #[test]
     fn attributes_have_types() {
-        let settings = settings(&["--master=h:1", "--attributes=rack:r1;zone:2;ports:[1-2];os:{a,b}"]).unwrap();
-        let types: Vec<Type> = settings.attributes.iter().map(|attribute| attribute.r#type).collect();
-        assert_eq!(types, [Type::TEXT, Type::SCALAR, Type::RANGES, Type::SET]);
+        use tepui_proto::mesos::value::Type;
+        let read = settings(&["--master=h:1", "--attributes=rack:r1;zone:2;ports:[1-2]"]).unwrap();
+        let types: Vec<Type> = read.attributes.iter().map(|attribute| attribute.r#type).collect();
+        assert_eq!(types, [Type::TEXT, Type::SCALAR, Type::RANGES]);
+        let set = settings(&["--master=h:1", "--attributes=os:{a,b}"]);
+        assert!(matches!(set, Err(Error::Value { name: "attributes", .. })), "an agent of Mesos does not start either");
     }
 
     #[test]
