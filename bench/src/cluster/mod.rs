@@ -32,6 +32,9 @@ pub struct Arguments {
     /// The Tepui to start; by default the `tepui` beside this one.
     #[arg(long)]
     program: Option<PathBuf>,
+    /// Afterwards the same against the master that this shell command starts at the port `$PORT`.
+    #[arg(long, conflicts_with = "master")]
+    oracle: Option<String>,
     /// How many agents register.
     #[arg(long, default_value_t = 1000)]
     agents: usize,
@@ -67,22 +70,33 @@ struct Target {
     _launched: Option<Launched>,
 }
 
-impl Target {
-    async fn of(arguments: &Arguments) -> Result<Target> {
-        if let (Some(address), Some(pid)) = (arguments.master, arguments.pid) {
-            return Ok(Target { address, pid, _launched: None });
-        }
-        let launched = Launched::start(arguments.program.clone()).await?;
-        Ok(Target { address: launched.address(), pid: launched.pid(), _launched: Some(launched) })
+impl From<Launched> for Target {
+    fn from(launched: Launched) -> Target {
+        Target { address: launched.address(), pid: launched.pid(), _launched: Some(launched) }
     }
 }
 
 async fn drive(arguments: &Arguments) -> Result<()> {
-    let target = Target::of(arguments).await?;
-    let emulator = Emulator::new(target.address);
+    if let (Some(address), Some(pid)) = (arguments.master, arguments.pid) {
+        return load(arguments, Target { address, pid, _launched: None }).await;
+    }
+    println!("Tepui");
+    load(arguments, Launched::tepui(arguments.program.clone()).await?.into()).await?;
+    if let Some(command) = &arguments.oracle {
+        println!("{command}");
+        load(arguments, Launched::other(command).await?.into()).await?;
+    }
+    Ok(())
+}
+
+/// Puts everything on one master, in the order of the figures.
+async fn load(arguments: &Arguments, target: Target) -> Result<()> {
+    println!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
+    let (emulator, rest) = (Emulator::new(target.address), Duration::from_secs(arguments.settle));
+    tokio::time::sleep(rest).await;
     let before = memory::Reading::of(target.pid)?;
     let agents = register::all(arguments, &target, &emulator).await?;
-    tokio::time::sleep(Duration::from_secs(arguments.settle)).await;
+    tokio::time::sleep(rest).await;
     memory::Reading::of(target.pid)?.report(before, agents.len());
     if arguments.poll_secs > 0 {
         state::poll(arguments, &target).await?;
