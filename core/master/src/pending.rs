@@ -1,6 +1,7 @@
 //! What waits for the registrar, and what is known of agents that are on their way in or out.
 
 use crate::Master;
+use crate::agent::Arrival;
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::{Phase, Timer};
@@ -8,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, Map, Set, TaskId};
 use tepui_proto::mesos::AgentInfo;
-use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_proto::mesos::internal::ReregisterAgentMessage;
 use tepui_registry::maintenance::Change;
 use tepui_registry::{Input, Operation, OperationId, Output};
 use tepui_wire::{RequestId, Upid};
@@ -19,8 +20,8 @@ const MAX_REMOVED: usize = 100_000;
 
 /// Goes on when the registrar has answered.
 pub(crate) enum Pending {
-    /// A new agent; the message has its new id.
-    Admit(Upid, Box<RegisterAgentMessage>),
+    /// A new agent; its description has its new id.
+    Admit(Box<Arrival>),
     /// A registered agent that came back with another description.
     UpdateKnown(Upid, Box<ReregisterAgentMessage>),
     /// An agent that this master did not know registered comes back.
@@ -91,7 +92,7 @@ impl Master {
             Output::Applied(id, result) => {
                 let then = self.pending.remove(&id).expect("the registrar answers what it was asked, once");
                 match then {
-                    Pending::Admit(pid, message) => self.admitted(cx, pid, *message, result.is_ok()),
+                    Pending::Admit(arrival) => self.admitted(cx, *arrival, result.is_ok()),
                     Pending::UpdateKnown(pid, message) => {
                         assert!(result.is_ok(), "a registered agent is in the registry");
                         self.known_agent_back(cx, pid, *message);

@@ -106,7 +106,7 @@ impl Reader<'_> {
         if !matches!(error, Error::BodyTooLarge(_)) {
             return Ending::Broken;
         }
-        let content = Content::Answer(Response::status(413).header("Connection", "close").into());
+        let content = Content::answer(Response::status(413).header("Connection", "close"));
         let reply = Reply::to_message(content, false);
         let _ = self.replies.send(reply).await;
         Ending::Done
@@ -118,7 +118,7 @@ impl Reader<'_> {
         match decoded {
             Decoded::Continue => Some(Reply::to_message(Content::Continue, true)),
             Decoded::Message(Err(text), payload) => {
-                Some(Reply::to_message(Content::Answer(Response::text(500, text).into()), payload.keep_alive))
+                Some(Reply::to_message(Content::answer(Response::text(500, text)), payload.keep_alive))
             }
             Decoded::Message(Ok(envelope), payload) => {
                 let payload = inflated(payload, limits.message_body)?;
@@ -156,17 +156,17 @@ impl Reader<'_> {
                 "UPID IP address validation failed: Message from {} was sent from IP {}",
                 envelope.from, self.peer
             );
-            return Content::Answer(Response::text(400, text).into());
+            return Content::answer(Response::text(400, text));
         }
         let Some(mailbox) = self.shared.process(&envelope.to) else {
             tracing::debug!(to = envelope.to, name = envelope.name, "Message to no process");
-            return Content::Answer(Response::status(404).into());
+            return Content::answer(Response::status(404));
         };
         let length = payload.body.len();
         let message = envelope.with_body(self.shared.address, payload.body);
         match mailbox.deliver(NetInput::Message(message), length).await {
             true => Content::Accepted,
-            false => Content::Answer(Response::status(404).into()),
+            false => Content::answer(Response::status(404)),
         }
     }
 
@@ -199,7 +199,7 @@ impl Reader<'_> {
             }
         };
         match target {
-            Target::Refused(response) => Content::Answer(response.into()),
+            Target::Refused(response) => Content::answer(response),
             Target::Handler(handler) => {
                 let (send, receive) = oneshot::channel::<Answer>();
                 let answer = handler(request);

@@ -18,6 +18,9 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 /// Up to this size answers are gathered, so that those to a burst of messages leave in one write.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
+/// Room for gathered answers that an idle connection keeps: a few answers to messages.
+const RESTING_BYTES_MAX: usize = 512;
+
 /// Bodies from this size on are compressed on a thread of their own: it takes milliseconds.
 const BLOCKING_GZIP_BYTES: usize = 64 * 1024;
 
@@ -48,12 +51,20 @@ pub(crate) enum Content {
     Continue,
     /// `202 Accepted` to a message.
     Accepted,
-    /// An answer that is there.
-    Answer(Answer),
+    /// An answer that is there. Boxed, because the queue of a connection has room for many replies as soon as it has
+    /// held one.
+    Answer(Box<Answer>),
     /// From a handler.
     Handler(oneshot::Receiver<Answer>),
     /// From a process.
     Process(oneshot::Receiver<Outcome>),
+}
+
+impl Content {
+    /// An answer that is there.
+    pub(crate) fn answer(response: Response) -> Content {
+        Content::Answer(Box::new(response.into()))
+    }
 }
 
 impl Reply {
@@ -76,6 +87,7 @@ pub(crate) async fn write(
             Ok(reply) => reply,
             Err(_) => {
                 writer.flush().await;
+                writer.rest();
                 match queued.recv().await {
                     Some(reply) => reply,
                     None => break,
@@ -116,7 +128,7 @@ impl Writer<'_> {
                 self.accepted();
                 return keep_alive;
             }
-            Content::Answer(answer) => answer,
+            Content::Answer(answer) => *answer,
             Content::Handler(answer) => self.wait(answer).await.unwrap_or_else(failed),
             Content::Process(outcome) => match self.wait(outcome).await {
                 Some(Outcome::Answer(answer)) => answer,
@@ -251,6 +263,14 @@ impl Writer<'_> {
             }
         }
         !closes(&file.headers)
+    }
+
+    /// Nothing is to be written for now: gives back room that only a burst needs. There may be tens of thousands of idle
+    /// connections.
+    fn rest(&mut self) {
+        if self.gathered.capacity() > RESTING_BYTES_MAX {
+            self.gathered = Vec::new();
+        }
     }
 
     async fn flush(&mut self) {
