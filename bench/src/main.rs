@@ -3,11 +3,7 @@
 //! `tasks` speaks to any master over the V1 API, so it measures Tepui and Apache Mesos alike. What was measured so far is
 //! in docs/performance.md.
 
-mod allocator;
-mod durations;
-mod idle;
-mod process;
-mod tasks;
+use tepui_bench::{allocator, idle, tasks};
 
 use clap::{Parser, Subcommand};
 

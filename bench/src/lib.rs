@@ -1,0 +1,8 @@
+//! Benchmarks of Tepui and of any other master, and the emulated agents and frameworks they are made with.
+
+pub mod allocator;
+pub mod durations;
+pub mod emulator;
+pub mod idle;
+pub mod process;
+pub mod tasks;
