@@ -26,19 +26,40 @@ const STAYS: &str = "interop-mentos";
 /// Log lines that are to be expected, with the reason each is.
 const EXPECTED_COMPLAINTS: [(&str, &str); 0] = [];
 
+/// A flag's name and its value.
+pub type Flag = (&'static str, String);
+
+/// What both daemons are told besides where they are.
+pub struct Flags {
+    /// Of the master.
+    pub master: Vec<Flag>,
+    /// Of the agent.
+    pub agent: Vec<Flag>,
+}
+
+impl Default for Flags {
+    fn default() -> Flags {
+        let resources = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]".to_owned();
+        Flags { master: Vec::new(), agent: vec![("resources", resources)] }
+    }
+}
+
 /// A running cluster.
 pub struct Cluster {
     master_process: Daemon,
     agent_process: Daemon,
     /// `host:port` of the master.
     pub master: String,
-    folder: PathBuf,
+    /// `host:port` of the agent.
+    pub agent: String,
+    /// Where both keep everything.
+    pub folder: PathBuf,
     mark: String,
 }
 
 impl Cluster {
     /// Starts both daemons below a folder of their own and waits until an agent is registered.
-    pub fn start(tepui: &Path, tools: &Path) -> Result<Cluster> {
+    pub fn start(tepui: &Path, tools: &Path, flags: &Flags) -> Result<Cluster> {
         let run = std::process::id();
         let folder = tools.join(format!("run-{run}"));
         let mark = format!("{MARK}={run}");
@@ -48,19 +69,16 @@ impl Cluster {
             symlink(tepui, bin.join(name)).with_context(|| bin.join(name).display().to_string())?;
         }
         let master = format!("127.0.0.1:{}", free_port()?);
-        let daemon = |name: &'static str, flags: &[String]| {
+        let agent = format!("127.0.0.1:{}", free_port()?);
+        let daemon = |name: &'static str, own: Vec<Flag>, flags: &[Flag]| {
             let mut command = Command::new(bin.join(name));
-            command.args(flags).env(MARK, run.to_string());
-            // The daemons' configuration is what stands here, whatever the caller's environment holds.
-            let inherited = std::env::vars_os().map(|(name, _)| name);
-            inherited.filter(|name| name.to_string_lossy().starts_with("MESOS_")).for_each(|name| {
-                command.env_remove(name);
-            });
-            Daemon::start(name, command, folder.join(format!("{name}.log")))
+            command.args(own.iter().chain(flags).map(|(name, value)| format!("--{name}={value}")));
+            without_mesos_variables(&mut command);
+            Daemon::start(name, command.env(MARK, run.to_string()), folder.join(format!("{name}.log")))
         };
-        let master_process = daemon("mesos-master", &master_flags(&master, &folder))?;
-        let agent_process = daemon("mesos-agent", &agent_flags(&master, &folder)?)?;
-        let mut cluster = Cluster { master_process, agent_process, master, folder, mark };
+        let master_process = daemon("mesos-master", master_flags(&master, &folder), &flags.master)?;
+        let agent_process = daemon("mesos-agent", agent_flags(&master, &agent, &folder), &flags.agent)?;
+        let mut cluster = Cluster { master_process, agent_process, master, agent, folder, mark };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
@@ -105,35 +123,43 @@ impl Cluster {
     }
 }
 
-fn master_flags(master: &str, folder: &Path) -> Vec<String> {
-    let port = master.rsplit(':').next().unwrap_or_default();
-    [
-        "--ip=127.0.0.1".to_owned(),
-        format!("--port={port}"),
-        "--hostname=localhost".to_owned(),
-        "--registry=in_memory".to_owned(),
-        format!("--work_dir={}", folder.join("master").display()),
-    ]
-    .into()
+fn port(address: &str) -> String {
+    address.rsplit(':').next().unwrap_or_default().to_owned()
 }
 
-fn agent_flags(master: &str, folder: &Path) -> Result<Vec<String>> {
-    let flags = [
-        "--ip=127.0.0.1".to_owned(),
-        format!("--port={}", free_port()?),
-        "--hostname=localhost".to_owned(),
-        format!("--master={master}"),
-        format!("--work_dir={}", folder.join("agent").display()),
-        format!("--runtime_dir={}", folder.join("runtime").display()),
-        "--resources=cpus:4;mem:4096;disk:4096;ports:[31000-32000]".to_owned(),
-        "--launcher=posix".to_owned(),
-        "--no-systemd_enable_support".to_owned(),
-    ];
-    Ok(flags.into())
+fn master_flags(master: &str, folder: &Path) -> Vec<Flag> {
+    vec![
+        ("ip", "127.0.0.1".to_owned()),
+        ("port", port(master)),
+        ("hostname", "localhost".to_owned()),
+        ("registry", "in_memory".to_owned()),
+        ("work_dir", folder.join("master").display().to_string()),
+    ]
+}
+
+fn agent_flags(master: &str, agent: &str, folder: &Path) -> Vec<Flag> {
+    vec![
+        ("ip", "127.0.0.1".to_owned()),
+        ("port", port(agent)),
+        ("hostname", "localhost".to_owned()),
+        ("master", master.to_owned()),
+        ("work_dir", folder.join("agent").display().to_string()),
+        ("runtime_dir", folder.join("runtime").display().to_string()),
+        ("launcher", "posix".to_owned()),
+        ("systemd_enable_support", "false".to_owned()),
+    ]
+}
+
+/// The daemons' configuration is what they are told, whatever the caller's environment holds.
+pub fn without_mesos_variables(command: &mut Command) {
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    inherited.filter(|name| name.to_string_lossy().starts_with("MESOS_")).for_each(|name| {
+        command.env_remove(name);
+    });
 }
 
 /// A port that was free a moment ago. The system does not hand the same one out again soon.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

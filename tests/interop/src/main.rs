@@ -4,7 +4,10 @@
 //! 1.11.0 shows it. The same cases run against any master given by address, above all a real Mesos: that is how the
 //! cases themselves are tested.
 //!
-//! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. Nothing here knows Tepui's crates.
+//! `interop differential` goes further: it asks a real Mesos and Tepui the same questions and shows where the answers
+//! differ ([`differential`]).
+//!
+//! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. The peers know nothing of Tepui's crates.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +16,7 @@ use anyhow::{Context, Result, bail};
 
 mod case;
 mod cluster;
+mod differential;
 mod http;
 mod process;
 mod shim;
@@ -21,7 +25,8 @@ mod tools;
 use cluster::Cluster;
 
 const USAGE: &str = "\
-usage: interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
+usage: interop differential [...]   (see interop differential --help)
+       interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
 
   --tepui BINARY       start a master and an agent of this binary for the run
   --master HOST:PORT   use a cluster that runs already, such as a real Mesos
@@ -39,6 +44,14 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    let mut words = std::env::args();
+    let called = words.next().unwrap_or_default();
+    if called.ends_with(differential::CONTAINERIZER) {
+        return differential::containerizer();
+    }
+    if words.next().is_some_and(|word| word == "differential") {
+        return differential::main(words);
+    }
     match options().and_then(|options| options.map_or(Ok(true), |options| run(&options))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -84,7 +97,7 @@ fn options() -> Result<Option<Options>> {
 fn run(options: &Options) -> Result<bool> {
     let mut tools = tools::Tools::new(&options.tools);
     let cluster = match (&options.tepui, &options.master) {
-        (Some(tepui), _) => Some(Cluster::start(tepui, &options.tools)?),
+        (Some(tepui), _) => Some(Cluster::start(tepui, &options.tools, &cluster::Flags::default())?),
         _ => None,
     };
     let master = cluster.as_ref().map(|c| c.master.clone()).or(options.master.clone()).unwrap_or_default();

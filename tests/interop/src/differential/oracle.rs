@@ -1,0 +1,119 @@
+//! A real Mesos 1.11.0 master and agent, as processes of one Python that holds libmesos.
+//!
+//! The egg of the scheduler driver has no programs beside it, so the agent is given some: the launcher is this program
+//! under another name ([`containerizer`]), the command executor and the fetcher are Tepui's own. What is compared is the
+//! protocol of master and agent; how a container is isolated is not.
+
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::target::Target;
+use crate::cluster::{Flags, free_port, without_mesos_variables};
+use crate::process::{Daemon, wait_for};
+use crate::tools::{Available, Peer, Tools};
+
+/// The name under which this program stands in for Mesos' launcher.
+pub const CONTAINERIZER: &str = "mesos-containerizer";
+/// What a Tepui cluster is told on its command lines ([`crate::cluster`]).
+const OWN_FLAGS: [(&str, &str); 4] =
+    [("hostname", "localhost"), ("registry", "in_memory"), ("launcher", "posix"), ("systemd_enable_support", "false")];
+/// The flags of the launcher travel in variables with this prefix.
+const PREFIX: &str = "MESOS_CONTAINERIZER_";
+/// From exec to an agent that is registered, on a busy machine.
+const READY_WITHIN: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// The running oracle; it ends when this is dropped.
+pub struct Oracle {
+    _process: Daemon,
+    /// Where it is.
+    pub target: Target,
+}
+
+/// Starts the oracle with these flags (`name`, `value`) below `folder`.
+pub fn start(
+    tools: &mut Tools,
+    tepui: &Path,
+    folder: &Path,
+    flags: &Flags,
+) -> Result<Available<Oracle>> {
+    let python = match tools.interpreter(Peer::Native)? {
+        Ok(python) => python,
+        Err(why) => return Ok(Err(why)),
+    };
+    let programs = folder.join("libexec");
+    std::fs::create_dir_all(&programs)?;
+    symlink(std::env::current_exe()?, programs.join(CONTAINERIZER))?;
+    for name in ["mesos-executor", "mesos-fetcher"] {
+        symlink(tepui, programs.join(name))?;
+    }
+    let port = free_port()?;
+    let mut command = Command::new(&python.program);
+    without_mesos_variables(&mut command);
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/oracle.py"));
+    command.envs(python.environment.iter().map(|(name, value)| (name, value)));
+    let own = OWN_FLAGS.map(|(name, value)| (name, value.to_owned()));
+    let both = flags.master.iter().chain(&flags.agent).chain(&own);
+    command.envs(both.map(|(name, value)| (format!("MESOS_{}", name.to_uppercase()), value.clone())));
+    command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", "1");
+    command.env("MESOS_WORK_DIR", folder).env("MESOS_LAUNCHER_DIR", &programs);
+    command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
+    // It ends with its stdin, even if this program is killed.
+    let mut process = Daemon::start_with("oracle", &mut command, folder.join("oracle.log"), Stdio::piped())?;
+    let target = Target {
+        name: "mesos",
+        master: (format!("127.0.0.1:{port}"), "/master"),
+        agent: (format!("127.0.0.1:{port}"), "/slave(1)"),
+        folders: vec![folder.join("agents/0").display().to_string(), folder.display().to_string()],
+    };
+    wait_for("an agent at the oracle", READY_WITHIN, || match process.is_alive() {
+        Err(error) => Some(Err(error)),
+        Ok(()) => target.has_agent().then_some(Ok(())),
+    })
+    .and_then(|ready| ready)?;
+    Ok(Ok(Oracle { _process: process, target }))
+}
+
+/// Stands in for `mesos-containerizer launch`: waits for the agent's word, then becomes the executor.
+pub fn containerizer() -> ExitCode {
+    let Err(error) = become_executor();
+    eprintln!("{CONTAINERIZER}: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn become_executor() -> Result<std::convert::Infallible> {
+    let told = |name: &str| std::env::var(format!("{PREFIX}{name}")).with_context(|| format!("no {name}"));
+    let info: Value = serde_json::from_str(&told("LAUNCH_INFO")?)?;
+    if let Ok(descriptor) = told("PIPE_READ") {
+        let mut token = [0];
+        let mut pipe = std::fs::File::open(format!("/proc/self/fd/{descriptor}"))?;
+        std::io::Read::read_exact(&mut pipe, &mut token).context("the agent changed its mind")?;
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let command = &info["command"];
+    let mut program = if command["shell"] == false {
+        let mut program = Command::new(text(&command["value"]));
+        let arguments: Vec<String> = command["arguments"].as_array().into_iter().flatten().map(text).collect();
+        if let Some((name, rest)) = arguments.split_first() {
+            program.arg0(name).args(rest);
+        }
+        program
+    } else {
+        let mut shell = Command::new("/bin/sh");
+        shell.arg("-c").arg(text(&command["value"]));
+        shell
+    };
+    let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
+    program.env_clear().env("PATH", path);
+    for variable in info["environment"]["variables"].as_array().into_iter().flatten() {
+        program.env(text(&variable["name"]), text(&variable["value"]));
+    }
+    if let Some(folder) = info["working_directory"].as_str() {
+        program.current_dir(folder);
+    }
+    Err(program.exec().into())
+}
