@@ -3,9 +3,8 @@
 //! `tasks` speaks to any master over the V1 API, so it measures Tepui and Apache Mesos alike. What was measured so far is
 //! in docs/performance.md.
 
-use tepui_bench::{allocator, idle, tasks};
-
 use clap::{Parser, Subcommand};
+use tepui_bench::{allocator, cluster, idle, tasks};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -21,6 +20,8 @@ enum Benchmark {
     Allocator(allocator::Arguments),
     /// Latency and throughput of command tasks on a running cluster.
     Tasks(tasks::Arguments),
+    /// A whole master under emulated agents and frameworks: registrations, memory, `/state`, tasks.
+    Cluster(cluster::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
     Idle(idle::Arguments),
 }
@@ -29,6 +30,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
+        Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
     }
 }

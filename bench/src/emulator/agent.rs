@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tepui_base::rng::uuid_v4;
 use tepui_net::Outlet;
 use tepui_proto::mesos::agent_info::capability::Type as Capability;
 use tepui_proto::mesos::internal::{
@@ -193,13 +194,14 @@ impl Inner {
         self.outlet.apply(NetEffect::Send(Message { from: self.pid.clone(), to: to.clone(), name, body }));
     }
 
-    /// Unique among all agents of all emulators at one master: it begins with the address.
+    /// Unique among all agents of all emulators at one master: it begins with the address. Marked as a random UUID,
+    /// because Mesos drops an update whose UUID is of no known version.
     fn uuid(&self) -> [u8; 16] {
-        let number = self.last_uuid.fetch_add(1, Ordering::Relaxed);
+        let number = self.last_uuid.fetch_add(1, Ordering::Relaxed) as u32;
         let address = u64::from(u32::from(self.pid.ip)) << 16 | u64::from(self.pid.port);
         // Agents that share an address differ in their ids.
         let id = self.pid.id.bytes().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        (u128::from(address) << 80 | u128::from(id) << 48 | u128::from(number)).to_be_bytes()
+        uuid_v4(u128::from(address) << 80 | u128::from(id) << 32 | u128::from(number))
     }
 
     fn resource_version(&self) -> MessageField<UUID> {

@@ -11,8 +11,8 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 
-/// Bytes of calls in one write at most.
-const BATCH_BYTES_MAX: usize = 64 * 1024;
+/// Calls without an answer at one time. Enough to keep a master busy; a real Mesos crashes at many hundreds.
+const UNANSWERED_MAX: usize = 64;
 
 /// The master has refused a call, or the connection broke before it answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,7 @@ impl Calls {
         stream.set_nodelay(true)?;
         let (read, write) = stream.into_split();
         let (queue, calls) = mpsc::unbounded_channel();
-        let (waiting, answers) = mpsc::unbounded_channel();
+        let (waiting, answers) = mpsc::channel(UNANSWERED_MAX);
         let refused = Arc::new(AtomicU64::new(0));
         tokio::spawn(write_calls(write, calls, waiting));
         let count = refused.clone();
@@ -76,22 +76,23 @@ impl Calls {
     }
 }
 
+/// Writes calls in as few writes as possible, and each only once there is room for it among the unanswered.
 async fn write_calls(
     mut write: OwnedWriteHalf,
     mut calls: mpsc::UnboundedReceiver<(Bytes, Waiting)>,
-    waiting: mpsc::UnboundedSender<Waiting>,
+    waiting: mpsc::Sender<Waiting>,
 ) {
     let mut batch = Vec::new();
     while let Some((request, answer)) = calls.recv().await {
+        let Ok(room) = waiting.reserve().await else { return };
+        room.send(answer);
         batch.extend_from_slice(&request);
-        let mut answers = vec![answer];
-        while batch.len() < BATCH_BYTES_MAX
+        while let Ok(room) = waiting.try_reserve()
             && let Ok((request, answer)) = calls.try_recv()
         {
+            room.send(answer);
             batch.extend_from_slice(&request);
-            answers.push(answer);
         }
-        answers.into_iter().for_each(|answer| drop(waiting.send(answer)));
         if write.write_all(&batch).await.is_err() {
             return;
         }
@@ -101,7 +102,7 @@ async fn write_calls(
 
 async fn read_answers(
     mut read: OwnedReadHalf,
-    mut waiting: mpsc::UnboundedReceiver<Waiting>,
+    mut waiting: mpsc::Receiver<Waiting>,
     refused: &AtomicU64,
 ) -> anyhow::Result<()> {
     let mut buffer = BytesMut::new();

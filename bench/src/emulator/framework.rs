@@ -203,7 +203,7 @@ impl Framework {
 }
 
 /// Filters that refuse for some seconds.
-pub(crate) fn filters(refuse_secs: f64) -> Filters {
+pub fn filters(refuse_secs: f64) -> Filters {
     Filters { refuse_seconds: Some(refuse_secs), ..Filters::default() }
 }
 

@@ -32,7 +32,7 @@ mod task;
 
 pub use agent::Agent;
 pub use calls::{Answer, Refused};
-pub use framework::{Framework, Subscription};
+pub use framework::{Framework, Subscription, filters};
 pub use host::Emulator;
 pub use spec::AgentSpec;
 
