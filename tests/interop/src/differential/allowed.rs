@@ -66,7 +66,10 @@ mod tests {
 
     #[test]
     fn an_entry_that_people_are_not_told_of_is_refused() {
-        assert_eq!(read("# why\nstate | body/x | order of entries", "| order of entries in arrays |").unwrap().len(), 1);
+        assert_eq!(
+            read("# why\nstate | body/x | order of entries", "| order of entries in arrays |").unwrap().len(),
+            1
+        );
         assert!(read("state | body/x | nothing", "something").is_err());
         assert!(read("state | body/x", "something").is_err());
     }

@@ -21,7 +21,7 @@ mod exchange;
 mod json;
 mod metrics;
 mod normal;
-mod oracle;
+pub mod oracle;
 mod protobuf;
 mod script;
 mod target;
@@ -123,7 +123,7 @@ fn run(options: &Options) -> Result<bool> {
     let flags = situation();
     let cluster = Cluster::start(tepui, &tools, &flags)?;
     let home = cluster.folder.join("oracle");
-    let oracle = match oracle::start(&mut Tools::new(&tools), tepui, &home, &flags)? {
+    let oracle = match oracle::start(&mut Tools::new(&tools), tepui, &home, &flags, 1)? {
         Ok(oracle) => oracle,
         Err(why) => {
             println!("SKIP differential: {why}");
@@ -142,12 +142,7 @@ fn run(options: &Options) -> Result<bool> {
 }
 
 /// Runs the script at both, compares, and prints what is to be said. Answers whether nothing failed.
-fn judge(
-    entries: &[script::Entry],
-    targets: [&Target; 2],
-    mut allowed: Vec<Allowed>,
-    show: bool,
-) -> Result<bool> {
+fn judge(entries: &[script::Entry], targets: [&Target; 2], mut allowed: Vec<Allowed>, show: bool) -> Result<bool> {
     let [first, second] = std::thread::scope(|scope| {
         let runs = targets.map(|target| scope.spawn(move || perform(entries, target)));
         runs.map(|run| run.join().unwrap_or_else(|_| Err(anyhow::anyhow!("the script's thread panicked"))))

@@ -34,12 +34,13 @@ pub struct Oracle {
     pub target: Target,
 }
 
-/// Starts the oracle with these flags (`name`, `value`) below `folder`.
+/// Starts the oracle with these flags (`name`, `value`) and so many agents below `folder`.
 pub fn start(
     tools: &mut Tools,
     tepui: &Path,
     folder: &Path,
     flags: &Flags,
+    agents: usize,
 ) -> Result<Available<Oracle>> {
     let python = match tools.interpreter(Peer::Native)? {
         Ok(python) => python,
@@ -59,7 +60,7 @@ pub fn start(
     let own = OWN_FLAGS.map(|(name, value)| (name, value.to_owned()));
     let both = flags.master.iter().chain(&flags.agent).chain(&own);
     command.envs(both.map(|(name, value)| (format!("MESOS_{}", name.to_uppercase()), value.clone())));
-    command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", "1");
+    command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", agents.to_string());
     command.env("MESOS_WORK_DIR", folder).env("MESOS_LAUNCHER_DIR", &programs);
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
     // It ends with its stdin, even if this program is killed.
@@ -72,6 +73,7 @@ pub fn start(
     };
     wait_for("an agent at the oracle", READY_WITHIN, || match process.is_alive() {
         Err(error) => Some(Err(error)),
+        Ok(()) if agents == 0 => target.get(super::target::Daemon::Master, "/health").is_ok().then_some(Ok(())),
         Ok(()) => target.has_agent().then_some(Ok(())),
     })
     .and_then(|ready| ready)?;

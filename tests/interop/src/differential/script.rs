@@ -222,7 +222,8 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_by_line() {
-        for text in ["  x", "jump high: x", "ask a: GET nobody /", "call a: nobody {}", "ask a: GET master /\n  hex xx"] {
+        for text in ["  x", "jump high: x", "ask a: GET nobody /", "call a: nobody {}", "ask a: GET master /\n  hex xx"]
+        {
             assert!(read(text).is_err(), "{text}");
         }
     }
