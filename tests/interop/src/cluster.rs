@@ -1,6 +1,6 @@
 //! A master and an agent of the binary under test, as the processes an operator would start.
 
-use std::net::TcpListener;
+use std::net::{SocketAddrV4, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -120,6 +120,41 @@ impl Cluster {
         if well {
             std::fs::remove_dir_all(&self.folder)?;
         }
+        Ok(())
+    }
+}
+
+/// A master alone.
+pub struct Master {
+    process: Daemon,
+    /// Where it listens.
+    pub address: SocketAddrV4,
+}
+
+impl Master {
+    /// Starts a master below a folder of its own and waits until it answers.
+    pub fn start(tepui: &Path, folder: &Path, flags: &Flags) -> Result<Master> {
+        std::fs::create_dir_all(folder)?;
+        let program = folder.join("mesos-master");
+        symlink(tepui, &program)?;
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut command = Command::new(&program);
+        let own = master_flags(&address, folder);
+        command.args(own.iter().chain(&flags.master).map(|(name, value)| format!("--{name}={value}")));
+        without_mesos_variables(&mut command);
+        let mut process = Daemon::start("mesos-master", &mut command, folder.join("mesos-master.log"))?;
+        let ready = wait_for("a healthy master", READY_WITHIN, || match process.is_alive() {
+            Err(error) => Some(Err(error)),
+            Ok(()) => http::get(&address, "/health").ok().map(|_| Ok(())),
+        });
+        ready.and_then(|ready| ready)?;
+        Ok(Master { process, address: address.parse()? })
+    }
+
+    /// Ends it; it must leave cleanly.
+    pub fn stop(mut self) -> Result<()> {
+        let status = self.process.stop(STOP_WITHIN)?;
+        ensure!(status.success(), "after SIGTERM: {status}\n{}", tail(&self.process.log));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@
 //! cases themselves are tested.
 //!
 //! `interop differential` goes further: it asks a real Mesos and Tepui the same questions and shows where the answers
-//! differ ([`differential`]).
+//! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]).
 //!
 //! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. The peers know nothing of Tepui's crates.
 
@@ -19,6 +19,7 @@ mod cluster;
 mod differential;
 mod http;
 mod process;
+mod scenarios;
 mod shim;
 mod tools;
 
@@ -26,6 +27,7 @@ use cluster::Cluster;
 
 const USAGE: &str = "\
 usage: interop differential [...]   (see interop differential --help)
+       interop scenarios [...]      (see interop scenarios --help)
        interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
 
   --tepui BINARY       start a master and an agent of this binary for the run
@@ -49,8 +51,10 @@ fn main() -> ExitCode {
     if called.ends_with(differential::CONTAINERIZER) {
         return differential::containerizer();
     }
-    if words.next().is_some_and(|word| word == "differential") {
-        return differential::main(words);
+    match words.next().as_deref() {
+        Some("differential") => return differential::main(words),
+        Some("scenarios") => return scenarios::main(words),
+        _ => {}
     }
     match options().and_then(|options| options.map_or(Ok(true), |options| run(&options))) {
         Ok(true) => ExitCode::SUCCESS,

@@ -21,7 +21,7 @@ mod exchange;
 mod json;
 mod metrics;
 mod normal;
-mod oracle;
+pub mod oracle;
 mod protobuf;
 mod script;
 mod target;
@@ -138,7 +138,7 @@ fn run(options: &Options) -> Result<bool> {
     let flags = situation();
     let cluster = Cluster::start(tepui, &tools, &flags)?;
     let home = cluster.folder.join("oracle");
-    let oracle = match oracle::start(&mut Tools::new(&tools), tepui, &home, &flags)? {
+    let oracle = match oracle::start(&mut Tools::new(&tools), tepui, &home, &flags, 1)? {
         Ok(oracle) => oracle,
         Err(why) => {
             println!("SKIP differential: {why}");

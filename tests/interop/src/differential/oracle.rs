@@ -37,8 +37,14 @@ pub struct Oracle {
     pub target: Target,
 }
 
-/// Starts the oracle with these flags (`name`, `value`) below `folder`.
-pub fn start(tools: &mut Tools, tepui: &Path, folder: &Path, flags: &Flags) -> Result<Available<Oracle>> {
+/// Starts the oracle with these flags (`name`, `value`) and so many agents below `folder`.
+pub fn start(
+    tools: &mut Tools,
+    tepui: &Path,
+    folder: &Path,
+    flags: &Flags,
+    agents: usize,
+) -> Result<Available<Oracle>> {
     let python = match tools.interpreter(Peer::Native)? {
         Ok(python) => python,
         Err(why) => return Ok(Err(why)),
@@ -57,7 +63,7 @@ pub fn start(tools: &mut Tools, tepui: &Path, folder: &Path, flags: &Flags) -> R
     let own = OWN_FLAGS.map(|(name, value)| (name, value.to_owned()));
     let both = flags.master.iter().chain(&flags.agent).chain(&own);
     command.envs(both.map(|(name, value)| (format!("MESOS_{}", name.to_uppercase()), value.clone())));
-    command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", "1");
+    command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", agents.to_string());
     // These show in /flags and do nothing more: the address is libprocess', the master is the one in the same process.
     command.env("MESOS_IP", "127.0.0.1").env("MESOS_PORT", port.to_string());
     command.env("MESOS_MASTER", format!("127.0.0.1:{port}"));
@@ -80,6 +86,7 @@ pub fn start(tools: &mut Tools, tepui: &Path, folder: &Path, flags: &Flags) -> R
     };
     wait_for("an agent at the oracle", READY_WITHIN, || match process.is_alive() {
         Err(error) => Some(Err(error)),
+        Ok(()) if agents == 0 => target.get(super::target::Daemon::Master, "/health").is_ok().then_some(Ok(())),
         Ok(()) => target.has_agent().then_some(Ok(())),
     })
     .and_then(|ready| ready)?;
