@@ -5,6 +5,7 @@ use tepui_allocator::Options;
 use tepui_flags::Values;
 use tepui_master::Config;
 use tepui_net::{ConfigError, NetConfig};
+use tepui_processes::{Limiter, Verbosity, limiter};
 use tepui_resources::Quantities;
 use tepui_wire::Upid;
 
@@ -17,6 +18,9 @@ pub enum Error {
     /// A `LIBPROCESS_*` variable does not fit.
     #[error(transparent)]
     Variable(#[from] ConfigError),
+    /// The limit of `/metrics/snapshot` does not fit.
+    #[error("{0}")]
+    Limit(String),
     /// A value that only this daemon can judge.
     #[error("--{flag}={value} cannot be used: {cause}")]
     Value {
@@ -36,6 +40,10 @@ pub struct Settings {
     pub net: NetConfig,
     /// The allocator's part.
     pub allocator: Options,
+    /// How the log of this process is made more verbose for a while; it stays as it is unless the program sets this.
+    pub verbosity: Verbosity,
+    /// Time between two answers of `/metrics/snapshot`.
+    pub metrics_pause: std::time::Duration,
     /// Where to record every input, if at all (`TEPUI_RECORD`).
     pub record: Option<std::path::PathBuf>,
     values: Values,
@@ -46,6 +54,7 @@ impl Settings {
     pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         registry(&values)?;
         let record = variable("TEPUI_RECORD").map(Into::into);
+        let metrics_pause = Limiter::pause(variable(limiter::VARIABLE).as_deref()).map_err(Error::Limit)?;
         let mut net = NetConfig::from_env(variable)?;
         if let Some(ip) = ip(&values, "ip")? {
             net.ip = ip;
@@ -58,7 +67,12 @@ impl Settings {
         }
         let allocator = allocator(&values)?;
         ping(&values)?;
-        Ok(Settings { net, allocator, record, values })
+        Ok(Settings { net, allocator, verbosity: |_| {}, metrics_pause, record, values })
+    }
+
+    /// The file that the log goes to, if there is one.
+    pub(crate) fn log_file(&self) -> Option<std::path::PathBuf> {
+        tepui_processes::logging::file("mesos-master", &self.values)
     }
 
     pub(crate) fn values(&self) -> &Values {

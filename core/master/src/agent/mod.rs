@@ -14,7 +14,7 @@ mod update;
 
 use crate::Master;
 use crate::cx::Cx;
-use crate::state::Agent;
+use crate::state::{Agent, Shown};
 use crate::timers::Timer;
 use crate::{terms, validate};
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Master {
             offers: Default::default(),
             killed: Default::default(),
         };
-        let before = self.state.agents.insert(id, Arc::new(agent));
+        let before = self.state.agents.insert(id, Shown::new(agent));
         assert!(before.is_none(), "an agent is added once");
         self.timers.set(cx.now.monotonic, Timer::Ping(observer));
     }

@@ -5,6 +5,7 @@ mod scheduler;
 
 use crate::cx::Cx;
 use crate::{Master, Phase, view};
+use tepui_api::NoHost;
 use tepui_wire::{Request, RequestId};
 
 impl Master {
@@ -20,7 +21,7 @@ impl Master {
         }
         let response = match self.operator_write(cx, &request) {
             Some(response) => response,
-            None => view::respond(&self.state, &request),
+            None => view::respond(&self.state, &NoHost, &request),
         };
         cx.respond(id, response);
     }
