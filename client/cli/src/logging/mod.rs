@@ -66,8 +66,10 @@ fn level(name: &str) -> Result<LevelFilter> {
     Ok(std::env::var(LEVEL_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(level))
 }
 
+type Change = Box<dyn Fn(LevelFilter) + Send + Sync>;
+
 /// The log's level at the start, and how it is changed.
-static LEVEL: OnceLock<(LevelFilter, Box<dyn Fn(LevelFilter) + Send + Sync>)> = OnceLock::new();
+static LEVEL: OnceLock<(LevelFilter, Change)> = OnceLock::new();
 
 /// A second call in one process (a cluster started by a command that logs already) changes nothing.
 fn install(files: Option<Boxed>, stderr: Option<Boxed>, level: LevelFilter) {
