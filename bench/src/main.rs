@@ -8,6 +8,7 @@ mod durations;
 mod idle;
 mod process;
 mod tasks;
+mod views;
 
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,8 @@ enum Benchmark {
     Tasks(tasks::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
     Idle(idle::Arguments),
+    /// The master's views over a cluster that is made up.
+    Views(views::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -34,5 +37,6 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
+        Benchmark::Views(arguments) => views::run(&arguments),
     }
 }
