@@ -8,6 +8,7 @@ mod pages;
 mod read;
 pub mod recording;
 pub mod settings;
+mod whitelist;
 mod world;
 
 pub use settings::Settings;
@@ -58,6 +59,7 @@ pub struct Running {
     node: Node,
     mailbox: Mailbox<Master>,
     intake: JoinHandle<()>,
+    watching: Option<JoinHandle<()>>,
 }
 
 /// Starts a master; it listens when this returns.
@@ -78,8 +80,10 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         master = master.recorded(recording::start(dir, settings.values(), &pid, seed)?);
     }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
+    let whitelist = settings.whitelist().map(str::to_owned);
     let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
+    let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
     let hits = Arc::new(AtomicU64::new(0));
     let figures = figures(mailbox.clone(), registry.clone(), allocations.clone(), hits.clone());
@@ -89,7 +93,7 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let limiter = Arc::new(Limiter::new(settings.metrics_pause));
     let reads = Reads::start(Reader { mailbox: mailbox.clone(), outlet, processes, limiter, hits });
     let intake = tokio::spawn(take_in(inbox, reads, mailbox.clone()));
-    Ok(Running { node, mailbox, intake })
+    Ok(Running { node, mailbox, intake, watching })
 }
 
 /// The log, if it is in a file.
@@ -163,6 +167,7 @@ impl Running {
     /// Takes nothing more in, lets answers and streams go out, and closes.
     pub async fn stop(self) {
         self.intake.abort();
+        self.watching.inspect(JoinHandle::abort);
         self.node.shutdown().await;
     }
 }
