@@ -7,3 +7,4 @@ pub mod emulator;
 pub mod idle;
 pub mod process;
 pub mod tasks;
+pub mod views;

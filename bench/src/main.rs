@@ -4,7 +4,7 @@
 //! in docs/performance.md.
 
 use clap::{Parser, Subcommand};
-use tepui_bench::{allocator, cluster, idle, tasks};
+use tepui_bench::{allocator, cluster, idle, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Benchmark {
     Cluster(cluster::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
     Idle(idle::Arguments),
+    /// The master's views over a cluster that is made up.
+    Views(views::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -32,5 +34,6 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
+        Benchmark::Views(arguments) => views::run(&arguments),
     }
 }

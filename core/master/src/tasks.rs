@@ -4,7 +4,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::event::Event;
 use crate::state::task::{holds_resources, is_terminal, uuid};
-use crate::state::{Executor, Task};
+use crate::state::{Executor, Shown, Task};
 use crate::subscribers::Change;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Master {
         if holds {
             framework.used += &task.resources;
         }
-        framework.tasks.insert(task.id.clone(), Arc::new(task));
+        framework.tasks.insert(task.id.clone(), Shown::new(task));
         self.publish(cx, Change::TaskAdded(&owner, &id));
     }
 

@@ -82,7 +82,8 @@ impl Storm {
         };
         let snapshot = self.world.master.snapshot();
         let frameworks = snapshot.frameworks.values().map(|framework| (*framework.info).clone()).collect();
-        let own = |task: &&std::sync::Arc<tepui_master::state::Task>| task.agent.as_str() == id;
+        let own =
+            |task: &&std::sync::Arc<tepui_master::state::Shown<tepui_master::state::Task>>| task.agent.as_str() == id;
         let tasks = snapshot
             .frameworks
             .values()
@@ -147,7 +148,7 @@ impl Storm {
         self.world.call(&by, call);
     }
 
-    fn some_task(&mut self) -> Option<std::sync::Arc<tepui_master::state::Task>> {
+    fn some_task(&mut self) -> Option<std::sync::Arc<tepui_master::state::Shown<tepui_master::state::Task>>> {
         let snapshot = self.world.master.snapshot();
         let tasks: Vec<_> = snapshot.frameworks.values().flat_map(|one| one.tasks.values()).collect();
         tasks.get(self.rng.below(tasks.len() as u64) as usize).map(|task| (*task).clone())

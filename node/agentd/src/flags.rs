@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tepui_flags::Values;
 use tepui_net::NetConfig;
+use tepui_processes::{Limiter, Verbosity, limiter};
 use tepui_proto::json;
 use tepui_proto::mesos::{Attribute, Resource};
 use tepui_resources::Attributes;
@@ -15,6 +16,12 @@ use tepui_resources::Attributes;
 pub struct Settings {
     /// `--ip`, `--port`, `--advertise_ip`, `--advertise_port`: where to listen and what to tell peers.
     pub net: NetConfig,
+    /// How the log of this process is made more verbose for a while; it stays as it is unless the program sets this.
+    pub verbosity: Verbosity,
+    /// Where the log goes, if to a file.
+    pub log_file: Option<PathBuf>,
+    /// Time between two answers of `/metrics/snapshot`.
+    pub metrics_pause: Duration,
     /// `--hostname`.
     pub hostname: Option<String>,
     /// `--hostname_lookup`.
@@ -67,6 +74,9 @@ pub enum Error {
     /// A value that does not fit its flag or variable.
     #[error(transparent)]
     Flag(#[from] tepui_flags::Error),
+    /// The limit of `/metrics/snapshot` does not fit.
+    #[error("{0}")]
+    Limit(String),
     /// A flag without which nothing goes.
     #[error("Flag '{0}' is required, but it was not provided")]
     Missing(&'static str),
@@ -88,6 +98,7 @@ impl Settings {
     /// Reads the values of `tepui_flags::agent::FLAGS`, over those of `LIBPROCESS_*` variables, which `variable` looks
     /// up. Makes the work directory, whose disk is measured.
     pub fn from_values(values: &Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        let metrics_pause = Limiter::pause(variable(limiter::VARIABLE).as_deref()).map_err(Error::Limit)?;
         let net = tepui_flags::network(values, variable)?;
         let text = |name: &str| values.get(name).unwrap_or_default().to_owned();
         let work_dir = absolute("work_dir", values.get("work_dir").ok_or(Error::Missing("work_dir"))?)?;
@@ -106,6 +117,9 @@ impl Settings {
         values.set_default("launcher", "posix".to_owned());
         Ok(Settings {
             net,
+            verbosity: |_| {},
+            log_file: tepui_processes::logging::file("mesos-agent", &values),
+            metrics_pause,
             hostname: values.get("hostname").map(str::to_owned),
             hostname_lookup: values.bool("hostname_lookup"),
             master: master(values.get("master").ok_or(Error::Missing("master"))?)?,

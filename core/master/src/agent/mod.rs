@@ -14,8 +14,8 @@ mod update;
 
 use crate::Master;
 use crate::cx::Cx;
-use crate::state::Agent;
 use crate::state::agent::machine;
+use crate::state::{Agent, Shown};
 use crate::subscribers::Change;
 use crate::timers::Timer;
 use crate::{terms, validate};
@@ -101,7 +101,7 @@ impl Master {
             inverse_statuses: Default::default(),
             killed: Default::default(),
         };
-        let before = self.state.agents.insert(id, Arc::new(agent));
+        let before = self.state.agents.insert(id, Shown::new(agent));
         assert!(before.is_none(), "an agent is added once");
         self.timers.set(cx.now.monotonic, Timer::Ping(observer));
     }

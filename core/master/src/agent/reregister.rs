@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
-use crate::state::{Executor, Task, status};
+use crate::state::{Executor, Shown, Task, status};
 use crate::validate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ impl Master {
             let Some(framework) = self.state.framework_mut(&framework_info.id.id()) else { continue };
             for task in tasks {
                 let task = Task::reported(task, Resources::from_proto(&task.resources));
-                framework.add_completed(Arc::new(task), limit);
+                framework.add_completed(Shown::new(task), limit);
             }
         }
     }

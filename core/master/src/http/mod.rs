@@ -5,6 +5,7 @@ mod scheduler;
 
 use crate::cx::Cx;
 use crate::{Master, Phase, view};
+use tepui_api::NoHost;
 use tepui_wire::{Request, RequestId};
 
 impl Master {
@@ -24,7 +25,7 @@ impl Master {
             _ => {}
         }
         if !self.operator_write(cx, id, &request) {
-            cx.respond(id, view::respond(&self.state, &request));
+            cx.respond(id, view::respond(&self.state, &NoHost, &request));
         }
     }
 

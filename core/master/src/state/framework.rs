@@ -76,13 +76,13 @@ pub struct Framework {
     /// Which agents it wants offers of, as it said so.
     pub offer_constraints: Arc<OfferConstraints>,
     /// Tasks that are not over, or whose end the framework has not acknowledged.
-    pub tasks: OrdMap<TaskId, Arc<Task>>,
+    pub tasks: OrdMap<TaskId, Arc<Shown<Task>>>,
     /// Tasks on unreachable agents, with the order they became so in `unreachable_order`; bounded.
-    pub unreachable: OrdMap<TaskId, Arc<Task>>,
+    pub unreachable: OrdMap<TaskId, Arc<Shown<Task>>>,
     /// Ids of `unreachable`, oldest first.
     pub unreachable_order: Vector<TaskId>,
     /// Tasks that are over, oldest first; bounded.
-    pub completed: Vector<Arc<Task>>,
+    pub completed: Vector<Arc<Shown<Task>>>,
     /// Its executors.
     pub executors: OrdMap<(AgentId, ExecutorId), Executor>,
     /// Offers it can accept.
@@ -97,7 +97,7 @@ pub struct Framework {
     pub metrics: FrameworkMetrics,
 }
 
-use super::Task;
+use super::{Shown, Task};
 
 impl Framework {
     /// A framework that nothing is known of but its description.
@@ -152,7 +152,7 @@ impl Framework {
     }
 
     /// A task became unreachable.
-    pub fn add_unreachable(&mut self, task: Arc<Task>, limit: usize) {
+    pub fn add_unreachable(&mut self, task: Arc<Shown<Task>>, limit: usize) {
         if self.unreachable.insert(task.id.clone(), task.clone()).is_none() {
             self.unreachable_order.push_back(task.id.clone());
         }
@@ -163,14 +163,14 @@ impl Framework {
     }
 
     /// A task is no longer unreachable.
-    pub fn remove_unreachable(&mut self, task: &TaskId) -> Option<Arc<Task>> {
+    pub fn remove_unreachable(&mut self, task: &TaskId) -> Option<Arc<Shown<Task>>> {
         let removed = self.unreachable.remove(task)?;
         self.unreachable_order.retain(|known| known != task);
         Some(removed)
     }
 
     /// A task is over.
-    pub fn add_completed(&mut self, task: Arc<Task>, limit: usize) {
+    pub fn add_completed(&mut self, task: Arc<Shown<Task>>, limit: usize) {
         self.completed.push_back(task);
         while self.completed.len() > limit {
             self.completed.pop_front();

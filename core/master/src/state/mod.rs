@@ -9,6 +9,7 @@ pub mod agent;
 pub mod framework;
 pub mod inverse_offer;
 pub mod offer;
+pub mod shown;
 pub mod status;
 pub mod task;
 
@@ -16,6 +17,7 @@ pub use agent::Agent;
 pub use framework::{Connection, Executor, Framework, Http};
 pub use inverse_offer::InverseOffer;
 pub use offer::Offer;
+pub use shown::Shown;
 pub use task::Task;
 
 use crate::config::Config;
@@ -47,7 +49,7 @@ pub struct Snapshot {
     /// Frameworks that are over, oldest first; bounded.
     pub completed: Vector<Arc<Framework>>,
     /// Registered agents, connected or not.
-    pub agents: OrdMap<AgentId, Arc<Agent>>,
+    pub agents: OrdMap<AgentId, Arc<Shown<Agent>>>,
     /// Agents in the registry that have not come back since this master was elected.
     pub recovered_agents: OrdMap<AgentId, Arc<AgentInfo>>,
     /// Agents marked unreachable, with the time in nanoseconds since the epoch.
@@ -76,7 +78,7 @@ impl Snapshot {
 
     /// An agent to change; copied first if a reader holds it.
     pub fn agent_mut(&mut self, id: &AgentId) -> Option<&mut Agent> {
-        self.agents.get_mut(id).map(Arc::make_mut)
+        self.agents.get_mut(id).map(|agent| &mut **Arc::make_mut(agent))
     }
 
     /// Whether a framework of this id is over.

@@ -4,17 +4,19 @@ use super::{maintenance, metrics, roles};
 use crate::state::{Agent, Framework, Snapshot};
 use buffa::Enumeration;
 use bytes::Bytes;
-use tepui_api::{NOT_ACCEPTABLE, UNSUPPORTED, accepted_or, content_type, post_only};
+use std::time::Duration;
+use tepui_api::{Host, NOT_ACCEPTABLE, UNSUPPORTED, accepted_or, content_type, post_only};
 use tepui_authz::{Action, Principal};
 use tepui_base::{FrameworkId, Wall};
 use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::master::call::Type;
 use tepui_proto::mesos::master::response::{
-    self, GetAgents, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMaintenanceSchedule, GetMaintenanceStatus,
-    GetMaster, GetMetrics, GetRoles, GetState, GetTasks, GetVersion, get_agents, get_executors, get_frameworks,
+    self, GetAgents, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetLoggingLevel, GetMaintenanceSchedule,
+    GetMaintenanceStatus, GetMaster, GetMetrics, GetQuota, GetRoles, GetState, GetTasks, GetVersion, ListFiles,
+    ReadFile, get_agents, get_executors, get_frameworks,
 };
 use tepui_proto::mesos::master::{Call, Response as ApiResponse};
-use tepui_proto::mesos::{Flag, FrameworkInfo, Metric, Role, TimeInfo, VersionInfo, value};
+use tepui_proto::mesos::{Flag, FrameworkInfo, Role, TimeInfo, VersionInfo, value};
 use tepui_proto::{ContentType, MessageField, ToProto, codec, v1};
 use tepui_resources::Quantities;
 use tepui_wire::{Request, Response};
@@ -33,6 +35,22 @@ pub(super) fn is_read(request: &Request) -> bool {
     read_call(request).map_or(true, |(call, _)| !call.r#type.is_some_and(|kind| WRITES.contains(&kind)))
 }
 
+/// Whether many may ask the same at once and the answer is large: the reads of the cluster.
+pub(super) fn is_shared(request: &Request) -> bool {
+    let kind = read_call(request).ok().and_then(|(call, _)| call.r#type);
+    matches!(
+        kind,
+        Some(
+            Type::GET_STATE
+                | Type::GET_AGENTS
+                | Type::GET_FRAMEWORKS
+                | Type::GET_EXECUTORS
+                | Type::GET_TASKS
+                | Type::GET_ROLES
+        )
+    )
+}
+
 /// Reads and checks a call, and in which form the answer is to be. Checks come in the order of Mesos.
 pub(crate) fn read_call(request: &Request) -> Result<(Call, ContentType), Response> {
     post_only(request)?;
@@ -46,22 +64,38 @@ pub(crate) fn read_call(request: &Request) -> Result<(Call, ContentType), Respon
     Ok((call, accepted))
 }
 
+/// Every call but the plain reads has a part of its own, named as its type is.
 fn validate(call: &Call) -> Result<(), &'static str> {
-    match call.r#type {
-        None => Err("type"),
-        Some(Type::GET_METRICS) if !call.get_metrics.is_set() => Err("get_metrics"),
-        Some(Type::TEARDOWN) if !call.teardown.is_set() => Err("teardown"),
-        Some(Type::UPDATE_MAINTENANCE_SCHEDULE) if !call.update_maintenance_schedule.is_set() => {
-            Err("update_maintenance_schedule")
-        }
-        Some(Type::START_MAINTENANCE) if !call.start_maintenance.is_set() => Err("start_maintenance"),
-        Some(Type::STOP_MAINTENANCE) if !call.stop_maintenance.is_set() => Err("stop_maintenance"),
-        Some(_) => Ok(()),
-    }
+    let expected = match call.r#type.ok_or("type")? {
+        Type::GET_METRICS => ("get_metrics", call.get_metrics.is_set()),
+        Type::SET_LOGGING_LEVEL => ("set_logging_level", call.set_logging_level.is_set()),
+        Type::LIST_FILES => ("list_files", call.list_files.is_set()),
+        Type::READ_FILE => ("read_file", call.read_file.is_set()),
+        Type::UPDATE_WEIGHTS => ("update_weights", call.update_weights.is_set()),
+        Type::RESERVE_RESOURCES => ("reserve_resources", call.reserve_resources.is_set()),
+        Type::UNRESERVE_RESOURCES => ("unreserve_resources", call.unreserve_resources.is_set()),
+        Type::CREATE_VOLUMES => ("create_volumes", call.create_volumes.is_set()),
+        Type::DESTROY_VOLUMES => ("destroy_volumes", call.destroy_volumes.is_set()),
+        Type::GROW_VOLUME => ("grow_volume", call.grow_volume.is_set()),
+        Type::SHRINK_VOLUME => ("shrink_volume", call.shrink_volume.is_set()),
+        Type::UPDATE_MAINTENANCE_SCHEDULE => ("update_maintenance_schedule", call.update_maintenance_schedule.is_set()),
+        Type::START_MAINTENANCE => ("start_maintenance", call.start_maintenance.is_set()),
+        Type::STOP_MAINTENANCE => ("stop_maintenance", call.stop_maintenance.is_set()),
+        Type::DRAIN_AGENT => ("drain_agent", call.drain_agent.is_set()),
+        Type::DEACTIVATE_AGENT => ("deactivate_agent", call.deactivate_agent.is_set()),
+        Type::REACTIVATE_AGENT => ("reactivate_agent", call.reactivate_agent.is_set()),
+        Type::UPDATE_QUOTA => ("update_quota", call.update_quota.is_set()),
+        Type::SET_QUOTA => ("set_quota", call.set_quota.is_set()),
+        Type::REMOVE_QUOTA => ("remove_quota", call.remove_quota.is_set()),
+        Type::TEARDOWN => ("teardown", call.teardown.is_set()),
+        Type::MARK_AGENT_GONE => ("mark_agent_gone", call.mark_agent_gone.is_set()),
+        _ => return Ok(()),
+    };
+    if expected.1 { Ok(()) } else { Err(expected.0) }
 }
 
 /// Answers a read.
-pub(super) fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+pub(super) fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Response {
     if !snapshot.recovered {
         return Response::text(503, "Master has not finished recovery");
     }
@@ -73,17 +107,66 @@ pub(super) fn respond(snapshot: &Snapshot, request: &Request) -> Response {
     if kind == Type::GET_FLAGS && !snapshot.approvers.approved(&request.principal, Action::ViewFlags, "") {
         return Response::text(403, "403 Forbidden.");
     }
-    match answer(snapshot, &request.principal, kind) {
+    let answer = match of_host(host, &call, || metrics::collect(snapshot)) {
+        Some(Ok(Some(answer))) => Some(answer),
+        Some(Ok(None)) => return Response::empty(200),
+        Some(Err(response)) => return response,
+        None => answer(snapshot, &request.principal, kind),
+    };
+    match answer {
         Some(answer) => Response::with_type(200, accepted.as_str(), encode(&answer, accepted)),
         None if kind == Type::UNKNOWN => Response::text(501, "501 Not Implemented."),
         None => Response::text(501, format!("{} calls are not implemented by this master", kind.proto_name())),
     }
 }
 
+fn of(kind: response::Type) -> ApiResponse {
+    ApiResponse { r#type: Some(kind), ..Default::default() }
+}
+
+/// What the process around the master answers: nothing if the call is not for it, `Ok(None)` if there is nothing to say.
+fn of_host(
+    host: &dyn Host,
+    call: &Call,
+    own_metrics: impl Fn() -> tepui_api::metrics::Values,
+) -> Option<Result<Option<ApiResponse>, Response>> {
+    use response::Type as Answer;
+    let set = Ok::<_, tepui_api::FilesError>;
+    let answer = match call.r#type? {
+        Type::GET_METRICS => {
+            let mut values = own_metrics();
+            values.extend(host.metrics());
+            let part = GetMetrics { metrics: tepui_api::metrics::to_proto(values), ..Default::default() };
+            set(ApiResponse { get_metrics: MessageField::some(part), ..of(Answer::GET_METRICS) })
+        }
+        Type::GET_LOGGING_LEVEL => {
+            let part = GetLoggingLevel { level: host.logging_level(), ..Default::default() };
+            set(ApiResponse { get_logging_level: MessageField::some(part), ..of(Answer::GET_LOGGING_LEVEL) })
+        }
+        Type::SET_LOGGING_LEVEL => {
+            let nanoseconds = u64::try_from(call.set_logging_level.duration.nanoseconds).unwrap_or(0);
+            host.set_logging_level(call.set_logging_level.level, Duration::from_nanos(nanoseconds));
+            return Some(Ok(None));
+        }
+        Type::LIST_FILES => host.list_files(&call.list_files.path).map(|file_infos| {
+            let part = ListFiles { file_infos, ..Default::default() };
+            ApiResponse { list_files: MessageField::some(part), ..of(Answer::LIST_FILES) }
+        }),
+        Type::READ_FILE => {
+            let asked = &call.read_file;
+            host.read_file(&asked.path, asked.offset, asked.length).map(|(size, data)| {
+                let part = ReadFile { size, data, ..Default::default() };
+                ApiResponse { read_file: MessageField::some(part), ..of(Answer::READ_FILE) }
+            })
+        }
+        _ => return None,
+    };
+    Some(answer.map(Some).map_err(|error| error.response()))
+}
+
 fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiResponse> {
     use response::Type as Answer;
     let view = View::new(snapshot, principal);
-    let of = |kind: Answer| ApiResponse { r#type: Some(kind), ..Default::default() };
     Some(match kind {
         Type::GET_HEALTH => ApiResponse {
             get_health: MessageField::some(GetHealth { healthy: true, ..Default::default() }),
@@ -91,8 +174,16 @@ fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiR
         },
         Type::GET_FLAGS => ApiResponse { get_flags: MessageField::some(view.flags()), ..of(Answer::GET_FLAGS) },
         Type::GET_VERSION => ApiResponse { get_version: MessageField::some(view.version()), ..of(Answer::GET_VERSION) },
-        Type::GET_METRICS => ApiResponse { get_metrics: MessageField::some(view.metrics()), ..of(Answer::GET_METRICS) },
         Type::GET_MASTER => ApiResponse { get_master: MessageField::some(view.master()), ..of(Answer::GET_MASTER) },
+        // Operations and quota can be asked for, but none can be made yet; with no weights Mesos shows the type alone.
+        Type::GET_OPERATIONS => {
+            ApiResponse { get_operations: MessageField::some(Default::default()), ..of(Answer::GET_OPERATIONS) }
+        }
+        Type::GET_QUOTA => {
+            let quota = GetQuota { status: MessageField::some(Default::default()), ..Default::default() };
+            ApiResponse { get_quota: MessageField::some(quota), ..of(Answer::GET_QUOTA) }
+        }
+        Type::GET_WEIGHTS => of(Answer::GET_WEIGHTS),
         Type::GET_ROLES => ApiResponse { get_roles: MessageField::some(view.roles()), ..of(Answer::GET_ROLES) },
         Type::GET_TASKS => ApiResponse { get_tasks: MessageField::some(view.tasks()), ..of(Answer::GET_TASKS) },
         Type::GET_EXECUTORS => {
@@ -222,15 +313,6 @@ impl<'a> View<'a> {
             ..Default::default()
         };
         GetVersion { version_info: MessageField::some(info), ..Default::default() }
-    }
-
-    fn metrics(&self) -> GetMetrics {
-        let metrics = metrics::collect(self.snapshot).into_iter().map(|(name, value)| Metric {
-            name,
-            value: Some(value),
-            ..Default::default()
-        });
-        GetMetrics { metrics: metrics.collect(), ..Default::default() }
     }
 
     fn master(&self) -> GetMaster {

@@ -9,7 +9,7 @@ mod write;
 mod writer;
 
 pub use read::{Error, MAX_DEPTH, from_slice, from_value, parse};
-pub use writer::Writer;
+pub use writer::{Writer, sorted};
 
 use crate::schema;
 use buffa::{Message, MessageName};
@@ -80,6 +80,14 @@ mod tests {
         let info = MasterInfo { capabilities: vec![of(Type::AGENT_UPDATE), of(Type::QUOTA_V2)], ..Default::default() };
         assert!(to_string(&info, Names::V1).ends_with(r#""capabilities":[{"type":"AGENT_UPDATE"},{}]}"#));
         assert!(to_string(&info, Names::V0).contains(r#"{"type":"QUOTA_V2"}"#));
+    }
+
+    #[test]
+    fn keys_can_be_sorted() {
+        let text = r#"{"timestamp":1.0,"cpus_limit":0.10,"mem_rss_bytes":18446744073709551615}"#;
+        let statistics: mesos::ResourceStatistics = from_slice(text.as_bytes(), Names::V0).unwrap();
+        let expected = r#"{"cpus_limit":0.1,"mem_rss_bytes":18446744073709551615,"timestamp":1.0}"#;
+        assert_eq!(sorted(&statistics, Names::V0), expected);
     }
 
     #[test]
