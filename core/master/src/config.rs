@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tepui_allocator::RegexLimits;
 use tepui_wire::Upid;
 
 /// What clients are told about the software; `version` is what frameworks and agents compare.
@@ -42,6 +43,8 @@ pub struct Config {
     pub root_submissions: bool,
     /// `--roles`: the only roles allowed, if given.
     pub roles: Option<BTreeSet<String>>,
+    /// `--offer_constraints_re2_max_mem` and `--offer_constraints_re2_max_program_size`.
+    pub offer_constraints: RegexLimits,
     /// `--require_agent_domain`.
     pub require_agent_domain: bool,
     /// `--max_completed_frameworks`.
@@ -71,6 +74,7 @@ impl Config {
             offer_timeout: None,
             root_submissions: true,
             roles: None,
+            offer_constraints: RegexLimits::default(),
             require_agent_domain: false,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
