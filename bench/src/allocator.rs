@@ -92,11 +92,8 @@ impl Report for Offers {
 impl Cluster {
     fn new(arguments: &Arguments) -> anyhow::Result<Cluster> {
         let options = Options {
-            interval: Duration::from_secs(1),
             min_allocatable: vec![Quantities::parse("cpus:0.01")?, Quantities::parse("mem:32")?],
-            filter_gpu_resources: true,
-            fair_sharing_excluded: Vec::new(),
-            region: None,
+            ..Options::default()
         };
         let now = Now { monotonic: Instant(0), wall: Wall(0) };
         Ok(Cluster {

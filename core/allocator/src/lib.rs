@@ -5,7 +5,7 @@
 //! fairness. Another policy is another type behind the [`Allocator`] trait.
 //!
 //! Where things are: `hierarchical/` the decisions and the books, `sorter/` the order of contenders, `role/` the tree
-//! of roles and its order, `agent` an agent's ledger, `client` a framework in a role, `filter` refusals,
+//! of roles and its order, `quota` what a role may have, `agent` an agent's ledger, `client` a framework in a role, `filter` refusals,
 //! `constraints` the agents a framework wants at all, `amounts`
 //! quantities as numbers, `key` the keys.
 
@@ -18,13 +18,15 @@ mod filter;
 mod hierarchical;
 mod input;
 mod key;
+mod quota;
 mod role;
 mod sorter;
 
 pub use constraints::{ConstraintError, ConstraintsError, Fault, OfferConstraintsFilter, PatternError, RegexLimits};
-pub use hierarchical::{Hierarchical, Metrics, RoleMetrics};
-pub use input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options};
+pub use hierarchical::{Hierarchical, Metrics, QuotaMetrics, RoleMetrics};
+pub use input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options, RoleQuota};
 pub use key::{AgentKey, FrameworkKey, Issuer, Key, Slab};
+pub use sorter::Sorter;
 
 use tepui_base::Machine;
 

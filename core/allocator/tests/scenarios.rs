@@ -33,4 +33,17 @@ macro_rules! scenarios {
     )+};
 }
 
-scenarios!(constraints, fairness, hierarchy, filters, reservations, capabilities, lifecycle, operations, timing);
+scenarios!(
+    constraints,
+    fairness,
+    hierarchy,
+    filters,
+    quota,
+    random,
+    recovery,
+    reservations,
+    capabilities,
+    lifecycle,
+    operations,
+    timing
+);

@@ -1,7 +1,7 @@
 //! A little master around the allocator: it knows names, keeps the offers that are out, and speaks in lines of text.
 //!
 //! ```text
-//! options [min=none|cpus:1|mem:2] [gpus=open] [exclude=NAME] [region=R]     (first line only)
+//! options [min=none|cpus:1|mem:2] [gpus=open] [exclude=NAME] [region=R] [random]   (first line only)
 //! framework F roles=a,b [suppressed=a] [can=revocable,gpu,shared,multi,refined,region] [min=a@cpus:1] [inactive]
 //!                               [only=role@attribute:REGEX]...
 //! update F roles=...            as above            remove F | activate F | deactivate F
@@ -11,6 +11,7 @@
 //! accept F A RESOURCES [for=5s] uses a part of what F was offered of A (in one role), gives back the rest
 //! finish F A role RESOURCES     what was used is free again
 //! reserve F A role RESOURCES | share F A role RESOURCES    converts what was offered
+//! quota role [guarantee=R] [limit=R] | await N [role [guarantee=R] [limit=R]]   (N agents are expected back)
 //! suppress F [a,b] | revive F [a,b] | weight role=2 | whitelist A,B | whitelist | pause | resume
 //! advance 1s                    lets time pass      shares            prints each role's share
 //! ```
@@ -21,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tepui_allocator::{
     AgentFacts, AgentKey, Allocator, Effect, FrameworkCapabilities, FrameworkKey, FrameworkTerms, Hierarchical, Input,
-    Issuer, OfferConstraintsFilter, Options, RegexLimits,
+    Issuer, OfferConstraintsFilter, Options, RegexLimits, RoleQuota, Sorter,
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall, duration};
@@ -29,7 +30,7 @@ use tepui_proto::mesos::scheduler::attribute_constraint::predicate::{Predicate, 
 use tepui_proto::mesos::scheduler::attribute_constraint::selector::{PseudoattributeType, Selector};
 use tepui_proto::mesos::scheduler::offer_constraints::role_constraints::Group;
 use tepui_proto::mesos::scheduler::{AttributeConstraint, OfferConstraints};
-use tepui_resources::{Attributes, Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
+use tepui_resources::{Attributes, Disk, Limits, Persistence, Quantities, Reservation, Resource, Resources, Role};
 
 /// See the module's text.
 pub struct World {
@@ -100,6 +101,8 @@ impl World {
             filter_gpu_resources: words.one("gpus") != Some("open"),
             fair_sharing_excluded: words.list("exclude").iter().map(|name| (*name).to_owned()).collect(),
             region: words.one("region").map(Arc::from),
+            sorter: if words.has("random") { Sorter::Random } else { Sorter::Drf },
+            ..Options::default()
         };
         let now = Now { monotonic: Instant(0), wall: Wall(0) };
         World {
@@ -167,6 +170,11 @@ impl World {
             "whitelist" => {
                 let names = words.0.first().map(|list| list.split(',').map(str::to_owned).collect());
                 Input::UpdateWhitelist(names)
+            }
+            "quota" => Input::UpdateQuota(quota(words.at(0), words)),
+            "await" => {
+                let quotas = words.0.get(1).map(|role| quota(role, words)).into_iter().collect();
+                Input::AwaitAgents { expected: words.at(0).parse().expect("a number"), quotas }
             }
             "pause" => Input::Pause,
             "resume" => Input::Resume,
@@ -300,6 +308,12 @@ impl World {
 
 fn name<K: PartialEq>(names: &BTreeMap<String, K>, key: K) -> &str {
     names.iter().find(|(_, other)| **other == key).map_or("?", |(name, _)| name)
+}
+
+fn quota(role: &str, words: &Words) -> RoleQuota {
+    let guarantees = words.one("guarantee").map(|text| Quantities::parse(text).expect("quantities"));
+    let limits = words.one("limit").map(|text| Limits::parse(text).expect("limits"));
+    RoleQuota { role: Role::from(role), guarantees: guarantees.unwrap_or_default(), limits: limits.unwrap_or_default() }
 }
 
 fn role_list(words: &Words) -> Vec<Role> {

@@ -70,11 +70,8 @@ impl World {
     pub fn with(config: Config, registrar: Registrar) -> World {
         let now = Now { monotonic: Instant(0), wall: Wall(1_700_000_000_000_000_000) };
         let options = Options {
-            interval: Duration::from_secs(1),
             min_allocatable: ["cpus:0.01", "mem:32"].map(|text| Quantities::parse(text).unwrap()).to_vec(),
-            filter_gpu_resources: true,
-            fair_sharing_excluded: Vec::new(),
-            region: None,
+            ..Options::default()
         };
         let mut world = World {
             master: Master::new(config, 7, Arc::new(NoHooks)),
