@@ -7,6 +7,7 @@ mod allocator;
 mod durations;
 mod idle;
 mod process;
+mod resources;
 mod tasks;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +24,8 @@ struct Arguments {
 enum Benchmark {
     /// Allocation cycles of the hierarchical allocator.
     Allocator(allocator::Arguments),
+    /// Operations on resources.
+    Resources,
     /// Latency and throughput of command tasks on a running cluster.
     Tasks(tasks::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
@@ -32,6 +35,7 @@ enum Benchmark {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
+        Benchmark::Resources => resources::run(),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
     }

@@ -126,6 +126,7 @@ impl Master {
             unreachable: OrdMap::new(),
             gone: OrdMap::new(),
             offers: OrdMap::new(),
+            allocator: None,
             metrics: metrics::Metrics::default(),
             approvers: Approvers::permissive(),
         };

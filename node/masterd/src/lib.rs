@@ -7,6 +7,7 @@
 mod read;
 pub mod recording;
 pub mod settings;
+mod timed;
 mod whitelist;
 mod world;
 
@@ -21,6 +22,7 @@ use tepui_master::{Input, Master};
 use tepui_net::{Inbox, Node, Outlet};
 use tepui_registry::Registrar;
 use tepui_wire::NetInput;
+use timed::Timed;
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -74,16 +76,18 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
     let whitelist = settings.whitelist().map(str::to_owned);
-    let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
+    let (allocator, allocations) =
+        Driver::new(Timed::new(Hierarchical::new(settings.allocator, seed, clock.now())), clock);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
     let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
+    let allocator_figures = allocations.clone();
     tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
-    let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone()));
+    let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone(), allocator_figures));
     Ok(Running { node, mailbox, intake, watching })
 }
 
-fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
+fn run_allocator(allocator: Driver<Timed>, master: Mailbox<Master>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let run = move || {
         if let Err(error) = runtime.block_on(allocator.run(world::FromAllocator { master })) {
@@ -94,11 +98,11 @@ fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> st
 }
 
 /// Hands what arrives to the machine, or to a reader.
-async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Master>) {
+async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Master>, allocator: Mailbox<Timed>) {
     loop {
         match inbox.recv().await {
             NetInput::Http(id, request) if Master::is_read(&request) => {
-                tokio::spawn(read::answer(id, request, mailbox.clone(), outlet.clone()));
+                tokio::spawn(read::answer(id, request, mailbox.clone(), allocator.clone(), outlet.clone()));
             }
             input => mailbox.intake(Input::Net(input)).await,
         }

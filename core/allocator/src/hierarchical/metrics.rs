@@ -1,6 +1,7 @@
 //! Figures of the allocator, for the master's metrics.
 
 use super::Hierarchical;
+use crate::sorter::Sorter;
 use tepui_base::Map;
 use tepui_resources::{Limits, Name, Quantities, Role, Scalar};
 
@@ -38,7 +39,8 @@ pub struct RoleMetrics {
     /// Which.
     pub role: Role,
     /// `allocator/mesos/roles/<role>/shares/dominant`, weighted: what the frameworks of exactly this role have.
-    pub dominant_share: f64,
+    /// Only where shares decide.
+    pub dominant_share: Option<f64>,
     /// `allocator/mesos/offer_filters/roles/<role>/active`.
     pub filters: usize,
 }
@@ -84,7 +86,8 @@ impl Hierarchical {
         }
         let figures = filters.into_iter().filter_map(|(role, filters)| {
             let standing = self.roles.own_standing(role)?;
-            let dominant_share = self.pool.dominant_share(&standing.allocated) / standing.weight;
+            let share = self.pool.dominant_share(&standing.allocated) / standing.weight;
+            let dominant_share = (self.options.sorter == Sorter::Drf).then_some(share);
             Some(RoleMetrics { role: self.roles.path(role).clone(), dominant_share, filters })
         });
         let mut figures: Vec<RoleMetrics> = figures.collect();

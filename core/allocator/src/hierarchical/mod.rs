@@ -127,6 +127,11 @@ impl Hierarchical {
         self.run_at.is_some()
     }
 
+    /// How many runs there were.
+    pub fn runs(&self) -> u64 {
+        self.runs
+    }
+
     /// Lets the next tick offer this agent.
     fn schedule(&mut self, agent: AgentKey, now: Now) {
         if !self.paused {

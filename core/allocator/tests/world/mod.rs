@@ -302,7 +302,10 @@ impl World {
 
     fn shares(&self) -> String {
         let figures = self.allocator.metrics().roles;
-        figures.iter().map(|figures| format!("{} {:.3}\n", figures.role, figures.dominant_share)).collect()
+        figures
+            .iter()
+            .map(|figures| format!("{} {:.3}\n", figures.role, figures.dominant_share.unwrap_or_default()))
+            .collect()
     }
 }
 

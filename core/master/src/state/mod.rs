@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub gone: OrdMap<AgentId, i64>,
     /// Offers that frameworks can still accept.
     pub offers: OrdMap<OfferId, Arc<Offer>>,
+    /// What the allocator says of itself: put in by whoever runs both, for a request that asks for it.
+    pub allocator: Option<Arc<crate::view::allocator::Figures>>,
     /// Counters.
     pub metrics: Metrics,
     /// Who may do and see what.

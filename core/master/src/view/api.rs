@@ -210,8 +210,8 @@ impl View<'_> {
 
     fn roles(&self) -> GetRoles {
         let roles = roles::known(self.snapshot, self.principal).into_iter().map(|(name, holdings)| Role {
+            weight: roles::weight(self.snapshot, &name),
             name,
-            weight: roles::DEFAULT_WEIGHT,
             frameworks: holdings.frameworks.iter().map(ToProto::to_proto).collect(),
             resources: scalars(&holdings.held()),
             ..Default::default()

@@ -47,7 +47,7 @@ pub fn master_pid() -> Upid {
 pub struct World {
     pub master: Master,
     registrar: Registrar,
-    allocator: Hierarchical,
+    pub allocator: Hierarchical,
     pub now: Now,
     queue: VecDeque<Effect>,
     /// Messages the master sent and no test has looked at yet.
