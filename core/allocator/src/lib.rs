@@ -15,6 +15,8 @@ mod bits;
 mod client;
 mod constraints;
 mod filter;
+#[doc(hidden)]
+pub mod fuzz;
 mod hierarchical;
 mod input;
 mod key;

@@ -109,10 +109,7 @@ impl<'a> Writer<'a> {
             match next {
                 ']' => break,
                 '\\' => self.escape(true)?,
-                '[' if self.rest.starts_with("[:") => {
-                    let end = self.rest.find(":]").ok_or_else(|| Self::fault("missing ]", start))?;
-                    self.named_class(end + 2)?;
-                }
+                '[' if named_class(self.rest).is_some() => self.named_class()?,
                 '[' | '&' | '~' => self.replace(1, &format!("\\{next}")),
                 '-' if self.out.ends_with('-') => self.replace(1, "\\-"),
                 _ => self.copy(next.len_utf8()),
@@ -122,11 +119,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn named_class(&mut self, length: usize) -> Result<(), Fault> {
-        let text = &self.rest[..length];
-        let name = text.trim_start_matches("[:").trim_start_matches('^').trim_end_matches(":]");
-        if !CLASSES.contains(&name) {
-            return Err(Self::fault("invalid character class range", text));
+    fn named_class(&mut self) -> Result<(), Fault> {
+        let Some(name) = named_class(self.rest) else { return Ok(()) };
+        let length = name.len() + "[::]".len();
+        if !CLASSES.contains(&name.strip_prefix('^').unwrap_or(name)) {
+            return Err(Self::fault("invalid character class range", &self.rest[..length]));
         }
         self.copy(length);
         Ok(())
@@ -166,6 +163,12 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
+}
+
+/// The name in `[:name:]` at the start of a text.
+fn named_class(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("[:")?;
+    inside.find(":]").map(|end| &inside[..end])
 }
 
 /// The length of `{n}`, `{n,}` or `{n,m}` at the start of a text.

@@ -11,7 +11,7 @@ mod size;
 pub use pattern::{Fault, PatternError, RegexLimits};
 
 use crate::input::AgentFacts;
-use pattern::Pattern;
+pub(crate) use pattern::Pattern;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_proto::mesos::scheduler::attribute_constraint::predicate::Predicate as PredicateProto;

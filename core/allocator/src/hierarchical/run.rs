@@ -258,7 +258,8 @@ impl Rules<'_> {
             }
         };
         let part = choice.part.as_ref();
-        let enough = part.is_none() || self.is_enough(agent, client, &choice.parcels, part);
+        let amounts = part.map(|part| self.names.known_quantities(part));
+        let enough = amounts.is_none() || self.is_enough(agent, client, &choice.parcels, amounts.as_ref());
         let refused = || self.filters.refuses(id, key, &agent.contents(&choice.parcels, part));
         if !enough || self.filters.has(id, key) && refused() {
             return Err(if part.is_some() { Refusal::Withheld } else { Refusal::Unwanted });
@@ -280,6 +281,11 @@ impl Rules<'_> {
         let is_scalar = |resource: &Resource| matches!(resource.value(), Value::Scalar(_));
         let (mut part, mut counted) = (None, Part::default());
         if let Some(plain) = plain {
+            // Most roles that have all they may have are found here.
+            let most = budget.at_most(client.role, self.roles, &plain.quantities);
+            if self.stage == Stage::FairShare && !self.is_enough(agent, client, &parcels, Some(&most)) {
+                return Err(Refusal::Withheld);
+            }
             let scalars = plain.resources.filter(is_scalar);
             let free = Free { scalars: &scalars, names: self.names };
             counted = budget.part(self.stage, client.role, self.roles, &free, rng);
@@ -295,17 +301,15 @@ impl Rules<'_> {
     }
 
     /// Whether the parcels make an offer of the size the framework, or the cluster, asks for.
-    fn is_enough(&self, agent: &Agent, client: &Client, parcels: &ParcelNumbers, part: Option<&Resources>) -> bool {
+    /// Of the plain parcel count only these amounts, if any are named.
+    fn is_enough(&self, agent: &Agent, client: &Client, parcels: &ParcelNumbers, plain: Option<&Amounts>) -> bool {
         let minimum = client.minimum.as_deref().unwrap_or(self.minimum);
         if minimum.is_empty() {
             return true;
         }
         let mut sum = Amounts::default();
         for parcel in parcels.iter().map(|at| agent.parcel(*at)) {
-            match part.filter(|_| parcel.is_plain()) {
-                Some(part) => sum.add(&self.names.known_quantities(part)),
-                None => sum.add(&parcel.quantities),
-            }
+            sum.add(plain.filter(|_| parcel.is_plain()).unwrap_or(&parcel.quantities));
         }
         minimum.iter().any(|least| sum.contains(least))
     }
