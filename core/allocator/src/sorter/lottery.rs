@@ -8,25 +8,34 @@ use tepui_base::Rng;
 pub struct Lottery<T> {
     tickets: Vec<(T, f64)>,
     weights: f64,
+    /// All weights are equal: whom a draw means is found without looking at them.
+    is_even: bool,
 }
 
 impl<T> Lottery<T> {
     /// All contenders and their weights, which are positive.
     pub fn new(tickets: Vec<(T, f64)>) -> Lottery<T> {
         let weights = tickets.iter().map(|(_, weight)| weight).sum();
-        Lottery { tickets, weights }
+        let is_even = tickets.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        Lottery { tickets, weights, is_even }
     }
 
     /// The next one.
     pub fn draw(&mut self, rng: &mut Rng) -> Option<T> {
-        let mut drawn = rng.unit() * self.weights;
-        // Rounding may leave a little of the sum; then the last one is meant.
         let last = self.tickets.len().checked_sub(1)?;
-        let at = self.tickets.iter().position(|(_, weight)| {
-            drawn -= weight;
-            drawn < 0.0
-        });
-        let (ticket, weight) = self.tickets.swap_remove(at.unwrap_or(last));
+        let mut drawn = rng.unit() * self.weights;
+        let at = match self.is_even {
+            true => (drawn / self.tickets[last].1) as usize,
+            false => {
+                let is_meant = |(_, weight): &(T, f64)| {
+                    drawn -= weight;
+                    drawn < 0.0
+                };
+                self.tickets.iter().position(is_meant).unwrap_or(last)
+            }
+        };
+        // Rounding may leave a little of the sum; then the last one is meant.
+        let (ticket, weight) = self.tickets.swap_remove(at.min(last));
         self.weights -= weight;
         Some(ticket)
     }
@@ -65,6 +74,11 @@ mod tests {
             drawn.sort_unstable();
             assert_eq!(drawn, [0, 1, 2]);
         }
+        let mut even = Lottery::new((0..100).map(|ticket| (ticket, 0.01)).collect());
+        let mut drawn: Vec<i32> = std::iter::from_fn(|| even.draw(&mut rng)).collect();
+        assert_ne!(drawn, (0..100).collect::<Vec<_>>());
+        drawn.sort_unstable();
+        assert_eq!(drawn, (0..100).collect::<Vec<_>>());
         for (count, expected) in first.into_iter().zip([1_000, 2_000, 3_000]) {
             assert!(count.abs_diff(expected) < 200, "{first:?}");
         }
