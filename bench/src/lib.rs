@@ -6,5 +6,6 @@ pub mod durations;
 pub mod emulator;
 pub mod idle;
 pub mod process;
+pub mod resources;
 pub mod tasks;
 pub mod views;

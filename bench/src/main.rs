@@ -4,7 +4,7 @@
 //! in docs/performance.md.
 
 use clap::{Parser, Subcommand};
-use tepui_bench::{allocator, cluster, idle, tasks, views};
+use tepui_bench::{allocator, cluster, idle, resources, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -18,6 +18,8 @@ struct Arguments {
 enum Benchmark {
     /// Allocation cycles of the hierarchical allocator.
     Allocator(allocator::Arguments),
+    /// Operations on resources.
+    Resources,
     /// Latency and throughput of command tasks on a running cluster.
     Tasks(tasks::Arguments),
     /// A whole master under emulated agents and frameworks: registrations, memory, `/state`, tasks.
@@ -31,6 +33,7 @@ enum Benchmark {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
+        Benchmark::Resources => resources::run(),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),

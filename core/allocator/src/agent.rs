@@ -39,6 +39,11 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// Whether quota limits what may be taken of it: unreserved, and not revocable.
+    pub fn is_plain(&self) -> bool {
+        self.reserved_to.is_none() && !self.revocable && !self.shared
+    }
+
     fn suits(&self, capabilities: FrameworkCapabilities) -> bool {
         (!self.shared || capabilities.shared_resources)
             && (!self.revocable || capabilities.revocable_resources)
@@ -295,20 +300,32 @@ impl Agent {
         &self.parcels[at]
     }
 
-    /// All resources of some parcels.
-    pub fn contents(&self, parcels: &ParcelNumbers) -> Resources {
+    /// What is free, unreserved and not revocable.
+    pub fn plain(&self) -> Option<&Parcel> {
+        self.parcels.iter().find(|parcel| parcel.is_plain())
+    }
+
+    /// All resources of some parcels; of the plain one only a part, if one is named.
+    pub fn contents(&self, parcels: &ParcelNumbers, part: Option<&Resources>) -> Resources {
         let mut all = Resources::new();
         for at in parcels {
-            all += &self.parcels[*at].resources;
+            let parcel = &self.parcels[*at];
+            all += part.filter(|_| parcel.is_plain()).unwrap_or(&parcel.resources);
         }
         all
     }
 
-    /// Takes parcels (in ascending order) off the stock; shared ones stay, but not for this run.
-    pub fn unstock(&mut self, parcels: &ParcelNumbers, run: u64) -> Resources {
+    /// Takes parcels (in ascending order) off the stock, of the plain one only a part if one is named; shared ones
+    /// stay, but not for this run.
+    pub fn unstock(&mut self, parcels: &ParcelNumbers, part: Option<&Resources>, names: &Names, run: u64) -> Resources {
         let mut taken = Resources::new();
         for at in parcels.iter().rev() {
-            if self.parcels[*at].shared {
+            let parcel = &mut self.parcels[*at];
+            if let Some(part) = part.filter(|part| parcel.is_plain() && **part != parcel.resources) {
+                parcel.resources -= part;
+                parcel.quantities = names.known_quantities(&parcel.resources);
+                taken += part;
+            } else if self.parcels[*at].shared {
                 self.parcels[*at].offered_in = run;
                 taken += &self.parcels[*at].resources;
             } else {

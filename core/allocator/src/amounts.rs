@@ -32,16 +32,19 @@ impl Default for Names {
 impl Names {
     /// The number of a name, a new one if it was never met.
     pub fn number(&mut self, name: &Name) -> usize {
-        // The names nearly every resource bears are found without hashing.
-        if let Some(number) = self.all.iter().take(INLINE).position(|first| first == name) {
+        if let Some(number) = self.find(name) {
             return number;
-        }
-        if let Some(number) = self.numbers.get(name) {
-            return *number;
         }
         self.all.push(name.clone());
         self.numbers.insert(name.clone(), self.all.len() - 1);
         self.all.len() - 1
+    }
+
+    /// The number of a name that was met before.
+    pub fn find(&self, name: &Name) -> Option<usize> {
+        // The names nearly every resource bears are found without hashing.
+        let first = self.all.iter().take(INLINE).position(|first| first == name);
+        first.or_else(|| self.numbers.get(name).copied())
     }
 
     /// The scalar amounts among some resources; each shared resource counts once.
@@ -50,6 +53,17 @@ impl Names {
         for resource in resources {
             if let Some(amount) = resource.amount() {
                 sum.add_one(self.number(resource.name()), amount.thousandths());
+            }
+        }
+        sum
+    }
+
+    /// The quantities of some resources whose names are known; ranges and sets count their members.
+    pub fn known_quantities<'a>(&self, resources: impl IntoIterator<Item = &'a Resource>) -> Amounts {
+        let mut sum = Amounts::default();
+        for resource in resources {
+            if let Some(number) = self.find(resource.name()) {
+                sum.add_one(number, resource.value().quantity().thousandths());
             }
         }
         sum
@@ -119,6 +133,21 @@ impl Amounts {
             *mine = mine.saturating_sub(*theirs);
         }
         self.trim();
+    }
+
+    /// What is left of it after another quantity is taken away: nothing where that is more.
+    pub fn minus_floored(&self, other: &Amounts) -> Amounts {
+        let mut rest = self.clone();
+        for (number, mine) in rest.0.iter_mut().enumerate() {
+            *mine = mine.saturating_sub(other.get(number)).max(0);
+        }
+        rest.trim();
+        rest
+    }
+
+    /// Whether every amount is zero.
+    pub fn is_zero(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether there is at least as much of each name as in `other`.

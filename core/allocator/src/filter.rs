@@ -21,7 +21,12 @@ struct Filter {
     refused: Arc<Resources>,
 }
 
-type OfClient = Map<AgentKey, SmallVec<[Filter; 1]>>;
+/// The filters of one client, by agent, and how many they are.
+#[derive(Clone, Debug, Default)]
+struct OfClient {
+    agents: Map<AgentKey, SmallVec<[Filter; 1]>>,
+    count: usize,
+}
 
 /// All filters, by client and agent, and in the order of their ends.
 #[derive(Clone, Debug, Default)]
@@ -36,30 +41,33 @@ impl Filters {
     pub fn add(&mut self, client: ClientId, agent: AgentKey, refused: Arc<Resources>, until: Instant) {
         let at = client.0 as usize;
         if at >= self.by_client.len() {
-            self.by_client.resize_with(at + 1, Map::default);
+            self.by_client.resize_with(at + 1, OfClient::default);
         }
         self.serial += 1;
         let serial = self.serial;
-        self.by_client[at].entry(agent).or_default().push(Filter { until, serial, refused });
+        let client_filters = &mut self.by_client[at];
+        client_filters.agents.entry(agent).or_default().push(Filter { until, serial, refused });
+        client_filters.count += 1;
         self.due.insert((until, serial), (client, agent));
     }
 
     /// Whether the client has any filter on the agent.
     pub fn has(&self, client: ClientId, agent: AgentKey) -> bool {
-        self.by_client.get(client.0 as usize).is_some_and(|agents| agents.contains_key(&agent))
+        self.by_client.get(client.0 as usize).is_some_and(|filters| filters.agents.contains_key(&agent))
     }
 
     /// Whether a filter holds against that offer (without allocation role).
     pub fn refuses(&self, client: ClientId, agent: AgentKey, offer: &Resources) -> bool {
-        let filters = self.by_client.get(client.0 as usize).and_then(|agents| agents.get(&agent));
+        let filters = self.by_client.get(client.0 as usize).and_then(|filters| filters.agents.get(&agent));
         filters.is_some_and(|filters| filters.iter().any(|filter| filter.refused.contains(offer)))
     }
 
     /// Removes all filters of a client and returns the agents they were on.
     pub fn forget_client(&mut self, client: ClientId) -> Vec<AgentKey> {
-        let Some(agents) = self.by_client.get_mut(client.0 as usize) else { return Vec::new() };
+        let Some(filters) = self.by_client.get_mut(client.0 as usize) else { return Vec::new() };
+        let agents = std::mem::take(filters).agents;
         let mut keys = Vec::with_capacity(agents.len());
-        for (agent, filters) in std::mem::take(agents) {
+        for (agent, filters) in agents {
             filters.iter().for_each(|filter| _ = self.due.remove(&(filter.until, filter.serial)));
             keys.push(agent);
         }
@@ -68,9 +76,10 @@ impl Filters {
 
     /// Removes all filters on an agent.
     pub fn forget_agent(&mut self, agent: AgentKey) {
-        for agents in &mut self.by_client {
-            let filters = agents.remove(&agent);
-            filters.iter().flatten().for_each(|filter| _ = self.due.remove(&(filter.until, filter.serial)));
+        for of_client in &mut self.by_client {
+            let Some(filters) = of_client.agents.remove(&agent) else { continue };
+            of_client.count -= filters.len();
+            filters.iter().for_each(|filter| _ = self.due.remove(&(filter.until, filter.serial)));
         }
     }
 
@@ -79,7 +88,9 @@ impl Filters {
     pub fn expire_one(&mut self, now: Instant) -> Option<(ClientId, AgentKey)> {
         let first = self.due.first_entry().filter(|entry| entry.key().0 < now)?;
         let ((_, serial), (client, agent)) = first.remove_entry();
-        let agents = &mut self.by_client[client.0 as usize];
+        let of_client = &mut self.by_client[client.0 as usize];
+        of_client.count -= 1;
+        let agents = &mut of_client.agents;
         let filters = agents.get_mut(&agent).expect("a filter that is due is kept by its client");
         filters.retain(|filter| filter.serial != serial);
         if filters.is_empty() {
@@ -90,7 +101,7 @@ impl Filters {
 
     /// How many filters a client has.
     pub fn count(&self, client: ClientId) -> usize {
-        self.by_client.get(client.0 as usize).map_or(0, |agents| agents.values().map(SmallVec::len).sum())
+        self.by_client.get(client.0 as usize).map_or(0, |filters| filters.count)
     }
 
     /// How many filters there are.

@@ -5,11 +5,13 @@
 //! gives the resources back with [`Input::Recover`], where it does not it drops them (removal has freed them here).
 //! The allocator in turn ignores every input that names a key which is gone.
 
+use crate::constraints::OfferConstraintsFilter;
 use crate::key::{AgentKey, FrameworkKey};
+use crate::sorter::Sorter;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::FrameworkId;
-use tepui_resources::{Attributes, Quantities, Resources, Role};
+use tepui_resources::{Attributes, Limits, Quantities, Resources, Role};
 
 /// What an allocator can learn. The calls of `include/mesos/allocator/allocator.hpp`, as messages.
 #[derive(Clone, Debug)]
@@ -125,12 +127,34 @@ pub enum Input {
     },
     /// New weights (positive) of roles. They count from the next allocation on.
     UpdateWeights(Vec<(Role, f64)>),
+    /// New quota of a top-level role. It counts from the next allocation on.
+    UpdateQuota(RoleQuota),
+    /// A master was elected and knows from the registry how many agents there were. If there is quota, offers wait until
+    /// [`Options::agent_recovery_factor`] of the agents were added, or [`Options::recovery_timeout`] is over. Comes before
+    /// any agent.
+    AwaitAgents {
+        /// The agents of the registry.
+        expected: usize,
+        /// All quota.
+        quotas: Vec<RoleQuota>,
+    },
     /// A framework asks for resources (REQUEST). The hierarchical allocator takes no account of it, as in Mesos.
     RequestResources(FrameworkKey),
     /// Make no offers until [`Input::Resume`].
     Pause,
     /// Make offers again, from the next interval on.
     Resume,
+}
+
+/// The quota of a role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RoleQuota {
+    /// A role without parent. What its subroles use counts, too.
+    pub role: Role,
+    /// What is kept for it.
+    pub guarantees: Quantities,
+    /// What it may use at most; at least what is guaranteed.
+    pub limits: Limits,
 }
 
 /// What an allocator does.
@@ -176,6 +200,8 @@ pub struct FrameworkTerms {
     pub capabilities: FrameworkCapabilities,
     /// Per role, instead of [`Options::min_allocatable`]: `FrameworkInfo.offer_filters`. An empty list: no minimum.
     pub min_allocatable: Vec<(Role, Vec<Quantities>)>,
+    /// The agents it wants to be offered at all.
+    pub constraints: OfferConstraintsFilter,
 }
 
 /// Capabilities of a framework that decide what it can be offered.
@@ -202,6 +228,8 @@ pub struct AgentFacts {
     pub hostname: Arc<str>,
     /// The region of its fault domain, if it has one.
     pub region: Option<Arc<str>>,
+    /// The zone of its fault domain, if it has one.
+    pub zone: Option<Arc<str>>,
     /// What frameworks may have chosen it by.
     pub attributes: Attributes,
     /// MULTI_ROLE: without it, nothing is offered to MULTI_ROLE frameworks.
@@ -223,4 +251,27 @@ pub struct Options {
     pub fair_sharing_excluded: Vec<String>,
     /// The region of the master's fault domain (`--domain`).
     pub region: Option<Arc<str>>,
+    /// How roles and frameworks take turns (`--role_sorter`, `--framework_sorter`).
+    pub sorter: Sorter,
+    /// The share (0 to 1) of known agents that must be back before offers are made
+    /// (`--allocator_agent_recovery_factor`).
+    pub agent_recovery_factor: f64,
+    /// How long to wait for them (`--allocator_recovery_timeout`).
+    pub recovery_timeout: Duration,
+}
+
+impl Default for Options {
+    /// The defaults of Mesos 1.11, where anything may be offered, however little.
+    fn default() -> Options {
+        Options {
+            interval: Duration::from_secs(1),
+            min_allocatable: Vec::new(),
+            filter_gpu_resources: true,
+            fair_sharing_excluded: Vec::new(),
+            region: None,
+            sorter: Sorter::Drf,
+            agent_recovery_factor: 0.8,
+            recovery_timeout: Duration::from_secs(600),
+        }
+    }
 }

@@ -5,23 +5,30 @@
 //! fairness. Another policy is another type behind the [`Allocator`] trait.
 //!
 //! Where things are: `hierarchical/` the decisions and the books, `sorter/` the order of contenders, `role/` the tree
-//! of roles and its order, `agent` an agent's ledger, `client` a framework in a role, `filter` refusals, `amounts`
+//! of roles and its order, `quota` what a role may have, `agent` an agent's ledger, `client` a framework in a role, `filter` refusals,
+//! `constraints` the agents a framework wants at all, `amounts`
 //! quantities as numbers, `key` the keys.
 
 mod agent;
 mod amounts;
 mod bits;
 mod client;
+mod constraints;
 mod filter;
+#[doc(hidden)]
+pub mod fuzz;
 mod hierarchical;
 mod input;
 mod key;
+mod quota;
 mod role;
 mod sorter;
 
-pub use hierarchical::{Hierarchical, Metrics, RoleMetrics};
-pub use input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options};
+pub use constraints::{ConstraintError, ConstraintsError, Fault, OfferConstraintsFilter, PatternError, RegexLimits};
+pub use hierarchical::{Hierarchical, Metrics, QuotaMetrics, RoleMetrics};
+pub use input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options, RoleQuota};
 pub use key::{AgentKey, FrameworkKey, Issuer, Key, Slab};
+pub use sorter::Sorter;
 
 use tepui_base::Machine;
 

@@ -33,4 +33,18 @@ macro_rules! scenarios {
     )+};
 }
 
-scenarios!(fairness, hierarchy, filters, reservations, capabilities, lifecycle, operations, timing, maintenance);
+scenarios!(
+    constraints,
+    fairness,
+    hierarchy,
+    filters,
+    quota,
+    random,
+    recovery,
+    reservations,
+    capabilities,
+    lifecycle,
+    maintenance,
+    operations,
+    timing
+);

@@ -12,6 +12,7 @@ pub mod id;
 pub mod machine;
 pub mod record;
 pub mod rng;
+pub mod series;
 pub mod time;
 pub mod wait_status;
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tepui_allocator::RegexLimits;
+use tepui_proto::mesos::DomainInfo;
 use tepui_wire::Upid;
 
 /// What clients are told about the software; `version` is what frameworks and agents compare.
@@ -42,6 +44,10 @@ pub struct Config {
     pub root_submissions: bool,
     /// `--roles`: the only roles allowed, if given.
     pub roles: Option<BTreeSet<String>>,
+    /// `--domain`: the fault domain of this master.
+    pub domain: Option<DomainInfo>,
+    /// `--offer_constraints_re2_max_mem` and `--offer_constraints_re2_max_program_size`.
+    pub offer_constraints: RegexLimits,
     /// `--require_agent_domain`.
     pub require_agent_domain: bool,
     /// `--max_completed_frameworks`.
@@ -54,6 +60,8 @@ pub struct Config {
     pub max_operator_event_stream_subscribers: usize,
     /// `--publish_per_framework_metrics`.
     pub publish_per_framework_metrics: bool,
+    /// `--weights`: positive, by role.
+    pub weights: BTreeMap<String, f64>,
     /// Every flag that has a value, as text, for `/flags`.
     pub flags: BTreeMap<String, String>,
     /// What `/version` says.
@@ -73,12 +81,15 @@ impl Config {
             offer_timeout: None,
             root_submissions: true,
             roles: None,
+            domain: None,
+            offer_constraints: RegexLimits::default(),
             require_agent_domain: false,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
             max_operator_event_stream_subscribers: 1000,
             publish_per_framework_metrics: true,
+            weights: BTreeMap::new(),
             flags: BTreeMap::new(),
             build: Build {
                 version: "1.11.0".to_owned(),

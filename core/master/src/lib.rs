@@ -136,6 +136,7 @@ impl Master {
             subscribers: 0,
             inverse_offers: OrdMap::new(),
             maintenance: tepui_registry::Maintenance::default(),
+            allocator: None,
             metrics: metrics::Metrics::default(),
             approvers: Approvers::permissive(),
         };

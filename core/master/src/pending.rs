@@ -12,6 +12,7 @@ use tepui_proto::mesos::AgentInfo;
 use tepui_proto::mesos::internal::ReregisterAgentMessage;
 use tepui_registry::maintenance::Change;
 use tepui_registry::{Input, Operation, OperationId, Output};
+use tepui_resources::Role;
 use tepui_wire::{RequestId, Upid};
 
 /// So many ids of removed agents are remembered, to tell their late messages from those of strangers (the same number
@@ -116,6 +117,14 @@ impl Master {
         }
     }
 
+    /// The allocator learns what was before this master: how many agents, and the weights. No quota can be set yet.
+    fn prepare_allocator(&mut self, cx: &mut Cx) {
+        let expected = self.state.recovered_agents.len();
+        cx.allocator(tepui_allocator::Input::AwaitAgents { expected, quotas: Vec::new() });
+        let weights = self.config.weights.iter().map(|(role, weight)| (Role::from(role.as_str()), *weight));
+        cx.allocator(tepui_allocator::Input::UpdateWeights(weights.collect()));
+    }
+
     fn recovered(&mut self, cx: &mut Cx, registry: tepui_registry::State) {
         if self.phase == Phase::Leading {
             return;
@@ -126,6 +135,7 @@ impl Master {
         self.state.unreachable = registry.unreachable;
         self.state.gone = registry.gone;
         self.state.maintenance = registry.maintenance;
+        self.prepare_allocator(cx);
         if !self.state.recovered_agents.is_empty() {
             self.timers.set(cx.now.monotonic + self.config.agent_reregister_timeout, Timer::Recovered);
         }

@@ -8,6 +8,7 @@ mod pages;
 mod read;
 pub mod recording;
 pub mod settings;
+mod timed;
 mod whitelist;
 mod world;
 
@@ -27,6 +28,7 @@ use tepui_processes::{Files, Limiter, Logging, Processes};
 use tepui_proto::codec;
 use tepui_registry::Registrar;
 use tepui_wire::NetInput;
+use timed::Timed;
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -81,17 +83,19 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
     let whitelist = settings.whitelist().map(str::to_owned);
-    let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
+    let (allocator, allocations) =
+        Driver::new(Timed::new(Hierarchical::new(settings.allocator, seed, clock.now())), clock);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
     let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
     let hits = Arc::new(AtomicU64::new(0));
-    let figures = figures(mailbox.clone(), registry.clone(), allocations.clone(), hits.clone());
+    let figures = figures(mailbox.clone(), registry.clone(), hits.clone());
     let processes = Processes::new(files, Logging::new(settings.verbosity), figures);
     processes.serve(&node, pages::PAGES);
-    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
     let limiter = Arc::new(Limiter::new(settings.metrics_pause));
-    let reads = Reads::start(Reader { mailbox: mailbox.clone(), outlet, processes, limiter, hits });
+    let allocator = allocations.clone();
+    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
+    let reads = Reads::start(Reader { mailbox: mailbox.clone(), allocator, outlet, processes, limiter, hits });
     let intake = tokio::spawn(take_in(inbox, reads, mailbox.clone()));
     Ok(Running { node, mailbox, intake, watching })
 }
@@ -106,26 +110,17 @@ fn files(settings: &Settings) -> Files {
 }
 
 /// What is measured around the machines. All that waits for the master is in one queue, and counted as dispatches.
-fn figures(
-    master: Mailbox<Master>,
-    registry: Mailbox<Registrar>,
-    allocations: Mailbox<Hierarchical>,
-    hits: Arc<AtomicU64>,
-) -> tepui_processes::Figures {
+fn figures(master: Mailbox<Master>, registry: Mailbox<Registrar>, hits: Arc<AtomicU64>) -> tepui_processes::Figures {
     let runtime = tokio::runtime::Handle::current();
     Box::new(move || {
         // Readers run on threads that may wait.
         let state = runtime.block_on(registry.inspect(|registrar| registrar.state().clone()));
         let size = state.map_or(0, |state| codec::encode(&state.to_proto()).len());
-        let waiting = allocations.len() as f64;
         let gauges = [
-            ("allocator/event_queue_dispatches", waiting),
-            ("allocator/mesos/event_queue_dispatches", waiting),
             ("master/event_queue_dispatches", master.len() as f64),
             ("master/event_queue_http_requests", 0.0),
             ("master/event_queue_messages", 0.0),
             ("master/http_cache_hits", hits.load(Ordering::Relaxed) as f64),
-            ("master/operator_event_stream_subscribers", 0.0),
             ("registrar/queued_operations", registry.len() as f64),
             ("registrar/registry_size_bytes", size as f64),
         ];
@@ -133,7 +128,7 @@ fn figures(
     })
 }
 
-fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
+fn run_allocator(allocator: Driver<Timed>, master: Mailbox<Master>) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let run = move || {
         if let Err(error) = runtime.block_on(allocator.run(world::FromAllocator { master })) {

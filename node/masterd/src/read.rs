@@ -4,12 +4,14 @@
 //! and those that ask the same get one answer, as in Mesos (`ReadOnlyHandler` in `src/master/http.cpp`). All others, among
 //! them `/health`, are answered beside the batch and never wait for it.
 
+use crate::timed::Timed;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tepui_driver::Mailbox;
-use tepui_master::{Master, view};
+use tepui_master::view::allocator::Figures;
+use tepui_master::{Master, Snapshot, view};
 use tepui_net::Outlet;
 use tepui_processes::{Limiter, Processes};
 use tepui_wire::{NetEffect, Request, RequestId, Response};
@@ -19,6 +21,8 @@ use tokio::sync::mpsc;
 #[derive(Clone)]
 pub(crate) struct Reader {
     pub mailbox: Mailbox<Master>,
+    /// For its figures.
+    pub allocator: Mailbox<Timed>,
     pub outlet: Outlet,
     pub processes: Arc<Processes>,
     /// Of `/metrics/snapshot`.
@@ -86,7 +90,9 @@ impl Reader {
 
     async fn answer_batch(&self, batch: Batch) {
         let failed: Vec<RequestId> = batch.values().flat_map(|(_, ids)| ids).copied().collect();
-        let snapshot = self.mailbox.inspect(|master| master.snapshot()).await;
+        let wants_figures = batch.values().any(|(request, _)| view::allocator::is_wanted(request));
+        let figures = if wants_figures { self.figures().await } else { None };
+        let snapshot = self.mailbox.inspect(|master| Snapshot { allocator: figures, ..master.snapshot() }).await;
         let this = self.clone();
         let answered = tokio::task::spawn_blocking(move || {
             let snapshot = snapshot?;
@@ -100,6 +106,13 @@ impl Reader {
         if !matches!(answered.await, Ok(Some(()))) {
             failed.into_iter().for_each(|id| self.outlet.apply(NetEffect::Respond(id, Response::status(500))));
         }
+    }
+}
+
+impl Reader {
+    async fn figures(&self) -> Option<Arc<Figures>> {
+        let waiting = self.allocator.len();
+        self.allocator.inspect(move |allocator| allocator.figures(waiting)).await.map(Arc::new)
     }
 }
 

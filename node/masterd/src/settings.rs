@@ -1,11 +1,15 @@
 //! From flags to what the machines are told.
 
-use tepui_allocator::Options;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tepui_allocator::{Options, RegexLimits, Sorter};
 use tepui_flags::Values;
 use tepui_master::Config;
 use tepui_net::NetConfig;
 use tepui_processes::{Limiter, Verbosity, limiter};
-use tepui_resources::Quantities;
+use tepui_proto::json::{self, Names};
+use tepui_proto::mesos::DomainInfo;
+use tepui_resources::{Quantities, roles};
 use tepui_wire::Upid;
 
 /// Why the flags do not make a master. Each text names flag, value and remedy.
@@ -54,6 +58,8 @@ impl Settings {
         let net = tepui_flags::network(&values, variable)?;
         let allocator = allocator(&values)?;
         ping(&values)?;
+        weights(&values)?;
+        regex_limits(&values)?;
         Ok(Settings { net, allocator, verbosity: |_| {}, metrics_pause, record, values })
     }
 
@@ -89,6 +95,11 @@ impl Settings {
         config.max_unreachable_tasks_per_framework = count("max_unreachable_tasks_per_framework", 1000);
         config.max_operator_event_stream_subscribers = count("max_operator_event_stream_subscribers", 1000);
         config.publish_per_framework_metrics = values.bool("publish_per_framework_metrics");
+        // What is wrong with these was said by `new`.
+        config.roles = roles(values).unwrap_or_default();
+        config.weights = weights(values).unwrap_or_default();
+        config.domain = domain(values).unwrap_or_default();
+        config.offer_constraints = regex_limits(values).unwrap_or_default();
         config.flags = values.all();
         config
     }
@@ -138,8 +149,88 @@ fn allocator(values: &Values) -> Result<Options, Error> {
         interval: values.duration("allocation_interval"),
         min_allocatable,
         filter_gpu_resources: values.bool("filter_gpu_resources"),
-        fair_sharing_excluded: Vec::new(),
-        region: None,
+        fair_sharing_excluded: list(values.get("fair_sharing_excluded_resource_names").unwrap_or_default()),
+        region: domain(values)?.map(|domain| Arc::from(domain.fault_domain.region.name.as_str())),
+        sorter: sorter(values)?,
+        agent_recovery_factor: recovery_factor(values)?,
+        recovery_timeout: values.duration("allocator_recovery_timeout"),
+    })
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// `--allocator` and its sorters, which must be the same.
+fn sorter(values: &Values) -> Result<Sorter, Error> {
+    let text = values.get("allocator").unwrap_or_default();
+    if !["hierarchical", "HierarchicalDRF"].contains(&text) {
+        return Err(value("allocator", text, "expecting hierarchical; there are no modules"));
+    }
+    let of = |flag: &'static str| match values.get(flag).unwrap_or_default() {
+        "drf" => Ok(Sorter::Drf),
+        "random" => Ok(Sorter::Random),
+        other => Err(value(flag, other, "expecting drf or random")),
+    };
+    let (roles, frameworks) = (of("role_sorter")?, of("framework_sorter")?);
+    if roles != frameworks {
+        let text = values.get("role_sorter").unwrap_or_default();
+        let cause = "Unsupported combination of 'role_sorter' and 'framework_sorter': must be equal (for now)";
+        return Err(value("role_sorter", text, cause));
+    }
+    Ok(roles)
+}
+
+fn recovery_factor(values: &Values) -> Result<f64, Error> {
+    let text = values.get("allocator_agent_recovery_factor").unwrap_or_default();
+    let factor = text.parse().ok().filter(|factor| (0.0..=1.0).contains(factor));
+    factor.ok_or_else(|| value("allocator_agent_recovery_factor", text, "expecting a number from 0 to 1"))
+}
+
+/// `--roles`, which are the only ones then.
+fn roles(values: &Values) -> Result<Option<BTreeSet<String>>, Error> {
+    let Some(text) = values.get("roles") else { return Ok(None) };
+    let roles = roles::parse(text).map_err(|error| value("roles", text, &error.to_string()))?;
+    Ok(Some(roles.iter().map(|role| role.as_str().to_owned()).collect()))
+}
+
+/// `--weights`, deprecated: `role=weight,role=weight`.
+fn weights(values: &Values) -> Result<BTreeMap<String, f64>, Error> {
+    let text = values.get("weights").unwrap_or_default();
+    let allowed = roles(values)?;
+    let mut weights = BTreeMap::new();
+    for token in text.split(',').filter(|token| !token.is_empty()) {
+        let refuse = |cause: &str| value("weights", text, &format!("Invalid weight: '{token}'. {cause}"));
+        let Some((role, weight)) = token.split_once('=') else {
+            return Err(refuse("--weights should be of the form 'role=weight,role=weight'"));
+        };
+        if allowed.as_ref().is_some_and(|allowed| !allowed.contains(role) && role != "*") {
+            return Err(refuse(&format!("{role} is not a valid role")));
+        }
+        let weight = weight.parse().ok().filter(|weight: &f64| weight.is_finite() && *weight > 0.0);
+        weights.insert(role.to_owned(), weight.ok_or_else(|| refuse("Weights must be positive"))?);
+    }
+    Ok(weights)
+}
+
+/// `--domain`, in JSON.
+fn domain(values: &Values) -> Result<Option<DomainInfo>, Error> {
+    let Some(text) = values.get("domain") else { return Ok(None) };
+    let domain: DomainInfo =
+        json::from_slice(text.as_bytes(), Names::V0).map_err(|error| value("domain", text, &error.to_string()))?;
+    match domain.fault_domain.is_set() {
+        true => Ok(Some(domain)),
+        false => Err(value("domain", text, "`domain` must define `fault_domain`")),
+    }
+}
+
+/// Limits on the regular expressions of offer constraints.
+fn regex_limits(values: &Values) -> Result<RegexLimits, Error> {
+    let memory = values.get("offer_constraints_re2_max_mem").unwrap_or_default();
+    let default = RegexLimits::default();
+    Ok(RegexLimits {
+        max_mem: tepui_base::bytes::parse(memory).unwrap_or(default.max_mem),
+        max_program_size: values.number("offer_constraints_re2_max_program_size")?.unwrap_or(default.max_program_size),
     })
 }
 
@@ -181,12 +272,47 @@ mod tests {
     }
 
     #[test]
+    fn flags_of_the_allocator_become_options() {
+        let domain = r#"--domain={"fault_domain": {"region": {"name": "R"}, "zone": {"name": "Z"}}}"#;
+        let settings = settings(&[
+            "--registry=in_memory",
+            "--role_sorter=random",
+            "--framework_sorter=random",
+            "--fair_sharing_excluded_resource_names=gpus,disk",
+            "--allocator_agent_recovery_factor=0.5",
+            "--allocator_recovery_timeout=3mins",
+            "--roles=a,b",
+            "--weights=a=2.5,b=1",
+            "--offer_constraints_re2_max_mem=8KB",
+            "--offer_constraints_re2_max_program_size=50",
+            domain,
+        ])
+        .unwrap();
+        let options = &settings.allocator;
+        assert_eq!((options.sorter, options.region.as_deref()), (Sorter::Random, Some("R")));
+        assert_eq!(options.fair_sharing_excluded, ["gpus", "disk"]);
+        assert_eq!((options.agent_recovery_factor, options.recovery_timeout.as_secs()), (0.5, 180));
+        let config = settings.config(Upid::new("master", Ipv4Addr::LOCALHOST, 5050));
+        assert_eq!(config.weights, [("a".to_owned(), 2.5), ("b".to_owned(), 1.0)].into());
+        assert!(config.allows_role("a") && !config.allows_role("c"));
+        assert_eq!(config.offer_constraints, RegexLimits { max_mem: 8192, max_program_size: 50 });
+        assert_eq!(config.domain.unwrap().fault_domain.zone.name, "Z");
+    }
+
+    #[test]
     fn what_cannot_be_used_names_flag_and_remedy() {
         assert!(settings(&[]).unwrap_err().contains("start with --registry=in_memory"));
         let text = |arg| settings(&["--registry=in_memory", arg]).unwrap_err();
         assert!(text("--ip=nowhere").contains("'nowhere' for flag 'ip': Expecting an IPv4 address"));
         assert!(text("--agent_ping_timeout=1hrs").contains("from 1secs to 15mins"));
         assert!(text("--max_agent_ping_timeouts=0").contains("at least 1"));
+        assert!(text("--role_sorter=random").contains("must be equal (for now)"));
+        assert!(text("--role_sorter=fair").ends_with("expecting drf or random"));
+        assert!(text("--allocator=org_example_Mine").contains("there are no modules"));
+        assert!(text("--allocator_agent_recovery_factor=2").ends_with("expecting a number from 0 to 1"));
+        assert!(text("--weights=a").ends_with("--weights should be of the form 'role=weight,role=weight'"));
+        assert!(text("--weights=a=1,b=0").ends_with("Invalid weight: 'b=0'. Weights must be positive"));
+        assert!(text("--domain={}").ends_with("`domain` must define `fault_domain`"));
         assert!(text("--min_allocatable_resources=cpus").starts_with("--min_allocatable_resources=cpus"));
     }
 }

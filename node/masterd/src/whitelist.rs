@@ -2,16 +2,17 @@
 //!
 //! A file that cannot be read leaves the last list in force. Source: Mesos `src/watcher/whitelist_watcher.cpp`.
 
+use crate::timed::Timed;
 use std::path::Path;
 use std::time::Duration;
-use tepui_allocator::{Hierarchical, Input};
+use tepui_allocator::Input;
 use tepui_driver::Mailbox;
 
 /// Time between two looks at the file.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reads the file now and every [`INTERVAL`], and tells the allocator what changed. Ends with the runtime.
-pub(crate) async fn watch(path: impl AsRef<Path>, allocator: Mailbox<Hierarchical>) {
+pub(crate) async fn watch(path: impl AsRef<Path>, allocator: Mailbox<Timed>) {
     let path = path.as_ref();
     let mut last = None;
     loop {

@@ -1,6 +1,6 @@
 //! Where the effects of the three machines go: to the network and to each other. None of them writes to the disk.
 
-use tepui_allocator::Hierarchical;
+use crate::timed::Timed;
 use tepui_driver::{Mailbox, SyncFailed, Syncing, World};
 use tepui_master::{Effect, Input, Master};
 use tepui_net::Outlet;
@@ -10,7 +10,7 @@ use tepui_registry::Registrar;
 pub(crate) struct FromMaster {
     pub outlet: Outlet,
     pub registry: Mailbox<Registrar>,
-    pub allocations: Mailbox<Hierarchical>,
+    pub allocations: Mailbox<Timed>,
 }
 
 impl World<Effect> for FromMaster {

@@ -90,17 +90,10 @@ impl Host for MasterHost {
 
     fn start(&mut self, world: &mut World, me: Process) {
         let (seed, now) = (world.rng.next_u64(), world.clock());
-        let options = Options {
-            interval: Duration::from_secs(1),
-            min_allocatable: Vec::new(),
-            filter_gpu_resources: true,
-            fair_sharing_excluded: Vec::new(),
-            region: None,
-        };
         self.process = Some(Machines {
             master: Driven::new(Master::new(self.config(), seed, Arc::new(NoHooks))),
             registrar: Driven::new(Registrar::default()),
-            allocator: Driven::new(Hierarchical::new(options, seed, now)),
+            allocator: Driven::new(Hierarchical::new(Options::default(), seed, now)),
             last: [0; 4],
         });
         self.tick(world, me);

@@ -9,7 +9,8 @@ pub struct Target {
 }
 
 /// The bodies, by crate.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
+    Target { name: "allocator-regex", run: tepui_allocator::fuzz::fuzz_regex },
     Target { name: "container-http", run: tepui_container::fuzz::fuzz_http },
     Target { name: "proto-codec", run: tepui_proto::fuzz::fuzz_codec },
     Target { name: "proto-json", run: tepui_proto::fuzz::fuzz_json },

@@ -108,6 +108,7 @@ impl Hierarchical {
         if is_new {
             self.roles.retain_id(role);
         }
+        self.count_held(role, resources, true);
         let Some(id) = client else {
             self.unknown.insert(framework);
             return;
@@ -127,6 +128,7 @@ impl Hierarchical {
     ) -> Option<ClientId> {
         let ledger = self.agents.get_mut(agent)?;
         let emptied = ledger.release(framework, role, resources).expect("only what is held is given back");
+        self.count_held(role, resources, false);
         let client = self.client_of(framework, role);
         if let Some(id) = client {
             let tally = self.tally(agent, resources);

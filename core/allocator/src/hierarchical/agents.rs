@@ -30,6 +30,7 @@ impl Hierarchical {
             }
         }
         self.restock(key);
+        self.note_arrival();
         self.schedule(key, now);
     }
 
@@ -59,6 +60,7 @@ impl Hierarchical {
                 self.untrack_if_idle(id);
             }
         }
+        self.count_reserved(key, false);
         let agent = self.agents.remove(key).expect("seen above");
         self.pool.replace(agent.total_scalars(), &Amounts::default());
         agent.dismantle(&mut self.roles);
@@ -77,10 +79,12 @@ impl Hierarchical {
 
     /// Replaces what an agent has, there and in the pool.
     pub(super) fn replace_total(&mut self, key: AgentKey, total: Resources) {
+        self.count_reserved(key, false);
         let Some(agent) = self.agents.get_mut(key) else { return };
         let before = agent.total_scalars().clone();
         agent.set_total(total, &mut self.names, &mut self.roles);
         self.pool.replace(&before, agent.total_scalars());
+        self.count_reserved(key, true);
     }
 
     fn replace_facts(&mut self, key: AgentKey, facts: AgentFacts) -> bool {

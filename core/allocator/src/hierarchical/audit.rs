@@ -44,6 +44,9 @@ impl Hierarchical {
             assert_eq!(count, client.holdings, "holdings of client {id:?}");
             assert!(client.subscribed || client.holdings > 0, "an idle client is forgotten");
         }
+        for (id, quota) in self.roles.quotas() {
+            assert_eq!(self.consumption(id), quota.consumed, "quota consumed by {}", self.roles.path(id));
+        }
         for role in self.roles.ids() {
             let allocated = self.roles.standing(role).map(|standing| standing.allocated.clone()).unwrap_or_default();
             assert_eq!(roles.remove(&role).unwrap_or_default(), allocated, "allocation of {}", self.roles.path(role));

@@ -16,8 +16,10 @@
 //! were recovered. Resources that a framework gives back without a filter still wait for it here, too: otherwise a
 //! framework that declines without a filter would be asked again and again as fast as it answers.
 //!
-//! Not done here: quota guarantees and limits, offer constraints, resource providers
-//! and operator operations on free resources, recovery that waits for agents.
+//! Quota is kept as in Mesos, with one more rule: what a role below one with quota takes counts *and is limited* by that
+//! quota, and its guarantees serve roles below, too. (In Mesos it only counts.)
+//!
+//! Not done here: resource providers and operator operations on free resources.
 
 mod account;
 mod agents;
@@ -25,18 +27,20 @@ mod audit;
 mod frameworks;
 mod maintenance;
 mod metrics;
+mod quota;
 mod recover;
+mod recovery;
 mod run;
 #[cfg(test)]
 mod tests;
 
-pub use metrics::{Metrics, RoleMetrics};
+pub use metrics::{Metrics, QuotaMetrics, RoleMetrics};
 
 use crate::agent::Agent;
 use crate::amounts::{Amounts, Names, Pool};
 use crate::client::{ClientId, Clients};
 use crate::filter::Filters;
-use crate::input::{Effect, FrameworkCapabilities, Input, Options};
+use crate::input::{Effect, FrameworkCapabilities, Input, Options, RoleQuota};
 use crate::key::{AgentKey, FrameworkKey, Slab};
 use crate::role::Roles;
 use std::collections::BTreeSet;
@@ -70,6 +74,8 @@ pub struct Hierarchical {
     unknown: Set<FrameworkKey>,
     whitelist: Option<Set<String>>,
     paused: bool,
+    /// Why it is paused, if it waits for agents.
+    recovery: Option<recovery::Recovery>,
     rng: Rng,
     /// Grows whenever a framework may want what it did not want before.
     epoch: u64,
@@ -110,12 +116,23 @@ impl Hierarchical {
             unknown: Set::default(),
             whitelist: None,
             paused: false,
+            recovery: None,
             rng: Rng::new(seed),
             epoch: 0,
             candidates: Candidates::default(),
             run_at: None,
             runs: 0,
         }
+    }
+
+    /// Whether a run waits for the next tick: what was learnt since the last one calls for offers.
+    pub fn is_run_due(&self) -> bool {
+        self.run_at.is_some()
+    }
+
+    /// How many runs there were.
+    pub fn runs(&self) -> u64 {
+        self.runs
     }
 
     /// Lets the next tick offer this agent.
@@ -184,15 +201,18 @@ impl Machine for Hierarchical {
             Input::UpdateAllocation { framework, agent, offered, conversions } => {
                 self.update_allocation(framework, agent, &offered, conversions, now);
             }
+            Input::UpdateQuota(RoleQuota { role, guarantees, limits }) => self.update_quota(&role, guarantees, limits),
+            Input::AwaitAgents { expected, quotas } => self.await_agents(expected, quotas, now),
             Input::UpdateWeights(weights) => self.update_weights(weights),
             Input::RequestResources(_) => {}
             Input::Pause => self.paused = true,
-            Input::Resume => self.paused = false,
+            Input::Resume => self.resume(),
         }
     }
 
     fn tick(&mut self, now: Now, out: &mut Outbox<Effect>) {
         let time = now.monotonic;
+        self.end_recovery(time);
         if time >= self.next_cycle {
             self.next_cycle = time + self.options.interval;
             self.candidates.all = true;
@@ -204,6 +224,7 @@ impl Machine for Hierarchical {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.run_at.map_or(self.next_cycle, |at| at.min(self.next_cycle)))
+        let recovery = self.recovery.map(|recovery| recovery.deadline());
+        [Some(self.next_cycle), self.run_at, recovery].into_iter().flatten().min()
     }
 }

@@ -3,16 +3,18 @@
 use super::Hierarchical;
 use super::account::{Change, Tally};
 use crate::agent::{Agent, ParcelNumbers};
-use crate::amounts::Amounts;
+use crate::amounts::{Amounts, Names};
 use crate::client::{Client, ClientId};
 use crate::filter::Filters;
 use crate::input::{Effect, OfferedAgent};
-use crate::key::{AgentKey, FrameworkKey};
+use crate::key::{AgentKey, FrameworkKey, Key};
+use crate::quota::{Budget, Free, Part, Stage};
 use crate::role::{RoleId, Roles};
+use crate::sorter::{Lottery, Sorter, Turns};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-use tepui_base::{Instant, Outbox};
-use tepui_resources::Resources;
+use tepui_base::{Instant, Outbox, Rng};
+use tepui_resources::{Resource, Resources, Value};
 
 type Offers = BTreeMap<FrameworkKey, Vec<OfferedAgent>>;
 
@@ -24,12 +26,44 @@ struct Pick {
     resources: Resources,
 }
 
+/// What a client takes of an agent.
+struct Choice {
+    parcels: ParcelNumbers,
+    /// What of the plain parcel, if not all of it.
+    part: Option<Resources>,
+    /// What of it counts against quota, if any role has quota.
+    counted: Option<Part>,
+}
+
+/// Why a client takes nothing of an agent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// It does not want what is free.
+    Unwanted,
+    /// Quota leaves too little for it; that may change without a change of the agent or the client.
+    Withheld,
+}
+
 /// What decides whether a client takes what is free on an agent, besides the agent.
 struct Rules<'a> {
     roles: &'a Roles,
     filters: &'a Filters,
+    names: &'a Names,
     minimum: &'a [Amounts],
     filter_gpus: bool,
+    stage: Stage,
+}
+
+/// What goes through a run.
+struct Round {
+    stage: Stage,
+    budget: Option<Budget>,
+    /// What is left to chance is drawn from this and from whom it is about, so that a look that is spared changes no
+    /// other.
+    seed: u64,
+    /// Of the random sorter: the roles and their chances.
+    chances: Vec<(RoleId, f64)>,
+    offers: Offers,
 }
 
 impl Hierarchical {
@@ -42,20 +76,39 @@ impl Hierarchical {
         }
         self.runs += 1;
         self.expire_filters(time);
-        let mut offers = Offers::new();
         let planned = self.maintenance.among(self.candidates.all, &self.candidates.some);
         let candidates = self.take_candidates();
         if !candidates.is_empty() {
-            self.roles.refresh(&mut self.clients.standings, &self.pool);
-        }
-        for agent in candidates {
-            self.offer_agent(agent, &mut offers);
-        }
-        for (framework, offers) in offers {
-            out.push(Effect::Offer { framework, offers });
+            self.make_offers(candidates, out);
         }
         // Who was just offered something has something to give back, too.
         self.make_inverse_offers(planned, time, out);
+    }
+
+    /// Offers what is free on these agents: first to roles whose guarantees are not met, then in order of fairness.
+    fn make_offers(&mut self, mut candidates: Vec<AgentKey>, out: &mut Outbox<Effect>) {
+        self.roles.refresh(&mut self.clients.standings, &self.pool);
+        let mut round = Round {
+            stage: Stage::Guarantees,
+            seed: self.rng.next_u64(),
+            budget: Budget::new(&self.roles, || self.free_for_quota()),
+            chances: if self.options.sorter == Sorter::Random { self.roles.chances() } else { Vec::new() },
+            offers: Offers::new(),
+        };
+        if round.budget.as_ref().is_some_and(Budget::is_short) {
+            for agent in &candidates {
+                self.offer_agent(*agent, &mut round);
+            }
+            // The first stage tends to take from the front of the list.
+            self.shuffle(&mut candidates);
+        }
+        round.stage = Stage::FairShare;
+        for agent in candidates {
+            self.offer_agent(agent, &mut round);
+        }
+        for (framework, offers) in round.offers {
+            out.push(Effect::Offer { framework, offers });
+        }
     }
 
     fn expire_filters(&mut self, time: Instant) {
@@ -75,54 +128,84 @@ impl Hierarchical {
             let is_open = |key: &AgentKey| self.agents.get(*key).is_some_and(Agent::is_open);
             some.into_iter().filter(is_open).collect()
         };
-        for at in (1..keys.len()).rev() {
-            keys.swap(at, self.rng.below(at as u64 + 1) as usize);
-        }
+        self.shuffle(&mut keys);
         keys
     }
 
-    fn offer_agent(&mut self, key: AgentKey, offers: &mut Offers) {
+    fn shuffle(&mut self, keys: &mut [AgentKey]) {
+        for at in (1..keys.len()).rev() {
+            keys.swap(at, self.rng.below(at as u64 + 1) as usize);
+        }
+    }
+
+    /// What is free, unreserved and not revocable, over all agents.
+    fn free_for_quota(&self) -> Amounts {
+        let mut sum = Amounts::default();
+        self.agents.iter().filter_map(|(_, agent)| agent.plain()).for_each(|parcel| sum.add(&parcel.quantities));
+        sum
+    }
+
+    fn offer_agent(&mut self, key: AgentKey, round: &mut Round) {
         let Some(agent) = self.agents.get_mut(key).filter(|agent| !agent.is_quiet(self.epoch)) else { return };
         agent.begin();
         let rules = Rules {
             roles: &self.roles,
             filters: &self.filters,
+            names: &self.names,
             minimum: &self.minimum,
             filter_gpus: self.options.filter_gpu_resources,
+            stage: round.stage,
         };
         // The orders are those at the beginning of this agent: what is picked counts from the next agent on.
         let mut picks: SmallVec<[Pick; 2]> = SmallVec::new();
-        for role in self.roles.in_order() {
+        let seed = round.seed ^ (u64::from(key.generation()) << 32 | u64::from(key.index()));
+        let mut dice = Rng::new(seed);
+        let mut is_final = round.stage == Stage::FairShare;
+        let mut turns = match self.options.sorter {
+            Sorter::Drf => Turns::Sorted(self.roles.in_order()),
+            Sorter::Random => Turns::Drawn(Lottery::new(round.chances.clone())),
+        };
+        while let Some(role) = turns.next(&mut dice) {
             if agent.is_bare() {
                 break;
             }
             let mut open = agent.open_to(role, &self.roles, self.runs);
-            for at in self.roles.clients(role).as_slice() {
-                if open.is_empty() {
+            let clients = self.roles.clients(role).as_slice().iter().copied();
+            let mut turns = match self.options.sorter {
+                Sorter::Drf => Turns::Sorted(clients),
+                Sorter::Random => Turns::Drawn(Lottery::new(clients.map(|at| (at, 1.0)).collect())),
+            };
+            while let Some(at) = turns.next(&mut dice) {
+                if open.is_empty() || !rules.is_served(role, round.budget.as_ref()) {
                     break;
                 }
-                if agent.is_unsuited(*at) {
+                if agent.is_unsuited(at) {
                     continue;
                 }
-                let id = ClientId(*at);
+                let id = ClientId(at);
                 let client = self.clients.get(id);
-                let Some(parcels) = rules.pick(agent, key, id, client, &open) else {
-                    // Who does not want what a pick has left may want what was there before it.
-                    if picks.is_empty() {
-                        agent.note_unsuited(*at);
+                match rules.pick(agent, key, id, client, &open, round.budget.as_ref(), seed) {
+                    Ok(choice) => {
+                        let resources = agent.unstock(&choice.parcels, choice.part.as_ref(), &self.names, self.runs);
+                        if let (Some(budget), Some(part)) = (&mut round.budget, &choice.counted) {
+                            budget.give(role, &self.roles, part);
+                        }
+                        picks.push(Pick { client: id, framework: client.framework, role, resources });
+                        open = agent.open_to(role, &self.roles, self.runs);
                     }
-                    continue;
-                };
-                let resources = agent.unstock(&parcels, self.runs);
-                picks.push(Pick { client: id, framework: client.framework, role, resources });
-                open = agent.open_to(role, &self.roles, self.runs);
+                    Err(Refusal::Withheld) => is_final = false,
+                    // Who does not want what a pick has left may want what was there before it.
+                    Err(Refusal::Unwanted) if picks.is_empty() => agent.note_unsuited(at),
+                    Err(Refusal::Unwanted) => {}
+                }
             }
         }
-        if picks.is_empty() {
+        drop(turns);
+        if picks.is_empty() && is_final {
             agent.end_without_taker(self.epoch);
         }
         for pick in picks {
-            self.settle(key, pick, offers);
+            self.settle(key, pick, &mut round.offers);
         }
     }
 
@@ -141,12 +224,19 @@ impl Hierarchical {
             self.clients.get_mut(client).holdings += 1;
         }
         self.charge(client, &tally, Change::Grant);
+        self.count_held(role, &resources, true);
         offers.entry(framework).or_default().push(OfferedAgent { agent, role: path, resources });
     }
 }
 
 impl Rules<'_> {
-    /// The parcels a client takes, if it takes any.
+    /// Whether a role has a turn in this stage, as long as it is not satisfied.
+    fn is_served(&self, role: RoleId, budget: Option<&Budget>) -> bool {
+        self.stage == Stage::FairShare || budget.is_some_and(|budget| budget.is_unmet(role, self.roles))
+    }
+
+    /// What a client takes, if it takes anything.
+    #[allow(clippy::too_many_arguments, reason = "parts of the allocator that are borrowed one by one")]
     fn pick(
         &self,
         agent: &Agent,
@@ -154,29 +244,79 @@ impl Rules<'_> {
         id: ClientId,
         client: &Client,
         open: &ParcelNumbers,
-    ) -> Option<ParcelNumbers> {
+        budget: Option<&Budget>,
+        seed: u64,
+    ) -> Result<Choice, Refusal> {
         if !agent.suits(client, self.roles, self.filter_gpus) {
-            return None;
+            return Err(Refusal::Unwanted);
         }
         let parcels = agent.suitable(open, client.capabilities);
-        if parcels.is_empty() || !self.is_enough(agent, client, &parcels) {
-            return None;
+        if parcels.is_empty() || !self.is_enough(agent, client, &parcels, None) {
+            return Err(Refusal::Unwanted);
         }
-        if self.filters.has(id, key) && self.filters.refuses(id, key, &agent.contents(&parcels)) {
-            return None;
+        if client.constraints.as_ref().is_some_and(|constraints| constraints.excludes(&agent.facts)) {
+            return Err(Refusal::Unwanted);
         }
-        Some(parcels)
+        let choice = match budget {
+            None => Choice { parcels, part: None, counted: None },
+            Some(budget) => {
+                let mut rng = Rng::new(seed ^ u64::from(id.0) << 16);
+                self.within(budget, agent, client, parcels, &mut rng)?
+            }
+        };
+        let part = choice.part.as_ref();
+        let amounts = part.map(|part| self.names.known_quantities(part));
+        let enough = amounts.is_none() || self.is_enough(agent, client, &choice.parcels, amounts.as_ref());
+        let refused = || self.filters.refuses(id, key, &agent.contents(&choice.parcels, part));
+        if !enough || self.filters.has(id, key) && refused() {
+            return Err(if part.is_some() { Refusal::Withheld } else { Refusal::Unwanted });
+        }
+        Ok(choice)
+    }
+
+    /// What of some parcels quota leaves for a client. Reservations, what is revocable, and what is no amount (ports)
+    /// are always left.
+    fn within(
+        &self,
+        budget: &Budget,
+        agent: &Agent,
+        client: &Client,
+        parcels: ParcelNumbers,
+        rng: &mut Rng,
+    ) -> Result<Choice, Refusal> {
+        let plain = parcels.iter().map(|at| agent.parcel(*at)).find(|parcel| parcel.is_plain());
+        let is_scalar = |resource: &Resource| matches!(resource.value(), Value::Scalar(_));
+        let (mut part, mut counted) = (None, Part::default());
+        if let Some(plain) = plain {
+            // Most roles that have all they may have are found here.
+            let most = budget.at_most(client.role, self.roles, &plain.quantities);
+            if self.stage == Stage::FairShare && !self.is_enough(agent, client, &parcels, Some(&most)) {
+                return Err(Refusal::Withheld);
+            }
+            let scalars = plain.resources.filter(is_scalar);
+            let free = Free { scalars: &scalars, names: self.names };
+            counted = budget.part(self.stage, client.role, self.roles, &free, rng);
+            if counted.scalars != scalars {
+                part = Some(&plain.resources.filter(|resource| !is_scalar(resource)) + &counted.scalars);
+            }
+        }
+        let nothing = parcels.len() == 1 && part.as_ref().is_some_and(Resources::is_empty);
+        if nothing || self.stage == Stage::Guarantees && !counted.is_progress() {
+            return Err(Refusal::Withheld);
+        }
+        Ok(Choice { parcels, part, counted: Some(counted) })
     }
 
     /// Whether the parcels make an offer of the size the framework, or the cluster, asks for.
-    fn is_enough(&self, agent: &Agent, client: &Client, parcels: &ParcelNumbers) -> bool {
+    /// Of the plain parcel count only these amounts, if any are named.
+    fn is_enough(&self, agent: &Agent, client: &Client, parcels: &ParcelNumbers, plain: Option<&Amounts>) -> bool {
         let minimum = client.minimum.as_deref().unwrap_or(self.minimum);
         if minimum.is_empty() {
             return true;
         }
         let mut sum = Amounts::default();
-        for at in parcels {
-            sum.add(&agent.parcel(*at).quantities);
+        for parcel in parcels.iter().map(|at| agent.parcel(*at)) {
+            sum.add(plain.filter(|_| parcel.is_plain()).unwrap_or(&parcel.quantities));
         }
         minimum.iter().any(|least| sum.contains(least))
     }

@@ -1,13 +1,16 @@
 //! Random histories: the books stay right, and remembering who did not want what changes nothing.
 
 use super::Hierarchical;
-use crate::input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options};
+use crate::constraints::OfferConstraintsFilter;
+use crate::input::{
+    AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options, RoleQuota,
+};
 use crate::key::{AgentKey, FrameworkKey, Issuer};
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Rng, Wall};
-use tepui_resources::{Attributes, Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
+use tepui_resources::{Attributes, Disk, Limits, Persistence, Quantities, Reservation, Resource, Resources, Role};
 
 const ROLES: [&str; 5] = ["a", "a/b", "a/b/c", "d", "d/e"];
 const TOTALS: [&str; 5] = [
@@ -17,6 +20,10 @@ const TOTALS: [&str; 5] = [
     "cpus:8;mem:100;gpus:1",
     "cpus(a/b):2;mem:64;disk(d):30",
 ];
+
+/// Guarantees and limits.
+const QUOTAS: [(&str, &str); 5] =
+    [("", ""), ("cpus:5", ""), ("cpus:2;mem:300", "cpus:3;mem:400"), ("", "cpus:2"), ("mem:2000", "mem:2000;disk:0")];
 
 /// A master that does something at random, with two allocators that must agree.
 struct Pair {
@@ -37,11 +44,8 @@ struct Pair {
 
 fn allocator(seed: u64) -> Hierarchical {
     let options = Options {
-        interval: Duration::from_secs(1),
         min_allocatable: vec![Quantities::parse("cpus:1").unwrap(), Quantities::parse("mem:32").unwrap()],
-        filter_gpu_resources: true,
-        fair_sharing_excluded: Vec::new(),
-        region: None,
+        ..Options::default()
     };
     Hierarchical::new(options, seed, Now { monotonic: Instant(0), wall: Wall(0) })
 }
@@ -89,6 +93,7 @@ impl Pair {
                 ..FrameworkCapabilities::default()
             },
             min_allocatable: Vec::new(),
+            constraints: OfferConstraintsFilter::default(),
         }
     }
 
@@ -108,6 +113,7 @@ impl Pair {
         AgentFacts {
             hostname: Arc::from("host"),
             region: None,
+            zone: None,
             attributes: Attributes::default(),
             multi_role: true,
             hierarchical_role: self.below(4) > 0,
@@ -132,6 +138,7 @@ impl Pair {
             12..=14 => self.answer(),
             15 => self.finish(),
             16 => self.operate(),
+            17 if self.below(2) == 0 => self.update_quota(),
             17 => self.plan(),
             _ => self.wait(),
         }
@@ -263,6 +270,15 @@ impl Pair {
         }
     }
 
+    /// Sets quota of a top-level role, or takes it away.
+    fn update_quota(&mut self) {
+        let role = Role::from(["a", "d"][self.below(2)]);
+        let (guarantees, limits) = QUOTAS[self.below(QUOTAS.len())];
+        let guarantees = Quantities::parse(guarantees).unwrap();
+        let limits = Limits::parse(limits).unwrap();
+        self.handle(Input::UpdateQuota(RoleQuota { role, guarantees, limits }));
+    }
+
     fn wait(&mut self) {
         let by = Duration::from_millis(300 * (1 + self.rng.below(5)));
         self.now.monotonic = self.now.monotonic + by;
@@ -290,6 +306,10 @@ impl Pair {
             self.handle(Input::RemoveFramework(key));
         }
         self.plain.audit();
+        for role in ["a", "d"] {
+            let (guarantees, limits) = (Quantities::new(), Limits::new());
+            self.handle(Input::UpdateQuota(RoleQuota { role: role.into(), guarantees, limits }));
+        }
         for key in std::mem::take(&mut self.agents) {
             self.handle(Input::RemoveAgent(key));
         }

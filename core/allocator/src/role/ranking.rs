@@ -142,6 +142,52 @@ impl Roles {
         &mut self.at_mut(id).clients
     }
 
+    /// The chance of each role with frameworks that can be offered to: among siblings, in proportion to their weights,
+    /// and within the chance of their parent (`sorter/random/sorter.cpp`).
+    pub fn chances(&self) -> Vec<(RoleId, f64)> {
+        let active = self.active();
+        let mut chances = Vec::new();
+        // An explicit stack: the depth of a path is the choice of a peer.
+        let mut stack = vec![(self.top.as_slice(), 1.0)];
+        while let Some((siblings, whole)) = stack.pop() {
+            let taking = siblings.iter().filter(|at| match **at == own(RoleId(**at / 2)) {
+                true => !self.at(RoleId(**at / 2)).clients.is_empty(),
+                false => active[(**at / 2) as usize],
+            });
+            let weights: f64 = taking.clone().map(|at| self.standings.get(*at).weight).sum();
+            for at in taking {
+                let (id, chance) = (RoleId(at / 2), whole * self.standings.get(*at).weight / weights);
+                let below = &self.at(id).below;
+                if *at == own(id) || below.is_empty() {
+                    chances.push((id, chance));
+                } else {
+                    stack.push((below.as_slice(), chance));
+                }
+            }
+        }
+        chances
+    }
+
+    /// By role number: whether a framework under it, or under a role below it, can be offered to.
+    fn active(&self) -> Vec<bool> {
+        let mut active = vec![false; self.slots.len()];
+        for id in self.ids().filter(|id| !self.at(*id).clients.is_empty()) {
+            for above in self.upwards(id) {
+                if std::mem::replace(&mut active[above.0 as usize], true) {
+                    break;
+                }
+            }
+        }
+        active
+    }
+
+    /// What the frameworks of exactly this role have; nothing for a role without rank.
+    pub fn own_standing(&self, id: RoleId) -> Option<&Standing> {
+        let role = self.at(id);
+        let at = if role.below.is_empty() { subtree(id) } else { own(id) };
+        (role.members > 0).then(|| self.standings.get(at))
+    }
+
     /// What a ranked role's subtree has; nothing for a role without rank.
     pub fn standing(&self, id: RoleId) -> Option<&Standing> {
         self.is_ranked(id).then(|| self.standings.get(subtree(id)))

@@ -1,6 +1,9 @@
 //! The tree of role paths: numbers instead of texts, counted uses, weights.
 
+use crate::amounts::Amounts;
+use crate::quota::Quota;
 use crate::sorter::{Order, Standings};
+use std::collections::BTreeSet;
 use tepui_base::Map;
 use tepui_resources::Role;
 
@@ -15,7 +18,11 @@ pub struct RoleId(pub(super) u32);
 pub(super) struct Node {
     pub(super) path: Role,
     pub(super) parent: Option<RoleId>,
-    /// What keeps the role here: clients, holdings, reservations, a weight, children.
+    /// The role without parent above it, or itself.
+    top: RoleId,
+    /// Only of a role without parent.
+    quota: Option<Box<Quota>>,
+    /// What keeps the role here: clients, holdings, reservations, a weight, quota, children.
     uses: u32,
     pub(super) weight: f64,
     /// How many frameworks are tracked under exactly this role.
@@ -32,6 +39,7 @@ pub struct Roles {
     pub(super) slots: Vec<Option<Node>>,
     free: Vec<u32>,
     by_path: Map<Role, RoleId>,
+    with_quota: BTreeSet<RoleId>,
     /// The ranked roles without a parent.
     pub(super) top: Order,
     pub(super) standings: Standings,
@@ -114,6 +122,53 @@ impl Roles {
         id
     }
 
+    /// Sets a top-level role's quota, or takes it away, and returns the role if it has one now. Quota keeps the role
+    /// known.
+    pub fn set_quota(&mut self, path: &str, quota: Option<Box<Quota>>) -> Option<RoleId> {
+        let id = self.retain(path);
+        assert!(self.at(id).parent.is_none(), "the master lets quota be set on top-level roles only");
+        let has_quota = quota.is_some();
+        let had_quota = std::mem::replace(&mut self.at_mut(id).quota, quota).is_some();
+        if has_quota {
+            self.with_quota.insert(id);
+        } else {
+            self.with_quota.remove(&id);
+        }
+        match (had_quota, has_quota) {
+            (false, true) => self.retain_id(id),
+            (true, false) => self.release(id),
+            _ => {}
+        }
+        self.release(id);
+        has_quota.then_some(id)
+    }
+
+    /// The quota that holds for a role, and the top-level role that has it.
+    pub fn quota(&self, id: RoleId) -> Option<(RoleId, &Quota)> {
+        if self.with_quota.is_empty() {
+            return None;
+        }
+        let top = self.at(id).top;
+        Some((top, self.at(top).quota.as_deref()?))
+    }
+
+    /// All roles that have quota.
+    pub fn quotas(&self) -> impl Iterator<Item = (RoleId, &Quota)> {
+        self.with_quota.iter().filter_map(|id| self.quota(*id))
+    }
+
+    /// Whether any role has quota.
+    pub fn have_quota(&self) -> bool {
+        !self.with_quota.is_empty()
+    }
+
+    /// Counts amounts as consumed of the quota that holds for a role, or as no longer consumed.
+    pub fn consume(&mut self, id: RoleId, amounts: &Amounts, more: bool) {
+        let top = self.at(id).top;
+        let Some(quota) = self.at_mut(top).quota.as_deref_mut() else { return };
+        if more { quota.consumed.add(amounts) } else { quota.consumed.subtract(amounts) }
+    }
+
     /// All roles in use, by number.
     pub fn ids(&self) -> impl Iterator<Item = RoleId> + '_ {
         let used = |(at, slot): (usize, &Option<Node>)| slot.is_some().then_some(RoleId(at as u32));
@@ -138,20 +193,21 @@ impl Roles {
             self.retain_id(parent);
         }
         let path = Role::from(path);
-        let role = Node {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        self.slots[at as usize] = Some(Node {
             path: path.clone(),
             parent,
+            top: parent.map_or(RoleId(at), |parent| self.at(parent).top),
+            quota: None,
             uses: 0,
             weight: DEFAULT_WEIGHT,
             members: 0,
             clients: Order::default(),
             below: Order::default(),
-        };
-        let at = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() as u32 - 1
         });
-        self.slots[at as usize] = Some(role);
         self.by_path.insert(path, RoleId(at));
         RoleId(at)
     }

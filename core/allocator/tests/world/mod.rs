@@ -1,15 +1,17 @@
 //! A little master around the allocator: it knows names, keeps the offers that are out, and speaks in lines of text.
 //!
 //! ```text
-//! options [min=none|cpus:1|mem:2] [gpus=open] [exclude=NAME] [region=R]     (first line only)
+//! options [min=none|cpus:1|mem:2] [gpus=open] [exclude=NAME] [region=R] [random]   (first line only)
 //! framework F roles=a,b [suppressed=a] [can=revocable,gpu,shared,multi,refined,region] [min=a@cpus:1] [inactive]
+//!                               [only=role@attribute:REGEX]...
 //! update F roles=...            as above            remove F | activate F | deactivate F
-//! agent A RESOURCES [used=F@role@RESOURCES]... [old] [region=R] [revocable=RESOURCES] [rack=R]
+//! agent A RESOURCES [used=F@role@RESOURCES]... [old] [region=R] [revocable=RESOURCES] [zone=Z] [attributes=A:V;...]
 //! update-agent A RESOURCES ...  as above            remove-agent A | activate-agent A | deactivate-agent A
 //! decline F A [for=5s]          gives back all F was offered of A
 //! accept F A RESOURCES [for=5s] uses a part of what F was offered of A (in one role), gives back the rest
 //! finish F A role RESOURCES     what was used is free again
 //! reserve F A role RESOURCES | share F A role RESOURCES    converts what was offered
+//! quota role [guarantee=R] [limit=R] | await N [role [guarantee=R] [limit=R]]   (N agents are expected back)
 //! suppress F [a,b] | revive F [a,b] | weight role=2 | whitelist A,B | whitelist | pause | resume
 //! plan A | unplan A             A will be away, or will not       answer F A [for=5s]  ends F's inverse offer of A
 //! advance 1s                    lets time pass      shares            prints each role's share
@@ -21,11 +23,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tepui_allocator::{
     AgentFacts, AgentKey, Allocator, Effect, FrameworkCapabilities, FrameworkKey, FrameworkTerms, Hierarchical, Input,
-    Issuer, OfferedAgent, Options,
+    Issuer, OfferConstraintsFilter, OfferedAgent, Options, RegexLimits, RoleQuota, Sorter,
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall, duration};
-use tepui_resources::{Attributes, Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
+use tepui_proto::mesos::scheduler::attribute_constraint::predicate::{Predicate, TextMatches};
+use tepui_proto::mesos::scheduler::attribute_constraint::selector::{PseudoattributeType, Selector};
+use tepui_proto::mesos::scheduler::offer_constraints::role_constraints::Group;
+use tepui_proto::mesos::scheduler::{AttributeConstraint, OfferConstraints};
+use tepui_resources::{Attributes, Disk, Limits, Persistence, Quantities, Reservation, Resource, Resources, Role};
 
 /// See the module's text.
 pub struct World {
@@ -96,6 +102,8 @@ impl World {
             filter_gpu_resources: words.one("gpus") != Some("open"),
             fair_sharing_excluded: words.list("exclude").iter().map(|name| (*name).to_owned()).collect(),
             region: words.one("region").map(Arc::from),
+            sorter: if words.has("random") { Sorter::Random } else { Sorter::Drf },
+            ..Options::default()
         };
         let now = Now { monotonic: Instant(0), wall: Wall(0) };
         World {
@@ -170,6 +178,11 @@ impl World {
             "answer" => {
                 let (framework, agent) = (self.frameworks[words.at(0)], self.agents[words.at(1)]);
                 Input::EndInverseOffer { framework, agent, refuse: words.one("for").map(time) }
+            }
+            "quota" => Input::UpdateQuota(quota(words.at(0), words)),
+            "await" => {
+                let quotas = words.0.get(1).map(|role| quota(role, words)).into_iter().collect();
+                Input::AwaitAgents { expected: words.at(0).parse().expect("a number"), quotas }
             }
             "pause" => Input::Pause,
             "resume" => Input::Resume,
@@ -309,12 +322,21 @@ impl World {
 
     fn shares(&self) -> String {
         let figures = self.allocator.metrics().roles;
-        figures.iter().map(|figures| format!("{} {:.3}\n", figures.role, figures.dominant_share)).collect()
+        figures
+            .iter()
+            .map(|figures| format!("{} {:.3}\n", figures.role, figures.dominant_share.unwrap_or_default()))
+            .collect()
     }
 }
 
 fn name<K: PartialEq>(names: &BTreeMap<String, K>, key: K) -> &str {
     names.iter().find(|(_, other)| **other == key).map_or("?", |(name, _)| name)
+}
+
+fn quota(role: &str, words: &Words) -> RoleQuota {
+    let guarantees = words.one("guarantee").map(|text| Quantities::parse(text).expect("quantities"));
+    let limits = words.one("limit").map(|text| Limits::parse(text).expect("limits"));
+    RoleQuota { role: Role::from(role), guarantees: guarantees.unwrap_or_default(), limits: limits.unwrap_or_default() }
 }
 
 fn role_list(words: &Words) -> Vec<Role> {
@@ -340,15 +362,40 @@ fn terms(words: &Words) -> FrameworkTerms {
             region_aware: can.contains(&"region"),
         },
         min_allocatable: words.all("min").iter().map(minimum).collect(),
+        constraints: constraints(words),
     }
 }
 
+/// `role@name:text`, where the text is a regular expression and the name one of `hostname`, `region`, `zone` or that of
+/// an attribute. One group per word.
+fn constraints(words: &Words) -> OfferConstraintsFilter {
+    let mut proto = OfferConstraints::default();
+    for word in words.all("only") {
+        let (role, constraint) = word.split_once('@').expect("role@name:regex");
+        let (name, regex) = constraint.split_once(':').expect("role@name:regex");
+        let selector = match name {
+            "hostname" => Selector::PseudoattributeType(PseudoattributeType::HOSTNAME),
+            "region" => Selector::PseudoattributeType(PseudoattributeType::REGION),
+            "zone" => Selector::PseudoattributeType(PseudoattributeType::ZONE),
+            name => Selector::AttributeName(name.to_owned()),
+        };
+        let matches = TextMatches { regex: regex.to_owned(), ..TextMatches::default() };
+        let mut constraint = AttributeConstraint::default();
+        constraint.selector.get_or_insert_default().selector = Some(selector);
+        constraint.predicate.get_or_insert_default().predicate = Some(Predicate::TextMatches(Box::new(matches)));
+        let groups = &mut proto.role_constraints.entry(role.to_owned()).or_default().groups;
+        groups.push(Group { attribute_constraints: vec![constraint], ..Group::default() });
+    }
+    OfferConstraintsFilter::new(&proto, RegexLimits::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn facts(words: &Words) -> AgentFacts {
-    let rack = words.one("rack").map(|rack| format!("rack:{rack}")).unwrap_or_default();
     AgentFacts {
         hostname: Arc::from(words.at(0)),
         region: words.one("region").map(Arc::from),
-        attributes: Attributes::parse(&rack).unwrap_or_else(|error| panic!("{error}")),
+        zone: words.one("zone").map(Arc::from),
+        attributes: Attributes::parse(words.one("attributes").unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{error}")),
         multi_role: !words.has("old"),
         hierarchical_role: !words.has("old"),
     }

@@ -64,6 +64,8 @@ pub struct Snapshot {
     pub inverse_offers: OrdMap<OfferId, Arc<InverseOffer>>,
     /// The maintenance schedule and its machines, as the registry has them.
     pub maintenance: Maintenance,
+    /// What the allocator says of itself: put in by whoever runs both, for a request that asks for it.
+    pub allocator: Option<Arc<crate::view::allocator::Figures>>,
     /// Counters.
     pub metrics: Metrics,
     /// Who may do and see what.

@@ -326,8 +326,8 @@ impl<'a> View<'a> {
 
     fn roles(&self) -> GetRoles {
         let roles = roles::known(self.snapshot, self.principal).into_iter().map(|(name, holdings)| Role {
+            weight: roles::weight(self.snapshot, &name),
             name,
-            weight: roles::DEFAULT_WEIGHT,
             frameworks: holdings.frameworks.iter().map(ToProto::to_proto).collect(),
             resources: scalars(&holdings.held()),
             ..Default::default()

@@ -12,7 +12,7 @@ use tepui_proto::mesos::scheduler::{call, event};
 use tepui_resources::{Resource, Scalar, Value};
 use tepui_wire::percent;
 
-/// All metrics of the master. Those of the allocator, the system and so on are added by whoever runs it.
+/// All metrics of the master, and those of the allocator if they are known. Those of the system and so on are added by whoever runs it.
 pub fn collect(snapshot: &Snapshot) -> Values {
     let mut values = Values::new();
     let uptime = snapshot.now.0.saturating_sub(snapshot.started.0) as f64 / 1e9;
@@ -23,6 +23,7 @@ pub fn collect(snapshot: &Snapshot) -> Values {
     collect_counts(snapshot, &mut values);
     collect_operations(&mut values);
     collect_resources(snapshot, &mut values);
+    super::allocator::collect(snapshot, &mut values);
     if snapshot.config.publish_per_framework_metrics {
         for framework in snapshot.frameworks.values().chain(&snapshot.completed) {
             collect_framework(framework, &mut values);

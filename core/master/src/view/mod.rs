@@ -4,6 +4,7 @@
 //! protobuf. What is not built yet is not found. Source: Mesos `src/master/readonly_handler.cpp`, `src/common/http.cpp`.
 
 mod agents;
+pub mod allocator;
 pub(crate) mod api;
 mod frameworks;
 mod json;

@@ -10,8 +10,13 @@ use tepui_resources::roles::ancestors;
 use tepui_resources::{Quantities, Resources, Role};
 use tepui_wire::Request;
 
-/// Weights belong to a room not built yet; this is the one that roles have without.
-pub(super) const DEFAULT_WEIGHT: f64 = 1.0;
+/// The weight of a role that was given none.
+const DEFAULT_WEIGHT: f64 = 1.0;
+
+/// The weight of a role.
+pub(super) fn weight(snapshot: &Snapshot, role: &str) -> f64 {
+    snapshot.config.weights.get(role).copied().unwrap_or(DEFAULT_WEIGHT)
+}
 
 /// What one role's subtree holds.
 #[derive(Default)]
@@ -37,7 +42,7 @@ impl Holdings {
     }
 
     /// What counts against the role's quota: in use, or reserved.
-    fn consumed(&self) -> Quantities {
+    pub fn consumed(&self) -> Quantities {
         let mut consumed = self.allocated.clone();
         consumed += &self.idle;
         consumed
@@ -110,7 +115,7 @@ pub(super) fn write_roles(snapshot: &Snapshot, request: &Request, _: &Query, w: 
     w.field_array("roles", known(snapshot, &request.principal), |w, (name, holdings)| {
         w.object(|w| {
             w.field_string("name", &name);
-            w.field_double("weight", DEFAULT_WEIGHT);
+            w.field_double("weight", weight(snapshot, &name));
             w.field_object("quota", |w| {
                 w.field_string("role", &name);
                 // No quota can be set yet, so there is neither guarantee nor limit.

@@ -47,7 +47,7 @@ pub fn master_pid() -> Upid {
 pub struct World {
     pub master: Master,
     registrar: Registrar,
-    allocator: Hierarchical,
+    pub allocator: Hierarchical,
     pub now: Now,
     queue: VecDeque<Effect>,
     /// Messages the master sent and no test has looked at yet.
@@ -88,11 +88,8 @@ impl World {
     fn unstarted(config: Config, registrar: Registrar) -> World {
         let now = Now { monotonic: Instant(0), wall: Wall(1_700_000_000_000_000_000) };
         let options = Options {
-            interval: Duration::from_secs(1),
             min_allocatable: ["cpus:0.01", "mem:32"].map(|text| Quantities::parse(text).unwrap()).to_vec(),
-            filter_gpu_resources: true,
-            fair_sharing_excluded: Vec::new(),
-            region: None,
+            ..Options::default()
         };
         World {
             master: Master::new(config, 7, Arc::new(NoHooks)),

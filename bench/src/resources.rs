@@ -11,7 +11,8 @@ const RUN: Duration = Duration::from_millis(500);
 /// Operations between two looks at the clock.
 const BATCH: u32 = 1000;
 
-fn main() -> anyhow::Result<()> {
+/// Runs it and prints one line per operation.
+pub fn run() -> anyhow::Result<()> {
     let plain = Resources::parse("cpus:48;mem:196608;disk:1048576;ports:[31000-32000]", "*")?;
     let task = Resources::parse("cpus:0.1;mem:128;disk:10;ports:[31005-31006]", "*")?;
     let busy = Resources::parse(
@@ -56,6 +57,9 @@ fn measure(what: &str, agent: &Resources, task: &Resources) {
             sum -= black_box(&more);
         }),
     );
+    report("filter", rate(|| drop(black_box(black_box(agent).filter(|resource| resource.is_unreserved())))));
+    let text = "cpus:48;mem:196608;disk:1048576;ports:[31000-32000]";
+    report("parse", rate(|| _ = black_box(Resources::parse(black_box(text), "*"))));
     let messages = agent.to_proto();
     report("from messages", rate(|| drop(black_box(Resources::from_proto(black_box(&messages))))));
     report("to messages", rate(|| drop(black_box(black_box(agent).to_proto()))));

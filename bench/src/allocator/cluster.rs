@@ -1,78 +1,34 @@
-//! Allocation cycles over a cluster of a given size, driven as the master drives them.
-//!
-//! The agents are those of Mesos' own `DeclineOffers` benchmark: 24 cpus, 4 GB of memory and of disk, 1001 ports, part
-//! of which is in use. All frameworks are in as many roles as asked for.
+//! A cluster as an allocator sees it, driven as the master drives it.
 
+use super::Arguments;
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 use tepui_allocator::{
     AgentFacts, AgentKey, Effect, FrameworkCapabilities, FrameworkKey, FrameworkTerms, Hierarchical, Input, Issuer,
-    OfferedAgent, Options,
+    OfferConstraintsFilter, OfferedAgent, Options, RoleQuota, Sorter,
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall};
-use tepui_resources::{Attributes, Quantities, Resources, Role};
+use tepui_resources::{Attributes, Limits, Quantities, Resources, Role};
 
-/// How large a cluster.
-#[derive(clap::Args)]
-pub struct Arguments {
-    /// How many agents.
-    #[arg(long, default_value_t = 10_000)]
-    agents: usize,
-    /// How many frameworks.
-    #[arg(long, default_value_t = 500)]
-    frameworks: usize,
-    /// How many roles the frameworks share.
-    #[arg(long, default_value_t = 1)]
-    roles: usize,
-    /// How many rounds of offers that are all declined.
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
-    /// Go on declining until every framework refuses every agent (slow: their product of declines).
-    #[arg(long)]
-    exhaust: bool,
-    /// The seed of the order of agents.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-}
-
-/// Runs it and prints one line per step.
-pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    println!("{} agents, {} frameworks, {} roles", arguments.agents, arguments.frameworks, arguments.roles);
-    let mut cluster = Cluster::new(arguments)?;
-    cluster.timed("add frameworks", |cluster| cluster.add_frameworks(arguments));
-    cluster.timed("add agents", |cluster| cluster.add_agents(arguments));
-    let mut offers = cluster.timed("full cycle, all free", Cluster::cycle);
-    for round in 1..=arguments.rounds {
-        cluster.timed(&format!("decline all, round {round}"), |cluster| cluster.decline(&offers));
-        offers = cluster.timed(&format!("full cycle, round {round}"), Cluster::cycle);
-    }
-    cluster.timed("full cycle, nothing free", Cluster::cycle);
-    cluster.timed("decline all", |cluster| cluster.decline(&offers));
-    if arguments.exhaust {
-        cluster.exhaust();
-        cluster.timed("full cycle, all refused", Cluster::cycle);
-    }
-    cluster.timed("revive one framework", |cluster| cluster.revive(0));
-    let offers = cluster.timed("full cycle, one framework revived", Cluster::cycle);
-    cluster.single_events(&offers);
-    Ok(())
-}
-
-struct Cluster {
+/// An allocator and who is in it.
+pub struct Cluster {
     allocator: Hierarchical,
     now: Now,
     out: Outbox<Effect>,
     frameworks: Vec<FrameworkKey>,
+    agents: Vec<AgentKey>,
     total: Resources,
     used: Resources,
 }
 
-type Offers = Vec<(FrameworkKey, Vec<OfferedAgent>)>;
+/// Offers by framework.
+pub type Offers = Vec<(FrameworkKey, Vec<OfferedAgent>)>;
 
 /// Anything a step can say about itself.
-trait Report {
+pub trait Report {
+    /// One line.
     fn report(&self) -> String;
 }
 
@@ -90,13 +46,12 @@ impl Report for Offers {
 }
 
 impl Cluster {
-    fn new(arguments: &Arguments) -> anyhow::Result<Cluster> {
+    /// An empty cluster of the size that was asked for.
+    pub fn new(arguments: &Arguments) -> anyhow::Result<Cluster> {
         let options = Options {
-            interval: Duration::from_secs(1),
             min_allocatable: vec![Quantities::parse("cpus:0.01")?, Quantities::parse("mem:32")?],
-            filter_gpu_resources: true,
-            fair_sharing_excluded: Vec::new(),
-            region: None,
+            sorter: if arguments.random { Sorter::Random } else { Sorter::Drf },
+            ..Options::default()
         };
         let now = Now { monotonic: Instant(0), wall: Wall(0) };
         Ok(Cluster {
@@ -104,12 +59,14 @@ impl Cluster {
             now,
             out: Outbox::default(),
             frameworks: Vec::new(),
+            agents: Vec::new(),
             total: Resources::parse("cpus:24;mem:4096;disk:4096;ports:[31000-32000]", "*").context("total")?,
             used: Resources::parse("cpus:16;mem:2014;disk:1024;ports:[31126-31510]", "*").context("used")?,
         })
     }
 
-    fn timed<T: Report>(&mut self, step: &str, work: impl FnOnce(&mut Cluster) -> T) -> T {
+    /// Does one step, and prints what it took.
+    pub fn timed<T: Report>(&mut self, step: &str, work: impl FnOnce(&mut Cluster) -> T) -> T {
         let (start, cpu) = (Clock::now(), cpu_millis());
         let result = work(self);
         let (wall, cpu) = (start.elapsed().as_secs_f64() * 1e3, cpu_millis() - cpu);
@@ -122,7 +79,8 @@ impl Cluster {
         self.allocator.handle(self.now, input, &mut self.out);
     }
 
-    fn add_frameworks(&mut self, arguments: &Arguments) {
+    /// Adds all frameworks, each in one role.
+    pub fn add_frameworks(&mut self, arguments: &Arguments) {
         let mut keys = Issuer::default();
         for number in 0..arguments.frameworks {
             let key = keys.issue();
@@ -133,12 +91,14 @@ impl Cluster {
                 suppressed: Vec::new(),
                 capabilities: FrameworkCapabilities { multi_role: true, ..FrameworkCapabilities::default() },
                 min_allocatable: Vec::new(),
+                constraints: OfferConstraintsFilter::default(),
             };
             self.handle(Input::AddFramework { key, terms, active: true });
         }
     }
 
-    fn add_agents(&mut self, arguments: &Arguments) {
+    /// Adds all agents; something runs on each, if it is to.
+    pub fn add_agents(&mut self, arguments: &Arguments, busy: bool) {
         let mut keys = Issuer::<AgentKey>::default();
         for number in 0..arguments.agents {
             let owner = number % arguments.frameworks;
@@ -146,17 +106,20 @@ impl Cluster {
             let facts = AgentFacts {
                 hostname: Arc::from(format!("agent-{number}")),
                 region: None,
+                zone: None,
                 attributes: Attributes::default(),
                 multi_role: true,
                 hierarchical_role: true,
             };
-            let (key, total, used) = (keys.issue(), self.total.clone(), vec![(self.frameworks[owner], used)]);
+            let used = if busy { vec![(self.frameworks[owner], used)] } else { Vec::new() };
+            let (key, total) = (keys.issue(), self.total.clone());
+            self.agents.push(key);
             self.handle(Input::AddAgent { key, facts, total, used });
         }
     }
 
     /// One run over all agents.
-    fn cycle(&mut self) -> Offers {
+    pub fn cycle(&mut self) -> Offers {
         self.now.monotonic = self.now.monotonic + Duration::from_secs(1);
         self.tick()
     }
@@ -170,7 +133,8 @@ impl Cluster {
         effects.collect()
     }
 
-    fn decline(&mut self, offers: &Offers) {
+    /// Declines all offers, with a filter for a day.
+    pub fn decline(&mut self, offers: &Offers) {
         for (framework, offered) in offers {
             for offer in offered {
                 self.recover(*framework, offer);
@@ -185,7 +149,7 @@ impl Cluster {
     }
 
     /// Declines until nobody wants anything.
-    fn exhaust(&mut self) {
+    pub fn exhaust(&mut self) {
         let (start, mut cycles, mut declined) = (Clock::now(), 0, 0);
         loop {
             let offers = self.cycle();
@@ -204,13 +168,44 @@ impl Cluster {
         );
     }
 
-    fn revive(&mut self, framework: usize) {
+    /// A framework wants offers again.
+    pub fn revive(&mut self, framework: usize) {
         let framework = self.frameworks[framework];
         self.handle(Input::Revive { framework, roles: Vec::new() });
     }
 
+    /// Frameworks want no offers.
+    pub fn suppress(&mut self, frameworks: std::ops::Range<usize>) {
+        for at in frameworks {
+            self.handle(Input::Suppress { framework: self.frameworks[at], roles: Vec::new() });
+        }
+    }
+
+    /// Every agent has some revocable cpus more.
+    pub fn grow(&mut self) {
+        let slack = Resources::parse("cpus:2", "*").expect("a constant");
+        let mut total = self.total.clone();
+        total.extend(slack.iter().map(|resource| resource.with_revocable(true)));
+        for key in self.agents.clone() {
+            self.handle(Input::UpdateAgent { key, facts: None, total: Some(total.clone()) });
+        }
+    }
+
+    /// One agent has a little more, so that every share is another.
+    pub fn disturb(&mut self) {
+        let (key, total) = (self.agents[0], &self.total + &Resources::parse("cpus:1", "*").expect("a constant"));
+        self.handle(Input::UpdateAgent { key, facts: None, total: Some(total) });
+    }
+
+    /// Guarantees a role that much, and no more.
+    pub fn set_quota(&mut self, number: usize, amounts: &str) {
+        let guarantees = Quantities::parse(amounts).expect("a constant");
+        let limits = Limits::parse(amounts).expect("a constant");
+        self.handle(Input::UpdateQuota(RoleQuota { role: role(number), guarantees, limits }));
+    }
+
     /// One freed agent at a time, offered at once.
-    fn single_events(&mut self, offers: &Offers) {
+    pub fn single_events(&mut self, offers: &Offers) {
         let mut micros: Vec<f64> = Vec::new();
         for (framework, offered) in offers {
             for offer in offered.iter().take(1_000) {
