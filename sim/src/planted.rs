@@ -181,6 +181,11 @@ fn undone(event: &Event, json: bool) -> Bytes {
     recordio::encode(&form.encode(&event))
 }
 
+/// What the master learns, with the bug.
+pub fn master_input(_: &mut World, input: NetInput) -> Vec<NetInput> {
+    vec![input]
+}
+
 /// What the allocator does, with the bug.
 pub fn allocator_effect(world: &mut World, effect: AllocatorEffect) -> Vec<AllocatorEffect> {
     if world.planted.bug == Some(Bug::OvercommitOffer) && world.planted.every(20) {

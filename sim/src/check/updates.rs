@@ -14,6 +14,8 @@ pub struct Updates {
     /// When each update was last sent to the master.
     sent: BTreeMap<Vec<u8>, (u64, Process, String)>,
     ended: BTreeSet<Process>,
+    /// Whose each task is.
+    owners: BTreeMap<String, String>,
 }
 
 impl Updates {
@@ -24,6 +26,9 @@ impl Updates {
                 if said.iter().all(|(uuid, _, _)| *uuid != update.uuid) {
                     said.push((update.uuid.clone(), *agent, update.state));
                 }
+            }
+            Fact::Run { framework, task, .. } => {
+                self.owners.insert(task.clone(), framework.clone());
             }
             Fact::UpdateSent { agent, update } => {
                 self.sent.insert(update.uuid.clone(), (now, *agent, update.task.clone()));
@@ -57,8 +62,9 @@ impl Updates {
     }
 
     /// Every update has arrived and was acknowledged, and nothing is repeated any more.
-    pub fn at_rest(&self, now: u64, quiet_since: u64, found: &mut Vec<String>) {
-        for (task, said) in &self.said {
+    pub fn at_rest(&self, now: u64, quiet_since: u64, removed: &BTreeSet<String>, found: &mut Vec<String>) {
+        let is_removed = |task: &String| self.owners.get(task).is_some_and(|owner| removed.contains(owner));
+        for (task, said) in self.said.iter().filter(|(task, _)| !is_removed(task)) {
             for (uuid, agent, state) in said {
                 if !self.told.contains(uuid) && !self.ended.contains(agent) {
                     found.push(format!("{state:?} of task {task} never reached its framework"));
