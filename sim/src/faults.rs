@@ -38,11 +38,26 @@ pub fn strike(world: &mut World) {
     let mut at = world.rng.below(sum);
     let (kind, _) =
         KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
+    let phase = phase(world);
     if cause(world, kind) {
+        *world.tally.phases.entry(phase).or_default() += 1;
         *world.tally.faults.entry(kind).or_default() += 1;
     }
     let wait = PAUSE_NANOS / 4 + world.rng.below(PAUSE_NANOS * 3 / 2);
     world.after(wait, Event::Fault);
+}
+
+/// What the cluster is about: faults that meet another recovery are worth most.
+fn phase(world: &World) -> &'static str {
+    let model = &world.checks.model;
+    let connected = model.roster.frameworks.values().filter(|entry| entry.connected).count();
+    match () {
+        () if hosts(world, Role::Master).is_empty() => "no master",
+        () if !model.known.awaited.is_empty() => "master recovers",
+        () if model.known.connected.len() < crate::hour::AGENTS => "agents out",
+        () if connected < crate::hour::FRAMEWORKS => "frameworks out",
+        () => "settled",
+    }
 }
 
 fn cause(world: &mut World, kind: &str) -> bool {

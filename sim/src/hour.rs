@@ -98,7 +98,7 @@ fn add_framework(world: &mut World, profile: Profile, number: u8, master: &Upid)
 /// Runs a world.
 pub fn run(plan: &Plan, log: Option<Box<dyn Write>>) -> Outcome {
     let mut world = World::new(plan.seed, Planted::new(plan.bug), log);
-    let hosts = build(&mut world, plan.seed % 2 == 0);
+    let hosts = build(&mut world, plan.seed.is_multiple_of(2));
     world.after(20 * SECOND, Event::Fault);
     go_on(&mut world, plan.seconds * SECOND);
     quiet(&mut world, &hosts);

@@ -108,7 +108,7 @@ impl Containers {
         }
     }
 
-    /// After the quiet phase nothing runs for a framework that a master has removed.
+    /// After the quiet phase nothing runs for a framework that the present master has removed.
     pub fn at_rest(&self, removed: &BTreeSet<String>, found: &mut Vec<String>) {
         for container in self.up.values().filter(|container| removed.contains(&container.framework)) {
             let Container { framework, executor, .. } = container;

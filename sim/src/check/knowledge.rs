@@ -58,11 +58,13 @@ impl Knowledge {
         self.addresses.get(pid)
     }
 
-    /// What tasks and executors hold on an agent.
-    pub fn held(&self, agent: &str) -> Amount {
+    /// What tasks and executors of these frameworks hold on an agent.
+    pub fn held(&self, agent: &str, of: impl Fn(&str) -> bool) -> Amount {
         let tasks = self.tasks.values().filter(|task| task.agent == agent && !is_terminal(task.newest));
-        let executors = self.executors.iter().filter(|((of, _, _), _)| of == agent).map(|(_, (amount, _))| *amount);
-        tasks.map(|task| task.amount).chain(executors).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+        let tasks = tasks.filter(|task| of(&task.framework)).map(|task| task.amount);
+        let executors = self.executors.iter().filter(|((on, framework, _), _)| on == agent && of(framework));
+        let executors = executors.map(|(_, (amount, _))| *amount);
+        tasks.chain(executors).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
     pub fn see(&mut self, fact: &Fact, removed: &BTreeSet<String>) {

@@ -228,7 +228,7 @@ impl Checks {
         self.filters.see(now, fact, &self.model, &mut found);
         self.reconcile.see(now, fact, &self.model, &mut found);
         words::see(fact, &self.model, &mut found);
-        self.tasks.see(fact, &mut found);
+        self.tasks.see(now, fact, &mut found);
         self.updates.see(now, fact, &mut found);
         self.agents.see(fact, &mut found);
         self.containers.see(now, fact, &mut found);
@@ -261,10 +261,10 @@ impl Checks {
     /// After the quiet phase: everything has ended, is known, and is acknowledged.
     pub fn at_rest(&mut self, now: u64, quiet_since: u64) {
         let mut found = Vec::new();
-        let removed = &self.model.roster.ever_removed;
-        self.tasks.at_rest(removed, &mut found);
-        self.updates.at_rest(now, quiet_since, removed, &mut found);
-        self.containers.at_rest(removed, &mut found);
+        let roster = &self.model.roster;
+        self.tasks.at_rest(roster, &mut found);
+        self.updates.at_rest(now, quiet_since, roster, &mut found);
+        self.containers.at_rest(&roster.removed, &mut found);
         self.filters.at_rest(now, &self.model, &mut found);
         for text in found {
             self.object(now, text);
@@ -273,27 +273,37 @@ impl Checks {
 
     /// While the frameworks are idle but there: one that takes everything gets all but what executors hold.
     pub fn nothing_leaked(&mut self, now: u64, probe: HostId, agents: usize, total: Amount, executor: Amount) {
-        let offered = self.offers.held_by(probe).into_values();
-        let sum = offered.fold((0, 0), |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
+        let add = |sum: Amount, amount: Amount| (sum.0 + amount.0, sum.1 + amount.1);
+        let sum = self.offers.held_by(probe).into_values().fold((0, 0), add);
+        let orphaned = self.model.known.registered.iter().map(|agent| self.held_by_orphans(agent)).fold((0, 0), add);
         let (agents, executors) = (agents as i64, self.containers.up.len() as i64);
-        let least = (agents * total.0 - executors * executor.0, agents * total.1 - executors * executor.1);
+        let least = |at: fn(Amount) -> i64| agents * at(total) - executors * at(executor) - at(orphaned);
+        let least = (least(|amount| amount.0), least(|amount| amount.1));
         if sum.0 < least.0 || sum.1 < least.1 {
             self.object(now, format!("all is idle, but only {sum:?} are offered where at least {least:?} are free"));
         }
     }
 
+    fn held_by_orphans(&self, agent: &str) -> Amount {
+        self.model.known.held(agent, |framework| self.model.roster.is_orphan(framework))
+    }
+
     /// After all frameworks have left: no container runs, and a framework that takes everything has got everything.
     pub fn all_free(&mut self, now: u64, probe: HostId, agents: usize, total: Amount) {
         let mut found = Vec::new();
-        for Container { executor, framework, .. } in self.containers.up.values() {
+        let is_orphan = |framework: &str| self.model.roster.is_orphan(framework);
+        for Container { executor, framework, .. } in self.containers.up.values().filter(|c| !is_orphan(&c.framework)) {
             found.push(format!("executor {executor} still runs although its framework {framework} has ended"));
         }
         let offered = self.offers.held_by(probe);
         if offered.len() != agents {
             found.push(format!("{} of {agents} agents are offered", offered.len()));
         }
-        for (agent, amount) in offered.iter().filter(|(_, amount)| **amount != total) {
-            found.push(format!("agent {agent} is idle, and of {total:?} only {amount:?} are offered"));
+        for (agent, amount) in &offered {
+            let held = self.held_by_orphans(agent);
+            if (amount.0 + held.0, amount.1 + held.1) != total {
+                found.push(format!("agent {agent} is idle, and of {total:?} only {amount:?} are offered"));
+            }
         }
         for text in found {
             self.object(now, text);

@@ -41,7 +41,10 @@ pub fn total() -> Amount {
 impl Offers {
     pub fn see(&mut self, now: u64, fact: &Fact, model: &Model, found: &mut Vec<String>) {
         match fact {
-            Fact::Offered { to, offer, agent, amount, .. } => self.offered(*to, offer, agent, *amount, model, found),
+            Fact::Offered { to, offer, agent, amount, .. } => {
+                let made = Offer { to: *to, agent: agent.clone(), amount: *amount };
+                self.offered(offer, made, model, found);
+            }
             Fact::Rescinded { offer } => {
                 self.outstanding.remove(offer);
             }
@@ -75,14 +78,14 @@ impl Offers {
         used == ids.len()
     }
 
-    fn offered(&mut self, to: HostId, id: &str, agent: &str, amount: Amount, model: &Model, found: &mut Vec<String>) {
+    fn offered(&mut self, id: &str, offer: Offer, model: &Model, found: &mut Vec<String>) {
         if !self.ever.insert(id.to_owned()) {
             found.push(format!("offer {id} is made a second time"));
         }
-        let offer = Offer { to, agent: agent.to_owned(), amount };
+        let agent = offer.agent.clone();
         self.outstanding.insert(id.to_owned(), offer);
         let offers = self.outstanding.values().filter(|offer| offer.agent == agent).map(|offer| offer.amount);
-        let held = model.known.held(agent);
+        let held = model.known.held(&agent, |_| true);
         let sum = offers.fold(held, |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
         let total = total();
         if sum.0 > total.0 || sum.1 > total.1 {

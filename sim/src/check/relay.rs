@@ -30,15 +30,11 @@ impl Relay {
                     None => found.push(format!("an acknowledgement of task {task} is sent that nobody made")),
                 }
             }
-            Fact::KillPassed { task } => {
-                if !self.kills.remove(task) && !self.kills_ever.contains(task) {
-                    found.push(format!("task {task} is killed, and nobody asked for it"));
-                }
+            Fact::KillPassed { task } if !self.kills.remove(task) && !self.kills_ever.contains(task) => {
+                found.push(format!("task {task} is killed, and nobody asked for it"));
             }
-            Fact::ShutdownPassed { agent, executor } => {
-                if !self.shutdowns.remove(&(agent.clone(), executor.clone())) {
-                    found.push(format!("executor {executor} on {agent} is shut down, and nobody asked for it"));
-                }
+            Fact::ShutdownPassed { agent, executor } if !self.shutdowns.remove(&(agent.clone(), executor.clone())) => {
+                found.push(format!("executor {executor} on {agent} is shut down, and nobody asked for it"));
             }
             Fact::ExitedTaken { agent, framework, executor } => {
                 let key = (agent.clone(), framework.clone(), executor.clone());

@@ -42,8 +42,10 @@ pub struct Roster {
     pub frameworks: BTreeMap<String, Entry>,
     /// Those this master has removed.
     pub removed: BTreeSet<String>,
-    /// Those any master has removed.
-    pub ever_removed: BTreeSet<String>,
+    /// Those any master has removed, and that have not subscribed with a later one.
+    ever_removed: BTreeSet<String>,
+    /// When each framework was removed last, by any master.
+    removals: BTreeMap<String, u64>,
     /// The ids of streams.
     streams: BTreeMap<u64, String>,
     /// What each host said of itself last.
@@ -81,6 +83,18 @@ impl Roster {
         self.frameworks.get(framework).is_some_and(is_it)
     }
 
+    /// Whether the framework was removed after this moment: nobody is told of the tasks it had then.
+    pub fn was_removed_after(&self, framework: &str, moment: u64) -> bool {
+        self.removals.get(framework).is_some_and(|removal| *removal >= moment)
+    }
+
+    /// Whether the framework was removed by a master before this one, and this one knows it from agents at most. Those
+    /// that had not heard of the end run its tasks on, and nobody will ever stop them: so it is in Mesos.
+    pub fn is_orphan(&self, framework: &str) -> bool {
+        let known = self.removed.contains(framework) || self.frameworks.contains_key(framework);
+        !known && self.ever_removed.contains(framework)
+    }
+
     /// Whether the framework is connected.
     pub fn is_connected(&self, framework: &str) -> bool {
         self.frameworks.get(framework).is_some_and(|entry| entry.connected)
@@ -103,7 +117,7 @@ impl Roster {
                 }
             }
             Fact::Call { framework, call, .. } if call.r#type == Some(super::CallType::TEARDOWN) => {
-                self.remove(framework);
+                self.remove(now, framework);
             }
             Fact::FrameworkShutdown { framework } => self.shut_down(now, framework, found),
             Fact::Says { via, update, .. } if self.at(via).is_none() => {
@@ -136,6 +150,8 @@ impl Roster {
                 found.push(format!("framework {framework} is let in although its time was over"));
             }
         }
+        // A new master does not know whom the old one has removed.
+        self.ever_removed.remove(framework);
         let info = self.infos.get(&host);
         let has = |info: &FrameworkInfo, kind| info.capabilities.iter().any(|has| has.r#type == Some(kind));
         let entry = Entry {
@@ -148,7 +164,8 @@ impl Roster {
         self.frameworks.insert(framework.to_owned(), entry);
     }
 
-    fn remove(&mut self, framework: &str) {
+    fn remove(&mut self, now: u64, framework: &str) {
+        self.removals.insert(framework.to_owned(), now);
         self.frameworks.remove(framework);
         self.removed.insert(framework.to_owned());
         self.ever_removed.insert(framework.to_owned());
@@ -166,7 +183,7 @@ impl Roster {
             let entry = self.frameworks.get(framework);
             found.push(format!("framework {framework} is removed before its time is over: {entry:?}"));
         }
-        self.remove(framework);
+        self.remove(now, framework);
     }
 
     /// What an instance was told must be so once everything else of the step was said.
@@ -177,7 +194,7 @@ impl Roster {
             match text.as_str() {
                 REMOVED if self.removed.contains(&own) => {}
                 // There was no agent to be told of it.
-                REMOVED if self.is_time_over(now, &own) => self.remove(&own),
+                REMOVED if self.is_time_over(now, &own) => self.remove(now, &own),
                 REMOVED => found.push(format!("framework {own} is told that it was removed, and it was not")),
                 _ => {
                     if let Some(id) = subscribed {

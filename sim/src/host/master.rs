@@ -132,13 +132,14 @@ impl Host for MasterHost {
             Input::Net(input) => {
                 observe::master_input(world, me, &input);
                 let mut effects = Vec::new();
-                for input in crate::planted::master_input(world, input) {
+                for input in crate::planted::master_input(world, me, input) {
                     effects.extend(machines.master.handle(now, In::Net(input)));
                 }
                 effects
             }
             Input::Local(Local::FromRegistrar(output)) => {
                 machines.answered(world, &output);
+                let output = crate::planted::registry_output(world, output);
                 machines.master.handle(now, In::Registry(output))
             }
             Input::Local(Local::FromAllocator(effect)) => machines.master.handle(now, In::Allocator(effect)),
