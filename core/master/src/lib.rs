@@ -6,11 +6,11 @@
 //!
 //! Where things are: [`v0`] takes libprocess messages apart, [`http`] HTTP requests; `call/` has one file per
 //! scheduler call, `accept/` one per operation of ACCEPT, `agent/` the life of an agent; [`state`] the records,
-//! [`event`] what frameworks are told, [`validate`] what is refused and in which words, [`view`] what is shown.
+//! [`event`] what frameworks are told, [`subscribers`] what operators are told, [`validate`] what is refused and in which words, [`view`] what is shown.
 //!
 //! Invariants: see [`state`]. A task's terminal state never changes; its resources go back to the allocator exactly
 //! once; an answer of the registrar is waited for as a [`pending::Pending`] entry. Not done here: election, quota,
-//! weights, dynamic reservations and volumes, maintenance, draining, authentication, the operator event stream.
+//! weights, dynamic reservations and volumes, maintenance, draining, authentication.
 //! Source: Mesos `src/master/master.cpp`.
 
 mod accept;
@@ -27,6 +27,7 @@ mod offers;
 mod pending;
 mod record;
 pub mod state;
+pub mod subscribers;
 mod tasks;
 mod terms;
 mod timers;
@@ -105,6 +106,8 @@ pub struct Master {
     timers: Timers,
     pending: BTreeMap<OperationId, Pending>,
     known: Known,
+    /// Of the operator event stream, oldest first.
+    subscribers: Vec<subscribers::Subscriber>,
 }
 
 impl Master {
@@ -126,6 +129,7 @@ impl Master {
             unreachable: OrdMap::new(),
             gone: OrdMap::new(),
             offers: OrdMap::new(),
+            subscribers: 0,
             metrics: metrics::Metrics::default(),
             approvers: Approvers::permissive(),
         };
@@ -140,6 +144,7 @@ impl Master {
             timers: Timers::default(),
             pending: BTreeMap::new(),
             known: Known::default(),
+            subscribers: Vec::new(),
         }
     }
 
@@ -197,6 +202,7 @@ impl Master {
     fn due(&mut self, cx: &mut Cx, timer: Timer) {
         match timer {
             Timer::Heartbeat(framework, stream) => self.heartbeat(cx, &framework, stream),
+            Timer::OperatorHeartbeat(stream) => self.operator_heartbeat(cx, stream),
             Timer::Failover(framework, number) => self.failover_timeout(cx, &framework, number),
             Timer::Ping(observer) => self.ping_due(cx, observer),
             Timer::Reregister(agent, number) => self.reregister_timeout(cx, &agent, number),

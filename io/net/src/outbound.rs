@@ -5,6 +5,7 @@
 //! have died unnoticed, and its end must not be mistaken for that of the linked peer. Source: libprocess
 //! `SocketManager`.
 
+use crate::accept;
 use crate::mailbox::Mailbox;
 use crate::replies::write_all;
 use crate::shared::{Phase, Shared};
@@ -276,8 +277,7 @@ impl Peer {
 
 async fn connect(address: SocketAddrV4) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    // A machine that vanished without a word is noticed by the kernel, however quiet the link is.
-    socket.set_keepalive(true)?;
+    accept::notice_vanished(&socket)?;
     socket.set_nodelay(true)?;
     socket.connect(address.into()).await
 }

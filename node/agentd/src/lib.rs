@@ -224,7 +224,10 @@ async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Agent>, cloc
             NetInput::Http(id, request) if Agent::is_read(&request) => {
                 tokio::spawn(answer(id, request, outlet.clone(), mailbox.clone(), clock));
             }
-            input => mailbox.intake(Input::Net(input)).await,
+            input => {
+                let bytes = input.body_bytes();
+                mailbox.intake(Input::Net(input), bytes).await;
+            }
         }
     }
 }

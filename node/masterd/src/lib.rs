@@ -7,6 +7,7 @@
 mod read;
 pub mod recording;
 pub mod settings;
+mod whitelist;
 mod world;
 
 pub use settings::Settings;
@@ -52,6 +53,7 @@ pub struct Running {
     node: Node,
     mailbox: Mailbox<Master>,
     intake: JoinHandle<()>,
+    watching: Option<JoinHandle<()>>,
 }
 
 /// Starts a master; it listens when this returns.
@@ -71,12 +73,14 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         master = master.recorded(recording::start(dir, settings.values(), &pid, seed)?);
     }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
+    let whitelist = settings.whitelist().map(str::to_owned);
     let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
+    let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
     tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
     let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone()));
-    Ok(Running { node, mailbox, intake })
+    Ok(Running { node, mailbox, intake, watching })
 }
 
 fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
@@ -96,7 +100,10 @@ async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Master>) {
             NetInput::Http(id, request) if Master::is_read(&request) => {
                 tokio::spawn(read::answer(id, request, mailbox.clone(), outlet.clone()));
             }
-            input => mailbox.intake(Input::Net(input)).await,
+            input => {
+                let bytes = input.body_bytes();
+                mailbox.intake(Input::Net(input), bytes).await;
+            }
         }
     }
 }
@@ -115,6 +122,7 @@ impl Running {
     /// Takes nothing more in, lets answers and streams go out, and closes.
     pub async fn stop(self) {
         self.intake.abort();
+        self.watching.inspect(JoinHandle::abort);
         self.node.shutdown().await;
     }
 }

@@ -16,7 +16,7 @@ use tepui_base::Instant;
 use tepui_hooks::NoHooks;
 use tepui_master::{Config, Effect, Input as In, Master};
 use tepui_registry::{Operation, OperationId, Registrar};
-use tepui_wire::Upid;
+use tepui_wire::{NetEffect, Upid};
 
 /// How long an offer may stay unanswered.
 pub const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -69,6 +69,9 @@ impl Machines {
                 observe::master_effect(world, me, &effect);
                 match effect {
                     Effect::Net(effect) => world.net(me, effect),
+                    Effect::Show(stream, first) => {
+                        world.net(me, NetEffect::StreamWrite(stream, first.record()));
+                    }
                     Effect::Registry(input) => {
                         observe::registry_input(world, &input);
                         if let tepui_registry::Input::Apply(id, operation) = &input {

@@ -15,6 +15,7 @@ mod update;
 use crate::Master;
 use crate::cx::Cx;
 use crate::state::Agent;
+use crate::subscribers::Change;
 use crate::timers::Timer;
 use crate::{terms, validate};
 use std::sync::Arc;
@@ -100,13 +101,14 @@ impl Master {
         self.timers.set(cx.now.monotonic, Timer::Ping(observer));
     }
 
-    /// The allocator may offer what the agent has.
+    /// The allocator may offer what the agent has. Operators hear of the agent now.
     fn offer_agent(&mut self, cx: &mut Cx, id: &tepui_base::AgentId) {
         let agent = &self.state.agents[id];
         let key_of = |framework: &FrameworkId| self.state.frameworks[framework].key;
         let used = agent.used.iter().map(|(framework, used)| (key_of(framework), used.clone())).collect();
         let (key, facts, total) = (agent.key, terms::agent(agent), agent.total.clone());
         cx.allocator(Input::AddAgent { key, facts, total, used });
+        self.publish(cx, Change::AgentAdded(id));
     }
 }
 

@@ -6,6 +6,7 @@ use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::state::status;
+use crate::subscribers::Change;
 use tepui_allocator::Input;
 use tepui_base::AgentId;
 use tepui_proto::ProtoId;
@@ -57,6 +58,7 @@ impl Master {
         }
         self.forget_agent(cx, id);
         self.tell_lost(cx, &agent.info);
+        self.publish(cx, Change::AgentRemoved(id));
     }
 
     /// Takes the emptied record of an agent away.

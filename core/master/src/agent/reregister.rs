@@ -9,7 +9,7 @@ use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::state::{Executor, Task, status};
 use crate::validate;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_authz::Action;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
@@ -95,7 +95,7 @@ impl Master {
         );
         let agent = self.state.agent_mut(&id).expect("it was just added");
         agent.reregistered = Some(cx.now.wall);
-        self.adopt(&id, &message);
+        self.adopt(cx, &id, &message);
         self.offer_agent(cx, &id);
         let reregistered =
             AgentReregisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
@@ -154,7 +154,7 @@ impl Master {
         for info in infos {
             let id = info.id.id();
             if !self.state.frameworks.contains_key(&id) && !self.state.is_completed(&id) {
-                self.add_framework(cx, info.clone(), BTreeSet::new());
+                self.recover_framework(cx, info.clone());
             }
         }
     }
@@ -189,7 +189,7 @@ impl Master {
     }
 
     /// Takes over the executors and tasks an agent reports, except those of frameworks that are over.
-    fn adopt(&mut self, id: &AgentId, message: &ReregisterAgentMessage) {
+    fn adopt(&mut self, cx: &mut Cx, id: &AgentId, message: &ReregisterAgentMessage) {
         for info in &message.executor_infos {
             let owner = info.framework_id.id();
             if self.state.frameworks.contains_key(&owner) {
@@ -201,7 +201,7 @@ impl Master {
         for task in &message.tasks {
             let known = self.state.frameworks.get(&task.framework_id.id());
             if known.is_some_and(|framework| !framework.tasks.contains_key(&task.task_id.id())) {
-                self.add_task(Task::reported(task, Resources::from_proto(&task.resources)));
+                self.add_task(cx, Task::reported(task, Resources::from_proto(&task.resources)));
             }
         }
         let limit = self.config.max_completed_tasks_per_framework;

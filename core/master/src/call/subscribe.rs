@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::event::{self, Event};
 use crate::metrics::Counter;
 use crate::state::{Connection, Framework, Http, framework};
+use crate::subscribers::Change;
 use crate::{terms, validate};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -84,6 +85,7 @@ impl Master {
         self.activate_framework(cx, &id);
         self.tell(cx, &id, Event::Registered);
         self.first_heartbeat(cx, &id);
+        self.publish(cx, Change::FrameworkAdded(&id));
     }
 
     fn subscribe_again(
@@ -101,7 +103,7 @@ impl Master {
             return;
         }
         if !self.state.frameworks.contains_key(&id) {
-            self.add_framework(cx, info.clone(), Default::default());
+            self.recover_framework(cx, info.clone());
         }
         let known = self.state.frameworks[&id].clone();
         validate::framework::keep_immutable(&known.info, &mut info);
@@ -157,8 +159,15 @@ impl Master {
         self.first_heartbeat(cx, id);
     }
 
+    /// A framework that this master has not met, and that has not subscribed, is known from now on.
+    pub(crate) fn recover_framework(&mut self, cx: &mut Cx, info: FrameworkInfo) {
+        let id = info.id.id();
+        self.add_framework(cx, info, BTreeSet::new());
+        self.publish(cx, Change::FrameworkAdded(&id));
+    }
+
     /// Makes a record of a framework that is not connected, and tells the allocator.
-    pub(crate) fn add_framework(&mut self, cx: &mut Cx, info: FrameworkInfo, suppressed: BTreeSet<String>) {
+    fn add_framework(&mut self, cx: &mut Cx, info: FrameworkInfo, suppressed: BTreeSet<String>) {
         let id = info.id.id();
         let key = self.keys.frameworks.issue();
         self.keys.framework_ids.insert(key, id.clone());
@@ -234,8 +243,10 @@ impl Master {
         self.withdraw_offers(cx, id, rescind);
     }
 
-    /// Every agent may run something of the framework, and must know what it is now and where to reach it.
+    /// Every agent may run something of the framework, and must know what it is now and where to reach it. Operators
+    /// hear of it, too.
     fn tell_agents_of(&mut self, cx: &mut Cx, id: &FrameworkId) {
+        self.publish(cx, Change::FrameworkUpdated(id));
         let message = update_message(&self.state.frameworks[id]);
         for agent in self.state.agents.values() {
             cx.send(&self.config.pid, &agent.pid, &message);

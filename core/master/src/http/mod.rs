@@ -18,11 +18,9 @@ impl Master {
             }
             _ => {}
         }
-        let response = match self.operator_write(cx, &request) {
-            Some(response) => response,
-            None => view::respond(&self.state, &request),
-        };
-        cx.respond(id, response);
+        if !self.operator_write(cx, id, &request) {
+            cx.respond(id, view::respond(&self.state, &request));
+        }
     }
 
     fn is_leading(&self) -> bool {

@@ -1,4 +1,4 @@
-//! What operators can change: `POST /teardown` and TEARDOWN of `/api/v1`.
+//! What operators can ask of the machine itself: `POST /teardown`, and of `/api/v1` TEARDOWN and SUBSCRIBE.
 
 use super::route;
 use crate::Master;
@@ -8,19 +8,25 @@ use tepui_authz::Action;
 use tepui_base::FrameworkId;
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::master::call::Type;
-use tepui_wire::{Request, Response, query};
+use tepui_wire::{Request, RequestId, Response, query};
 
 impl Master {
-    /// The answer to a call of `/api/v1` that changes something; nothing if this is none.
-    pub(super) fn operator_write(&mut self, cx: &mut Cx, request: &Request) -> Option<Response> {
+    /// Answers a call of `/api/v1` that a snapshot cannot answer; false if this is none.
+    pub(super) fn operator_write(&mut self, cx: &mut Cx, id: RequestId, request: &Request) -> bool {
         if route(&request.path) != "api/v1" || !self.is_leading() {
-            return None;
+            return false;
         }
-        let (call, _) = api::read_call(request).ok()?;
-        match call.r#type? {
-            Type::TEARDOWN => Some(self.teardown_checked(cx, request, &call.teardown.framework_id.id())),
-            _ => None,
-        }
+        let Ok((call, accepted)) = api::read_call(request) else { return false };
+        let response = match call.r#type {
+            Some(Type::TEARDOWN) => self.teardown_checked(cx, request, &call.teardown.framework_id.id()),
+            Some(Type::SUBSCRIBE) => {
+                self.operator_subscribe(cx, id, &request.principal, accepted);
+                return true;
+            }
+            _ => return false,
+        };
+        cx.respond(id, response);
+        true
     }
 
     /// `frameworkId=<id>` in a form body.

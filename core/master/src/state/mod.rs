@@ -53,6 +53,8 @@ pub struct Snapshot {
     pub gone: OrdMap<AgentId, i64>,
     /// Offers that frameworks can still accept.
     pub offers: OrdMap<OfferId, Arc<Offer>>,
+    /// How many read the operator event stream.
+    pub subscribers: usize,
     /// Counters.
     pub metrics: Metrics,
     /// Who may do and see what.

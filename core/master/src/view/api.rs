@@ -6,7 +6,7 @@ use buffa::Enumeration;
 use bytes::Bytes;
 use tepui_api::{NOT_ACCEPTABLE, UNSUPPORTED, accepted_or, content_type, post_only};
 use tepui_authz::{Action, Principal};
-use tepui_base::Wall;
+use tepui_base::{FrameworkId, Wall};
 use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::master::call::Type;
 use tepui_proto::mesos::master::response::{
@@ -14,14 +14,14 @@ use tepui_proto::mesos::master::response::{
     GetTasks, GetVersion, get_agents, get_executors, get_frameworks,
 };
 use tepui_proto::mesos::master::{Call, Response as ApiResponse};
-use tepui_proto::mesos::{Flag, Metric, Role, TimeInfo, VersionInfo, value};
+use tepui_proto::mesos::{Flag, FrameworkInfo, Metric, Role, TimeInfo, VersionInfo, value};
 use tepui_proto::{ContentType, MessageField, ToProto, codec, v1};
 use tepui_resources::Quantities;
 use tepui_wire::{Request, Response};
 
 /// Whether a call changes nothing (or is none: that is found out in answering it).
 pub(super) fn is_read(request: &Request) -> bool {
-    read_call(request).map_or(true, |(call, _)| call.r#type != Some(Type::TEARDOWN))
+    read_call(request).map_or(true, |(call, _)| !matches!(call.r#type, Some(Type::TEARDOWN | Type::SUBSCRIBE)))
 }
 
 /// Reads and checks a call, and in which form the answer is to be. Checks come in the order of Mesos.
@@ -68,7 +68,7 @@ pub(super) fn respond(snapshot: &Snapshot, request: &Request) -> Response {
 
 fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiResponse> {
     use response::Type as Answer;
-    let view = View { snapshot, principal };
+    let view = View::new(snapshot, principal);
     let of = |kind: Answer| ApiResponse { r#type: Some(kind), ..Default::default() };
     Some(match kind {
         Type::GET_HEALTH => ApiResponse {
@@ -88,16 +88,7 @@ fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiR
             ApiResponse { get_frameworks: MessageField::some(view.frameworks()), ..of(Answer::GET_FRAMEWORKS) }
         }
         Type::GET_AGENTS => ApiResponse { get_agents: MessageField::some(view.agents()), ..of(Answer::GET_AGENTS) },
-        Type::GET_STATE => {
-            let state = GetState {
-                get_tasks: MessageField::some(view.tasks()),
-                get_executors: MessageField::some(view.executors()),
-                get_frameworks: MessageField::some(view.frameworks()),
-                get_agents: MessageField::some(view.agents()),
-                ..Default::default()
-            };
-            ApiResponse { get_state: MessageField::some(state), ..of(Answer::GET_STATE) }
-        }
+        Type::GET_STATE => ApiResponse { get_state: MessageField::some(view.state()), ..of(Answer::GET_STATE) },
         _ => return None,
     })
 }
@@ -113,14 +104,7 @@ fn encode(answer: &ApiResponse, form: ContentType) -> Bytes {
         response::Type::GET_EXECUTORS => |answer, w| write_executors(w, &answer.get_executors),
         response::Type::GET_FRAMEWORKS => |answer, w| write_frameworks(w, &answer.get_frameworks),
         response::Type::GET_AGENTS => |answer, w| write_agents(w, &answer.get_agents),
-        response::Type::GET_STATE => |answer, w| {
-            w.field_object("get_state", |w| {
-                write_tasks(w, &answer.get_state.get_tasks);
-                write_executors(w, &answer.get_state.get_executors);
-                write_frameworks(w, &answer.get_state.get_frameworks);
-                write_agents(w, &answer.get_state.get_agents);
-            });
-        },
+        response::Type::GET_STATE => |answer, w| write_state(w, &answer.get_state),
         _ => return Bytes::from(json::to_string(answer, Names::V1)),
     };
     writer.object(|w| {
@@ -128,6 +112,16 @@ fn encode(answer: &ApiResponse, form: ContentType) -> Bytes {
         part(answer, w);
     });
     Bytes::from(writer.finish())
+}
+
+/// `get_state`, in an answer and in the first event of a stream.
+pub(crate) fn write_state(w: &mut Writer, state: &GetState) {
+    w.field_object("get_state", |w| {
+        write_tasks(w, &state.get_tasks);
+        write_executors(w, &state.get_executors);
+        write_frameworks(w, &state.get_frameworks);
+        write_agents(w, &state.get_agents);
+    });
 }
 
 /// These answers show their lists even when they are empty, and what only V0 messages have.
@@ -162,12 +156,27 @@ fn write_agents(w: &mut Writer, part: &GetAgents) {
 }
 
 /// A snapshot as one principal sees it.
-struct View<'a> {
-    snapshot: &'a Snapshot,
+pub(crate) struct View<'a> {
+    pub(crate) snapshot: &'a Snapshot,
     principal: &'a Principal,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot, principal: &'a Principal) -> View<'a> {
+        View { snapshot, principal }
+    }
+
+    /// Everything.
+    pub(crate) fn state(&self) -> GetState {
+        GetState {
+            get_tasks: MessageField::some(self.tasks()),
+            get_executors: MessageField::some(self.executors()),
+            get_frameworks: MessageField::some(self.frameworks()),
+            get_agents: MessageField::some(self.agents()),
+            ..Default::default()
+        }
+    }
+
     fn flags(&self) -> GetFlags {
         let flags = self.snapshot.config.flags.iter().map(|(name, value)| Flag {
             name: name.clone(),
@@ -259,17 +268,25 @@ impl View<'_> {
             Some(offer.to_view(self.snapshot.agents.get(&offer.agent)?))
         });
         get_frameworks::Framework {
+            unregistered_time: optional_time((framework.unregistered != Wall(0)).then_some(framework.unregistered)),
+            offers: offers.collect(),
+            allocated_resources: framework.used.to_endpoint(),
+            offered_resources: framework.offered.to_endpoint(),
+            offer_constraints: MessageField::some((*framework.offer_constraints).clone()),
+            ..self.framework_head(framework)
+        }
+    }
+
+    /// A framework without what it holds, as events show it.
+    pub(crate) fn framework_head(&self, framework: &Framework) -> get_frameworks::Framework {
+        get_frameworks::Framework {
             framework_info: MessageField::some((*framework.info).clone()),
             active: framework.active,
             connected: framework.is_connected(),
             recovered: framework.is_recovered(),
             registered_time: time(framework.registered),
             reregistered_time: time(framework.reregistered),
-            unregistered_time: optional_time((framework.unregistered != Wall(0)).then_some(framework.unregistered)),
-            offers: offers.collect(),
-            allocated_resources: framework.used.to_endpoint(),
-            offered_resources: framework.offered.to_endpoint(),
-            offer_constraints: MessageField::some((*framework.offer_constraints).clone()),
+            unregistered_time: time(framework.unregistered),
             ..Default::default()
         }
     }
@@ -282,7 +299,7 @@ impl View<'_> {
         }
     }
 
-    fn agent(&self, agent: &Agent) -> get_agents::Agent {
+    pub(crate) fn agent(&self, agent: &Agent) -> get_agents::Agent {
         get_agents::Agent {
             agent_info: MessageField::some((*agent.info).clone()),
             active: agent.active,
@@ -305,8 +322,19 @@ impl View<'_> {
         all.map(|framework| &**framework).filter(|framework| self.may(Action::ViewFramework, framework))
     }
 
+    /// A registered framework, if the principal may see it and what `action` names of it.
+    pub(crate) fn seen(&self, action: Action, id: &FrameworkId) -> Option<&Framework> {
+        let framework = self.snapshot.frameworks.get(id)?;
+        (self.may(Action::ViewFramework, framework) && self.may(action, framework)).then_some(framework)
+    }
+
+    /// Whether the principal may do this with a framework of this description.
+    pub(crate) fn approved(&self, action: Action, info: &FrameworkInfo) -> bool {
+        self.snapshot.approvers.approved(self.principal, action, &info.user)
+    }
+
     fn may(&self, action: Action, framework: &Framework) -> bool {
-        self.snapshot.approvers.approved(self.principal, action, &framework.info.user)
+        self.approved(action, &framework.info)
     }
 }
 

@@ -64,6 +64,7 @@ fn collect_counts(snapshot: &Snapshot, values: &mut Values) {
         ("frameworks_active", frameworks(|framework| framework.active)),
         ("frameworks_inactive", frameworks(|framework| !framework.active)),
         ("outstanding_offers", snapshot.offers.len() as f64),
+        ("operator_event_stream_subscribers", snapshot.subscribers as f64),
     ];
     for (name, value) in gauges {
         values.insert(format!("master/{name}"), value);

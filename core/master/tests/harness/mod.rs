@@ -55,6 +55,10 @@ pub struct World {
     pub links: Vec<Upid>,
     pub responses: BTreeMap<RequestId, Response>,
     pub streams: BTreeMap<RequestId, VecDeque<Event>>,
+    /// What was written to the streams of operators.
+    pub records: BTreeMap<RequestId, Vec<bytes::Bytes>>,
+    /// Which streams those are.
+    operators: BTreeSet<RequestId>,
     pub closed: BTreeSet<RequestId>,
     next_request: u64,
     /// Whether the registrar answers; a test may hold its answers back.
@@ -68,6 +72,20 @@ impl World {
     }
 
     pub fn with(config: Config, registrar: Registrar) -> World {
+        let mut world = World::unstarted(config, registrar);
+        world.tick();
+        world
+    }
+
+    /// A master whose registrar has not answered yet.
+    pub fn recovering() -> World {
+        let mut world = World::unstarted(Config::new(master_pid(), "master.local"), Registrar::default());
+        world.hold_registry = true;
+        world.tick();
+        world
+    }
+
+    fn unstarted(config: Config, registrar: Registrar) -> World {
         let now = Now { monotonic: Instant(0), wall: Wall(1_700_000_000_000_000_000) };
         let options = Options {
             interval: Duration::from_secs(1),
@@ -76,7 +94,7 @@ impl World {
             fair_sharing_excluded: Vec::new(),
             region: None,
         };
-        let mut world = World {
+        World {
             master: Master::new(config, 7, Arc::new(NoHooks)),
             registrar,
             allocator: Hierarchical::new(options, 7, now),
@@ -86,13 +104,13 @@ impl World {
             links: Vec::new(),
             responses: BTreeMap::new(),
             streams: BTreeMap::new(),
+            records: BTreeMap::new(),
+            operators: BTreeSet::new(),
             closed: BTreeSet::new(),
             next_request: 0,
             hold_registry: false,
             held: VecDeque::new(),
-        };
-        world.tick();
-        world
+        }
     }
 
     /// Everything that is due by now.
@@ -162,6 +180,10 @@ impl World {
                 }
             }
             Effect::Net(effect) => self.net(effect),
+            Effect::Show(stream, first) => {
+                self.operators.insert(stream);
+                self.net(NetEffect::StreamWrite(stream, first.record()));
+            }
         }
     }
 
@@ -187,9 +209,12 @@ impl World {
             NetEffect::StreamWrite(id, chunk) => {
                 assert!(!self.closed.contains(&id), "nothing is written to a closed stream");
                 let content = self.header(id, "Content-Type");
-                let mut decoder = recordio::Decoder::new(1 << 20);
+                let mut decoder = recordio::Decoder::new(1 << 26);
                 decoder.push(&chunk);
                 let record = decoder.next_record().unwrap().expect("one chunk is one record");
+                if self.operators.contains(&id) {
+                    return self.records.entry(id).or_default().push(record);
+                }
                 let event = match ContentType::from_header(&content).unwrap() {
                     ContentType::Json => json::from_slice(&record, json::Names::V1).unwrap(),
                     ContentType::Protobuf => codec::decode(&record).unwrap(),
