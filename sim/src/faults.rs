@@ -11,7 +11,7 @@ const PAUSE_NANOS: u64 = 30_000_000_000;
 const SECOND: u64 = 1_000_000_000;
 
 /// Kinds of faults, with how often each comes.
-const KINDS: [(&str, u64); 12] = [
+const KINDS: [(&str, u64); 14] = [
     ("delay", 10),
     ("reorder", 8),
     ("loss", 8),
@@ -19,9 +19,11 @@ const KINDS: [(&str, u64); 12] = [
     ("broken stream", 8),
     ("partition", 8),
     ("one-way partition", 6),
+    ("lost agent", 5),
     ("master crash", 2),
     ("agent crash", 5),
-    ("framework crash", 5),
+    ("framework crash", 6),
+    ("framework failover", 8),
     ("executor crash", 15),
     ("container kill", 15),
 ];
@@ -36,11 +38,26 @@ pub fn strike(world: &mut World) {
     let mut at = world.rng.below(sum);
     let (kind, _) =
         KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
+    let phase = phase(world);
     if cause(world, kind) {
+        *world.tally.phases.entry(phase).or_default() += 1;
         *world.tally.faults.entry(kind).or_default() += 1;
     }
     let wait = PAUSE_NANOS / 4 + world.rng.below(PAUSE_NANOS * 3 / 2);
     world.after(wait, Event::Fault);
+}
+
+/// What the cluster is about: faults that meet another recovery are worth most.
+fn phase(world: &World) -> &'static str {
+    let model = &world.checks.model;
+    let connected = model.roster.frameworks.values().filter(|entry| entry.connected).count();
+    match () {
+        () if hosts(world, Role::Master).is_empty() => "no master",
+        () if !model.known.awaited.is_empty() => "master recovers",
+        () if model.known.connected.len() < crate::hour::AGENTS => "agents out",
+        () if connected < crate::hour::FRAMEWORKS => "frameworks out",
+        () => "settled",
+    }
 }
 
 fn cause(world: &mut World, kind: &str) -> bool {
@@ -52,6 +69,8 @@ fn cause(world: &mut World, kind: &str) -> bool {
         }
         "partition" => weather(world, None, true),
         "one-way partition" => weather(world, None, false),
+        "lost agent" => lose_agent(world),
+        "framework failover" => fail_over(world),
         "loss" => break_some(world, |kind| kind == Kind::Temporary),
         "broken link" => break_pair(world),
         "broken stream" => break_some(world, |kind| matches!(kind, Kind::Stream(_) | Kind::Calls)),
@@ -93,6 +112,42 @@ fn weather(world: &mut World, delay: Option<Duration>, both: bool) -> bool {
     if both {
         world.network.add_weather(Weather { path: (b, a), until, delay });
     }
+    true
+}
+
+/// An agent is parted from the master for longer than the master waits for it.
+fn lose_agent(world: &mut World) -> bool {
+    let (masters, agents) = (hosts(world, Role::Master), hosts(world, Role::Agent));
+    let (Some(master), Some(agent)) = (pick(world, &masters), pick(world, &agents)) else { return false };
+    let until = world.now + 25 * SECOND + world.rng.below(120 * SECOND);
+    let is_both = world.rng.below(3) != 0;
+    world.network.add_weather(Weather { path: (agent, master), until, delay: None });
+    if is_both {
+        world.network.add_weather(Weather { path: (master, agent), until, delay: None });
+    }
+    true
+}
+
+/// The other host of a framework takes over; the first one still runs, and perhaps cannot be reached.
+fn fail_over(world: &mut World) -> bool {
+    let is_known = |disk: &crate::cast::Disk| disk.id.is_some() && !disk.ended && disk.hosts.len() > 1;
+    let disks: Vec<usize> = (0..world.disks.len()).filter(|at| is_known(&world.disks[*at].borrow())).collect();
+    let Some(at) = pick(world, &disks) else { return false };
+    let mut disk = world.disks[at].borrow_mut();
+    let (old, next) = match (disk.leader, &disk.hosts[..]) {
+        (Some(old), [a, b]) => (old, if old == *a { *b } else { *a }),
+        _ => return false,
+    };
+    disk.leader = Some(next);
+    drop(disk);
+    let masters = hosts(world, Role::Master);
+    if let Some(master) = pick(world, &masters).filter(|_| world.rng.below(3) == 0) {
+        let until = world.now + world.rng.below(30 * SECOND);
+        world.network.add_weather(Weather { path: (old, master), until, delay: None });
+        world.network.add_weather(Weather { path: (master, old), until, delay: None });
+    }
+    world.stop(next);
+    world.start(next);
     true
 }
 

@@ -2,6 +2,7 @@
 //!
 //! See docs/simulation.md. A failing run prints the one command that replays it.
 
+mod cast;
 mod check;
 mod driven;
 mod faults;
@@ -22,8 +23,10 @@ use hour::{AGENTS, FRAMEWORKS, Outcome, Plan};
 use planted::Bug;
 use report::Tally;
 use std::io::Write;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Seeds tried for each planted bug before it counts as missed.
@@ -118,21 +121,31 @@ fn fail(plan: &Plan, outcome: &Outcome, args: &Args) {
     println!("replay: cargo run --release -p sim -- --seed {} --hours 1{minutes}{planted}", plan.seed);
 }
 
+/// Looks for every bug, one per thread at a time; the worlds know nothing of each other.
 fn find_planted(first: u64) -> ExitCode {
-    let mut missed = 0;
-    for bug in Bug::ALL {
-        let found = (first..first + PLANTED_SEEDS).find_map(|seed| {
-            let outcome = hour::run(&Plan { seed, seconds: PLANTED_SECONDS, bug: Some(*bug) }, None);
-            outcome.violations.first().map(|text| (seed, text.clone()))
-        });
-        match found {
-            Some((seed, text)) => println!("found  {:20} seed {seed}: {text}", bug.name()),
-            None => {
-                missed += 1;
-                println!("missed {:20}", bug.name());
-            }
-        }
-    }
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let missed: usize = std::thread::scope(|scope| {
+        let look = || {
+            let bugs = std::iter::from_fn(|| Bug::ALL.get(next.fetch_add(1, Ordering::Relaxed)));
+            bugs.filter(|bug| !find(**bug, first)).count()
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(look)).collect();
+        workers.into_iter().map(|worker| worker.join().expect("a world does not panic")).sum()
+    });
     println!("{} of {} planted bugs found", Bug::ALL.len() - missed, Bug::ALL.len());
     if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Looks for one bug and says which seed found it, and by which objection.
+fn find(bug: Bug, first: u64) -> bool {
+    let found = (first..first + PLANTED_SEEDS).find_map(|seed| {
+        let outcome = hour::run(&Plan { seed, seconds: PLANTED_SECONDS, bug: Some(bug) }, None);
+        outcome.violations.first().map(|text| (seed, text.clone()))
+    });
+    match &found {
+        Some((seed, text)) => println!("found  {:20} seed {seed}: {text}", bug.name()),
+        None => println!("missed {:20}", bug.name()),
+    }
+    found.is_some()
 }

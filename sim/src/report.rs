@@ -15,6 +15,8 @@ pub struct Tally {
     pub events: u64,
     /// Faults by kind.
     pub faults: BTreeMap<&'static str, u64>,
+    /// Faults by what the cluster was about when they came.
+    pub phases: BTreeMap<&'static str, u64>,
     /// Updates made by executors.
     pub transitions: u64,
     /// Tasks sent to agents.
@@ -40,6 +42,9 @@ impl Tally {
         for (kind, count) in &other.faults {
             *self.faults.entry(kind).or_default() += count;
         }
+        for (phase, count) in &other.phases {
+            *self.phases.entry(phase).or_default() += count;
+        }
         let counts = other.fault_count() >= MIN_FAULTS && other.transitions >= MIN_TRANSITIONS;
         self.hours = (self.hours.0 + u64::from(counts), self.hours.1 + 1);
     }
@@ -47,22 +52,28 @@ impl Tally {
     /// The text for people.
     pub fn text(&self, agents: usize, frameworks: usize, took: Duration) -> String {
         let seconds = took.as_secs_f64().max(1e-9);
-        let kinds: Vec<String> = self.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         format!(
             "simulated {:.2} hours in {seconds:.1} s; {agents} agents, {frameworks} frameworks\n\
              {} events, {:.0} per second\n\
              {} faults: {}\n\
+             when they came: {}\n\
              {} tasks, {} task transitions\n\
              {} of {} hours count (at least {MIN_FAULTS} faults and {MIN_TRANSITIONS} transitions each)",
             self.nanos as f64 / 3.6e12,
             self.events,
             self.events as f64 / seconds,
             self.fault_count(),
-            kinds.join(", "),
+            listing(&self.faults),
+            listing(&self.phases),
             self.tasks,
             self.transitions,
             self.hours.0,
             self.hours.1,
         )
     }
+}
+
+fn listing(counts: &BTreeMap<&'static str, u64>) -> String {
+    let parts: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
+    parts.join(", ")
 }

@@ -3,6 +3,7 @@
 //! A framework here does what a careful framework of Mesos does: it acknowledges what it has written down, asks again
 //! about tasks it has not heard of, and repeats a kill until the task has ended.
 
+use crate::cast::{Disk, Shared};
 use crate::task::Script;
 use std::collections::BTreeMap;
 use tepui_base::Rng;
@@ -16,7 +17,7 @@ use tepui_proto::mesos::{
 use tepui_proto::{MessageField, ToProto};
 
 /// The most tasks a framework has at once.
-const MAX_LIVE: usize = 14;
+const MAX_LIVE: usize = 11;
 /// What a custom executor holds for itself, in thousandths of a CPU and in MB.
 pub const EXECUTOR: (i64, i64) = (100, 32);
 const SECOND: u64 = 1_000_000_000;
@@ -32,33 +33,30 @@ pub struct Known {
     pub state: Option<TaskState>,
     /// Whether it is over: it has ended, or nobody knows it.
     pub over: bool,
+    /// Whether it has ended for good, whatever is said of its agent.
+    pub ended: bool,
     /// Whether it is to be killed.
     pub killed: bool,
 }
 
 /// The table and the framework's habits.
 pub struct Workload {
-    name: String,
-    /// Tasks by id.
-    pub tasks: BTreeMap<String, Known>,
+    disk: Shared,
     /// Offers it has not decided about.
     pub held: BTreeMap<String, Offer>,
     /// Whether it wants no more tasks.
     pub quiet: bool,
-    custom: bool,
-    next_task: u64,
 }
 
 impl Workload {
-    /// A framework's; with `custom` half of its tasks run in an executor of its own.
-    pub fn new(name: &str, custom: bool) -> Workload {
-        let (tasks, held) = (BTreeMap::new(), BTreeMap::new());
-        Workload { name: name.to_owned(), tasks, held, quiet: false, custom, next_task: 0 }
+    /// That of the framework with this disk.
+    pub fn new(disk: Shared) -> Workload {
+        Workload { disk, held: BTreeMap::new(), quiet: false }
     }
 
-    /// Tasks that may still run.
-    pub fn live(&self) -> impl Iterator<Item = (&String, &Known)> {
-        self.tasks.iter().filter(|(_, task)| !task.over)
+    /// How many tasks may still run.
+    fn live_count(&self) -> usize {
+        self.disk.borrow().live().count()
     }
 
     /// Decides about an offer at once, or (none) holds it for so many nanoseconds.
@@ -75,8 +73,9 @@ impl Workload {
         let offer = self.held.remove(id)?;
         let offer_id = OfferID { value: id.to_owned(), ..OfferID::default() };
         let (cpus, mem) = (amount(&offer, "cpus"), amount(&offer, "mem"));
-        let room = MAX_LIVE.saturating_sub(self.live().count());
-        let refuse = Filters { refuse_seconds: Some(rng.below(20) as f64), ..Filters::default() };
+        let room = MAX_LIVE.saturating_sub(self.live_count());
+        let longest = if !self.quiet && rng.below(8) == 0 { 90 } else { 20 };
+        let refuse = Filters { refuse_seconds: Some(rng.below(longest) as f64), ..Filters::default() };
         if self.quiet || room == 0 || cpus < 1.0 || mem < 512.0 || rng.below(5) == 0 {
             return Some(call::decline(vec![offer_id], Some(refuse)));
         }
@@ -91,16 +90,18 @@ impl Workload {
     }
 
     fn task(&mut self, rng: &mut Rng, offer: &Offer, framework: &FrameworkID) -> TaskInfo {
-        let id = format!("{}-t{}", self.name, self.next_task);
-        self.next_task += 1;
+        let mut disk = self.disk.borrow_mut();
+        let name = disk.profile.name;
+        let id = format!("{name}-t{}", disk.next_task);
+        disk.next_task += 1;
         let nanos = match rng.below(20) {
             0 => None,
             1 => Some(0),
             _ => Some(rng.below(60 * SECOND)),
         };
         let script = Script { nanos, code: if rng.below(4) == 0 { 1 + rng.below(100) as u8 } else { 0 } };
-        let custom = self.custom && rng.below(2) == 0;
-        let executor = custom.then(|| format!("{}-e{}", self.name, rng.below(2)));
+        let custom = disk.profile.custom && rng.below(2) == 0;
+        let executor = custom.then(|| format!("{name}-e{}", rng.below(2)));
         let role = offer.allocation_info.role.clone();
         let mut task = TaskInfo {
             name: id.clone(),
@@ -120,17 +121,20 @@ impl Workload {
             }
         }
         let agent = (*offer.agent_id).clone();
-        self.tasks.insert(id, Known { agent, executor, state: None, over: false, killed: false });
+        disk.tasks.insert(id, Known { agent, executor, state: None, over: false, ended: false, killed: false });
         task
     }
 
     /// Writes an update down.
     pub fn updated(&mut self, status: &TaskStatus) {
-        let Some(task) = self.tasks.get_mut(&status.task_id.value) else { return };
+        use TaskState::{TASK_ERROR, TASK_FAILED, TASK_FINISHED, TASK_KILLED};
+        let mut disk = self.disk.borrow_mut();
+        let Some(task) = disk.tasks.get_mut(&status.task_id.value) else { return };
         task.state = Some(status.state);
+        task.ended |= matches!(status.state, TASK_FINISHED | TASK_FAILED | TASK_KILLED | TASK_ERROR);
         // What nobody knows is over unless it comes back; lost and unreachable tasks may.
         let unknown = matches!(status.state, TaskState::TASK_UNKNOWN);
-        task.over = is_terminal(status.state) || unknown;
+        task.over = task.ended || is_terminal(status.state) || unknown;
     }
 
     /// An offer is void.
@@ -140,34 +144,59 @@ impl Workload {
 
     /// What a framework does from time to time.
     pub fn act(&mut self, rng: &mut Rng) -> Vec<Call> {
-        let mut calls = Vec::new();
-        let kills: Vec<_> = self.live().filter(|(_, task)| task.killed).map(kill).collect();
-        calls.extend(kills);
-        let asked: Vec<_> = self.live().map(|(id, task)| (task_id(id), Some(task.agent.clone()))).collect();
+        let disk = &mut *self.disk.borrow_mut();
+        let mut calls: Vec<_> = disk.live().filter(|(_, task)| task.killed).map(kill).collect();
+        let asked: Vec<_> = disk.live().map(|(id, task)| (task_id(id), Some(task.agent.clone()))).collect();
         if self.quiet {
-            self.tasks.values_mut().for_each(|task| task.killed = true);
-            if !asked.is_empty() {
-                calls.push(call::reconcile(asked));
-            }
+            disk.tasks.values_mut().for_each(|task| task.killed = true);
+            calls.push(call::revive(vec![]));
+            // What was said to be lost may have come back unheard; only asking for everything tells.
+            let everything = asked.is_empty() || rng.below(3) == 0;
+            calls.push(call::reconcile(if everything { vec![] } else { asked }));
             return calls;
         }
-        match rng.below(8) {
+        match rng.below(12) {
             0 => calls.push(call::revive(vec![])),
             1 => calls.push(call::suppress(vec![])),
-            2 | 3 => {
-                let live = self.tasks.values_mut().filter(|task| !task.over && task.state.is_some());
-                let mut live: Vec<_> = live.collect();
-                if !live.is_empty() {
-                    let chosen = rng.below(live.len() as u64) as usize;
-                    live[chosen].killed = true;
-                }
-            }
+            2 | 3 => disk.choose_one_to_kill(rng),
             4 => calls.push(call::reconcile(asked)),
-            5 => calls.extend(self.live().find_map(|(_, task)| message(task))),
+            5 => calls.extend(disk.live().find_map(|(_, task)| message(task))),
             6 if !asked.is_empty() => calls.push(call::reconcile(vec![])),
+            7 => calls.extend(disk.some_executor(rng).map(|(id, agent)| call::shutdown(id, agent))),
+            8 => calls.extend(disk.old_question(rng)),
             _ => calls.push(call::revive(vec![])),
         }
         calls
+    }
+}
+
+impl Disk {
+    /// Tasks that may still run.
+    fn live(&self) -> impl Iterator<Item = (&String, &Known)> {
+        self.tasks.iter().filter(|(_, task)| !task.over)
+    }
+
+    fn choose_one_to_kill(&mut self, rng: &mut Rng) {
+        let mut live: Vec<_> = self.tasks.values_mut().filter(|task| !task.over && task.state.is_some()).collect();
+        if !live.is_empty() {
+            let chosen = rng.below(live.len() as u64) as usize;
+            live[chosen].killed = true;
+        }
+    }
+
+    /// An executor of its own that may run, and where.
+    fn some_executor(&self, rng: &mut Rng) -> Option<(ExecutorID, AgentID)> {
+        let found: Vec<_> = self.live().filter_map(|(_, task)| Some((task.executor.clone()?, &task.agent))).collect();
+        let (value, agent) = found.get(rng.below(found.len() as u64) as usize)?;
+        Some((ExecutorID { value: value.clone(), ..ExecutorID::default() }, (*agent).clone()))
+    }
+
+    /// A question about a task that may be long over, with its agent or without.
+    fn old_question(&self, rng: &mut Rng) -> Option<Call> {
+        let at = rng.below(self.tasks.len() as u64) as usize;
+        let (id, task) = self.tasks.iter().nth(at)?;
+        let agent = (rng.below(4) != 0).then(|| task.agent.clone());
+        Some(call::reconcile(vec![(task_id(id), agent)]))
     }
 }
 

@@ -106,6 +106,8 @@ pub struct World {
     pub slots: Vec<Slot>,
     /// Who listens where.
     pub addresses: BTreeMap<SocketAddrV4, HostId>,
+    /// What frameworks have written down.
+    pub disks: Vec<crate::cast::Shared>,
     /// Who judges.
     pub checks: Checks,
     /// The bug that was planted, if any.
@@ -129,6 +131,7 @@ impl World {
             network: Network::default(),
             slots: Vec::new(),
             addresses: BTreeMap::new(),
+            disks: Vec::new(),
             checks: Checks::default(),
             planted,
             tally: Tally::default(),

@@ -1,20 +1,33 @@
-//! The judges. They see what passes between hosts and what containers do, never a machine's own fields.
+//! The judges. They see what passes between hosts, what the registry holds and what containers do, never a machine's own
+//! fields.
 //!
-//! What is seen is turned into [`Fact`]s by [`observe`]; each checker keeps its own small model of what may be true and
-//! objects to what may not. One file per concern.
+//! What is seen is turned into [`Fact`]s by [`observe`]; [`roster`] and [`knowledge`] hold what follows from them for the
+//! master, and each checker objects to what may not be. One file per concern.
 
 mod agents;
+pub mod containers;
+mod filters;
+mod knowledge;
 pub mod observe;
 mod offers;
 mod reconcile;
+mod relay;
+mod roster;
 mod tasks;
 mod updates;
+mod words;
 
 use crate::network::{HostId, Process};
+use containers::Container;
 use std::collections::{BTreeMap, BTreeSet};
-use tepui_proto::mesos::TaskState;
+use std::rc::Rc;
+use tepui_proto::mesos::scheduler::Call;
+use tepui_proto::mesos::task_status::{Reason, Source};
+use tepui_proto::mesos::{FrameworkInfo, TaskState};
 
 pub use offers::total;
+pub use roster::Via;
+pub use tepui_proto::mesos::scheduler::call::Type as CallType;
 
 /// Thousandths of a CPU, and MB.
 pub type Amount = (i64, i64);
@@ -24,73 +37,180 @@ pub type Amount = (i64, i64);
 pub struct Update {
     /// The task.
     pub task: String,
+    /// Where it is; may be empty.
+    pub agent: String,
     /// Empty if it needs no acknowledgement.
     pub uuid: Vec<u8>,
     /// What it says.
     pub state: TaskState,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Who says so.
+    pub source: Option<Source>,
+}
+
+/// A task as an agent reports it when it comes back.
+#[derive(Clone, Debug)]
+pub struct ReportedTask {
+    /// Its framework.
+    pub framework: String,
+    /// Its id.
+    pub task: String,
+    /// Its newest state.
+    pub state: TaskState,
+    /// The update that waits to be acknowledged.
+    pub forwarded: Option<(TaskState, Vec<u8>)>,
+    /// What it holds while it lives.
+    pub amount: Amount,
+}
+
+/// All that an agent reports when it comes back.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Its tasks.
+    pub tasks: Vec<ReportedTask>,
+    /// Executors by framework and id, with what they hold.
+    pub executors: Vec<(String, String, Amount)>,
+    /// Which frameworks checkpoint.
+    pub checkpoints: BTreeMap<String, bool>,
 }
 
 /// Something that was seen.
 #[derive(Clone, Debug)]
 pub enum Fact {
-    /// The master sends an offer.
-    Offered { to: HostId, offer: String, agent: String, amount: Amount },
-    /// The master takes an offer back.
+    // What the master learns.
+    /// A framework wants to subscribe.
+    Subscribing { host: HostId, info: Box<FrameworkInfo> },
+    /// A call of a framework's present instance.
+    Call { framework: String, from: HostId, call: Box<Call> },
+    /// A framework's present instance cannot be reached any more.
+    FrameworkLost { framework: String },
+    /// An agent cannot be reached any more.
+    AgentLost { id: String },
+    /// An update of an agent.
+    UpdateTaken { update: Update },
+    /// An agent comes back.
+    Reregistering { id: String, report: Rc<Report> },
+    /// An agent says that an executor is over.
+    ExitedTaken { agent: String, framework: String, executor: String },
+    /// What the registry holds when a master begins.
+    Recovered { admitted: Vec<String>, unreachable: Vec<String> },
+    /// The registry has a new agent.
+    Admitted { id: String },
+    /// The registry has an agent as unreachable.
+    MarkedUnreachable { id: String },
+    /// The registry has an agent no more.
+    AgentRemoved { id: String },
+
+    // What the master does.
+    /// It answers a request with a stream.
+    StreamOpened { request: u64, stream_id: String },
+    /// A framework is subscribed.
+    Subscribed { framework: String, host: HostId, via: Via },
+    /// An instance is told something final.
+    Refused { host: HostId, via: Via, text: String },
+    /// It makes an offer.
+    Offered { to: HostId, via: Via, offer: String, agent: String, role: String, amount: Amount },
+    /// It takes an offer back.
     Rescinded { offer: String },
+    /// It tells a framework of a task.
+    Says { via: Via, update: Update },
+    /// It tells a framework that an executor, or an agent, is over.
+    Failure { via: Via, framework: String, agent: String, executor: Option<String>, status: i32 },
+    /// It sends a task to an agent, with the executor that is to run it if the framework has named one.
+    Run {
+        framework: String,
+        checkpoint: bool,
+        agent: String,
+        task: String,
+        amount: Amount,
+        executor: Option<(String, Amount)>,
+    },
+    /// It passes an acknowledgement on.
+    AcknowledgementPassed { task: String, uuid: Vec<u8> },
+    /// It passes a kill on.
+    KillPassed { task: String },
+    /// It passes on that an executor is to leave.
+    ShutdownPassed { agent: String, executor: String },
+    /// It tells an agent that a framework has ended.
+    FrameworkShutdown { framework: String },
+    /// It asks the registrar before it lets an agent come back.
+    ReturnBegun { id: String },
+    /// It confirms that an agent is back.
+    Reregistered { id: String },
+    /// It speaks to an agent there.
+    AgentAt { id: String, pid: String },
+    /// It has done all it does about one input.
+    StepEnd,
+    /// It has crashed.
+    MasterEnded,
+    /// The master has a new subscription of a framework, or lost the old one: offers to this host are void.
+    Subscription { of: HostId },
+
+    // What agents learn and do.
+    /// An agent has got its id.
+    Registered { agent: Process, id: String },
+    /// An agent is registered with the master, as it sees it.
+    Attached { agent: Process },
+    /// It is not any more.
+    Detached { agent: Process },
+    /// The agent sends an update to the master.
+    UpdateSent { agent: Process, update: Update },
+    /// The agent takes an acknowledgement.
+    AcknowledgementTaken { task: String, uuid: Vec<u8> },
+    /// The agent takes an update of an executor.
+    ExecutorUpdate { agent: Process, update: Update },
+    /// An agent hears that one executor of a framework, or all, are to leave.
+    ShutdownTaken { agent: Process, framework: String, executor: Option<String> },
+    /// An agent says that an executor is over.
+    ExitedSent { agent: Process, framework: String, executor: String },
+    /// A program starts.
+    Forked { task: String },
+    /// An agent starts a container.
+    ContainerUp { host: HostId, container: Container },
+    /// A container is gone; without a status if the agent went first.
+    ContainerDown { host: HostId, status: Option<i32> },
+
+    // What frameworks learn and do.
     /// An offer has reached its framework.
     OfferArrived { to: HostId, offer: String },
     /// So has the word that it is void.
     RescindArrived { offer: String },
     /// The framework has sent its answer.
     OfferAnswered { offers: Vec<String> },
-    /// The master takes an answer to offers, with the tasks to launch.
-    Answered { offers: Vec<String>, tasks: Vec<String> },
-    /// The master has a new subscription of a framework, or lost the old one: offers are void.
-    Subscription { of: HostId },
     /// A framework's subscription has begun or ended: what it held is void.
     Connected { framework: HostId },
-    /// The master sends a task to an agent.
-    Run { agent: String, task: String, amount: Amount },
-    /// An agent has got its id.
-    Registered { agent: Process, id: String },
-    /// The master takes a reregistration, with the tasks that have not ended.
-    Reregistering { id: String, live: Vec<String> },
-    /// The master confirms it.
-    Reregistered { id: String },
-    /// The agent sends an update to the master.
-    UpdateSent { agent: Process, update: Update },
-    /// The master takes it.
-    UpdateTaken { update: Update },
-    /// The agent takes an acknowledgement.
-    AcknowledgementTaken { task: String, uuid: Vec<u8> },
-    /// The agent takes an update of an executor.
-    ExecutorUpdate { agent: Process, update: Update },
     /// A framework hears of a task.
     Told { framework: HostId, update: Update },
     /// A framework acknowledges.
     Acknowledged { uuid: Vec<u8> },
-    /// The master takes a question about tasks.
-    Asked { framework: HostId, tasks: Vec<String> },
-    /// A program starts.
-    Forked { task: String },
-    /// An agent starts a container.
-    ContainerUp { executor: HostId, framework: String },
-    /// A container is gone.
-    ContainerDown { executor: HostId },
+
     /// A process has ended.
     Ended(Process),
+}
+
+/// What the master must know.
+#[derive(Default)]
+pub struct Model {
+    /// Of frameworks.
+    pub roster: roster::Roster,
+    /// Of agents and tasks.
+    pub known: knowledge::Knowledge,
 }
 
 /// All checkers.
 #[derive(Default)]
 pub struct Checks {
+    /// What the master must know.
+    pub model: Model,
+    relay: relay::Relay,
     offers: offers::Offers,
+    filters: filters::Filters,
     tasks: tasks::Tasks,
     updates: updates::Updates,
     agents: agents::Agents,
     reconcile: reconcile::Reconcile,
-    /// Containers that run, with the framework each is for.
-    containers: BTreeMap<HostId, String>,
+    containers: containers::Containers,
     /// Hosts of masters.
     pub masters: BTreeSet<HostId>,
     /// What was objected to.
@@ -101,22 +221,24 @@ impl Checks {
     /// Shows a fact to all checkers.
     pub fn see(&mut self, now: u64, fact: &Fact) {
         let mut found = Vec::new();
-        self.offers.see(now, fact, &self.masters, &mut found);
-        self.tasks.see(fact, &mut found);
+        self.relay.see(fact, &self.model, &mut found);
+        self.model.roster.see(now, fact, &mut found);
+        self.model.known.see(fact, &self.model.roster.removed);
+        self.offers.see(now, fact, &self.model, &mut found);
+        self.filters.see(now, fact, &self.model, &mut found);
+        self.reconcile.see(now, fact, &self.model, &mut found);
+        words::see(fact, &self.model, &mut found);
+        self.tasks.see(now, fact, &mut found);
         self.updates.see(now, fact, &mut found);
         self.agents.see(fact, &mut found);
-        self.reconcile.see(now, fact, &self.masters, &mut found);
-        match fact {
-            Fact::ContainerUp { executor, framework, .. } => {
-                self.containers.insert(*executor, framework.clone());
-            }
-            Fact::ContainerDown { executor } => {
-                self.containers.remove(executor);
-            }
-            _ => {}
-        }
+        self.containers.see(now, fact, &mut found);
         for text in found {
             self.object(now, text);
+        }
+        if let Fact::Ended(process) = fact
+            && self.masters.contains(&process.host)
+        {
+            self.see(now, &Fact::MasterEnded);
         }
     }
 
@@ -130,6 +252,7 @@ impl Checks {
         let mut found = Vec::new();
         self.offers.overdue(now, &mut found);
         self.reconcile.overdue(now, &mut found);
+        self.containers.overdue(now, &mut found);
         for text in found {
             self.object(now, text);
         }
@@ -138,8 +261,11 @@ impl Checks {
     /// After the quiet phase: everything has ended, is known, and is acknowledged.
     pub fn at_rest(&mut self, now: u64, quiet_since: u64) {
         let mut found = Vec::new();
-        self.tasks.at_rest(&mut found);
-        self.updates.at_rest(now, quiet_since, &mut found);
+        let roster = &self.model.roster;
+        self.tasks.at_rest(roster, &mut found);
+        self.updates.at_rest(now, quiet_since, roster, &mut found);
+        self.containers.at_rest(&roster.removed, &mut found);
+        self.filters.at_rest(now, &self.model, &mut found);
         for text in found {
             self.object(now, text);
         }
@@ -147,27 +273,37 @@ impl Checks {
 
     /// While the frameworks are idle but there: one that takes everything gets all but what executors hold.
     pub fn nothing_leaked(&mut self, now: u64, probe: HostId, agents: usize, total: Amount, executor: Amount) {
-        let offered = self.offers.held_by(probe).into_values();
-        let sum = offered.fold((0, 0), |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
-        let (agents, executors) = (agents as i64, self.containers.len() as i64);
-        let least = (agents * total.0 - executors * executor.0, agents * total.1 - executors * executor.1);
+        let add = |sum: Amount, amount: Amount| (sum.0 + amount.0, sum.1 + amount.1);
+        let sum = self.offers.held_by(probe).into_values().fold((0, 0), add);
+        let orphaned = self.model.known.registered.iter().map(|agent| self.held_by_orphans(agent)).fold((0, 0), add);
+        let (agents, executors) = (agents as i64, self.containers.up.len() as i64);
+        let least = |at: fn(Amount) -> i64| agents * at(total) - executors * at(executor) - at(orphaned);
+        let least = (least(|amount| amount.0), least(|amount| amount.1));
         if sum.0 < least.0 || sum.1 < least.1 {
             self.object(now, format!("all is idle, but only {sum:?} are offered where at least {least:?} are free"));
         }
     }
 
+    fn held_by_orphans(&self, agent: &str) -> Amount {
+        self.model.known.held(agent, |framework| self.model.roster.is_orphan(framework))
+    }
+
     /// After all frameworks have left: no container runs, and a framework that takes everything has got everything.
     pub fn all_free(&mut self, now: u64, probe: HostId, agents: usize, total: Amount) {
         let mut found = Vec::new();
-        for (executor, framework) in &self.containers {
+        let is_orphan = |framework: &str| self.model.roster.is_orphan(framework);
+        for Container { executor, framework, .. } in self.containers.up.values().filter(|c| !is_orphan(&c.framework)) {
             found.push(format!("executor {executor} still runs although its framework {framework} has ended"));
         }
         let offered = self.offers.held_by(probe);
         if offered.len() != agents {
             found.push(format!("{} of {agents} agents are offered", offered.len()));
         }
-        for (agent, amount) in offered.iter().filter(|(_, amount)| **amount != total) {
-            found.push(format!("agent {agent} is idle, and of {total:?} only {amount:?} are offered"));
+        for (agent, amount) in &offered {
+            let held = self.held_by_orphans(agent);
+            if (amount.0 + held.0, amount.1 + held.1) != total {
+                found.push(format!("agent {agent} is idle, and of {total:?} only {amount:?} are offered"));
+            }
         }
         for text in found {
             self.object(now, text);

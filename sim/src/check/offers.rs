@@ -1,15 +1,14 @@
 //! No resource is given away twice, an offer is used once and not after it was taken back, and none is forgotten.
 //!
-//! The model holds less than the master may: executors' own resources are left out, and a task counts only while the
-//! messages prove that it must. So an objection is never the model's mistake; what it lets pass shows as a leak later.
+//! A task or an executor counts only while the messages prove that it must, so an objection is never the model's
+//! mistake; what it lets pass shows as a leak later.
 
-use super::{Amount, Fact};
+use super::{Amount, CallType, Fact, Model};
 use crate::host::agent::RESOURCES;
 use crate::host::master::OFFER_TIMEOUT;
 use crate::network::HostId;
 use std::collections::{BTreeMap, BTreeSet};
-use tepui_framework::scheduler::is_terminal;
-use tepui_proto::mesos::TaskState;
+use tepui_proto::mesos::OfferID;
 
 /// How long the word that an offer is void may take.
 const SLACK_NANOS: u64 = 20_000_000_000;
@@ -26,9 +25,6 @@ pub struct Offers {
     ever: BTreeSet<String>,
     /// Offers by task to be launched: none if one of them was void.
     launching: BTreeMap<String, bool>,
-    /// Tasks that hold resources, by agent.
-    allocated: BTreeMap<String, BTreeMap<String, Amount>>,
-    reregistering: BTreeMap<String, Vec<String>>,
     /// Offers that frameworks have and believe valid, and since when.
     believed: BTreeMap<String, (HostId, u64)>,
 }
@@ -43,42 +39,32 @@ pub fn total() -> Amount {
 }
 
 impl Offers {
-    pub fn see(&mut self, now: u64, fact: &Fact, masters: &BTreeSet<HostId>, found: &mut Vec<String>) {
+    pub fn see(&mut self, now: u64, fact: &Fact, model: &Model, found: &mut Vec<String>) {
         match fact {
-            Fact::Offered { to, offer, agent, amount } => self.offered(*to, offer, agent, *amount, found),
+            Fact::Offered { to, offer, agent, amount, .. } => {
+                let made = Offer { to: *to, agent: agent.clone(), amount: *amount };
+                self.offered(offer, made, model, found);
+            }
             Fact::Rescinded { offer } => {
                 self.outstanding.remove(offer);
             }
-            Fact::Answered { offers, tasks } => {
-                // Each of them is used up, whatever the others are.
-                let used = offers.iter().filter(|id| self.outstanding.remove(*id).is_some()).count();
-                let valid = used == offers.len();
-                self.launching.extend(tasks.iter().map(|task| (task.clone(), valid)));
+            Fact::Call { call, .. } if call.r#type == Some(CallType::DECLINE) => {
+                self.use_up(&call.decline.offer_ids);
             }
-            Fact::Run { agent, task, amount } => {
-                if self.launching.remove(task) != Some(true) {
-                    found.push(format!("task {task} is launched without a valid offer"));
-                }
-                self.allocated.entry(agent.clone()).or_default().insert(task.clone(), *amount);
+            Fact::Call { call, .. } if call.r#type == Some(CallType::ACCEPT) => {
+                let valid = self.use_up(&call.accept.offer_ids);
+                let tasks = call.accept.operations.iter().flat_map(|operation| &operation.launch.task_infos);
+                self.launching.extend(tasks.map(|task| (task.task_id.value.clone(), valid)));
             }
-            Fact::UpdateTaken { update } if is_terminal(update.state) => self.free(&update.task),
-            Fact::Told { update, .. } if is_terminal(update.state) || update.state == TaskState::TASK_UNREACHABLE => {
-                self.free(&update.task);
+            Fact::Run { task, .. } if self.launching.remove(task) != Some(true) => {
+                found.push(format!("task {task} is launched without a valid offer"));
             }
             Fact::Subscription { of } => {
                 self.outstanding.retain(|_, offer| offer.to != *of);
                 self.belief(now, fact);
             }
-            Fact::Reregistering { id, live } => {
-                self.reregistering.insert(id.clone(), live.clone());
-            }
-            Fact::Reregistered { id } => {
-                let live = self.reregistering.get(id).cloned().unwrap_or_default();
-                self.allocated.entry(id.clone()).or_default().retain(|task, _| live.contains(task));
-            }
-            Fact::Ended(process) if masters.contains(&process.host) => {
+            Fact::MasterEnded => {
                 self.outstanding.clear();
-                self.allocated.clear();
                 self.launching.clear();
                 self.believed.clear();
             }
@@ -86,28 +72,27 @@ impl Offers {
         }
     }
 
-    fn offered(&mut self, to: HostId, id: &str, agent: &str, amount: Amount, found: &mut Vec<String>) {
+    /// Each of them is used up, whatever the others are; says whether all were good.
+    fn use_up(&mut self, ids: &[OfferID]) -> bool {
+        let used = ids.iter().filter(|id| self.outstanding.remove(&id.value).is_some()).count();
+        used == ids.len()
+    }
+
+    fn offered(&mut self, id: &str, offer: Offer, model: &Model, found: &mut Vec<String>) {
         if !self.ever.insert(id.to_owned()) {
             found.push(format!("offer {id} is made a second time"));
         }
-        let offer = Offer { to, agent: agent.to_owned(), amount };
+        let agent = offer.agent.clone();
         self.outstanding.insert(id.to_owned(), offer);
         let offers = self.outstanding.values().filter(|offer| offer.agent == agent).map(|offer| offer.amount);
-        let tasks = self.allocated.get(agent).into_iter().flat_map(|tasks| tasks.values().copied());
-        let sum = offers.chain(tasks).fold((0, 0), |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
+        let held = model.known.held(&agent, |_| true);
+        let sum = offers.fold(held, |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
         let total = total();
         if sum.0 > total.0 || sum.1 > total.1 {
             let others = self.outstanding.iter().filter(|(_, offer)| offer.agent == agent);
             let others: Vec<_> = others.map(|(id, offer)| (id, offer.to, offer.amount)).collect();
-            let tasks = self.allocated.get(agent);
-            found.push(format!("agent {agent} has {total:?}, but {sum:?} are given: {others:?}, {tasks:?}"));
-        }
-    }
-
-    fn free(&mut self, task: &str) {
-        self.launching.remove(task);
-        for tasks in self.allocated.values_mut() {
-            tasks.remove(task);
+            found
+                .push(format!("agent {agent} has {total:?}, but {sum:?} are given: {others:?} offered, {held:?} used"));
         }
     }
 

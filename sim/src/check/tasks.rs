@@ -1,6 +1,7 @@
 //! A task runs once, ends once, and its end becomes known.
 
-use super::{Fact, Update};
+use super::roster::Roster;
+use super::{CallType, Fact, Update};
 use crate::network::Process;
 use std::collections::{BTreeMap, BTreeSet};
 use tepui_framework::scheduler::is_terminal;
@@ -8,6 +9,8 @@ use tepui_proto::mesos::TaskState;
 
 #[derive(Default)]
 struct Task {
+    framework: String,
+    launched: u64,
     last: Option<TaskState>,
     /// The state it ended with, as its executor or agent said.
     end: Option<TaskState>,
@@ -32,7 +35,7 @@ fn is_final(update: &Update) -> bool {
 }
 
 impl Tasks {
-    pub fn see(&mut self, fact: &Fact, found: &mut Vec<String>) {
+    pub fn see(&mut self, now: u64, fact: &Fact, found: &mut Vec<String>) {
         match fact {
             Fact::Registered { agent, id } => {
                 self.owners.insert(id.clone(), *agent);
@@ -44,9 +47,11 @@ impl Tasks {
                 let earlier = self.sent.insert(task.clone(), agent.clone());
                 found.extend(earlier.map(|_| format!("task {task} is sent to an agent a second time")));
             }
-            Fact::Answered { tasks, .. } => {
-                for task in tasks {
-                    self.tasks.entry(task.clone()).or_default();
+            Fact::Call { framework, call, .. } if call.r#type == Some(CallType::ACCEPT) => {
+                for task in call.accept.operations.iter().flat_map(|operation| &operation.launch.task_infos) {
+                    let task = self.tasks.entry(task.task_id.value.clone()).or_default();
+                    task.framework.clone_from(framework);
+                    task.launched = now;
                 }
             }
             Fact::Forked { task } => {
@@ -79,9 +84,10 @@ impl Tasks {
     }
 
     /// Nothing runs any more, and everybody knows. What was on an agent that has ended while it was unreachable stays
-    /// so: no agent recovers yet.
-    pub fn at_rest(&self, found: &mut Vec<String>) {
-        for (id, task) in &self.tasks {
+    /// so: no agent recovers yet. Nobody is told of the tasks of a framework that was removed.
+    pub fn at_rest(&self, roster: &Roster, found: &mut Vec<String>) {
+        let is_orphan = |task: &Task| roster.was_removed_after(&task.framework, task.launched);
+        for (id, task) in self.tasks.iter().filter(|(_, task)| !is_orphan(task)) {
             let known = task.end.is_some()
                 || task.last.is_some_and(|state| match state {
                     TaskState::TASK_UNKNOWN => true,

@@ -1,5 +1,6 @@
 //! What an executor says reaches its framework, in order, and is repeated until the framework has acknowledged it.
 
+use super::roster::Roster;
 use super::{Fact, Update};
 use crate::network::Process;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,8 @@ pub struct Updates {
     /// When each update was last sent to the master.
     sent: BTreeMap<Vec<u8>, (u64, Process, String)>,
     ended: BTreeSet<Process>,
+    /// Whose each task is, and when it was sent to its agent.
+    owners: BTreeMap<String, (String, u64)>,
 }
 
 impl Updates {
@@ -24,6 +27,9 @@ impl Updates {
                 if said.iter().all(|(uuid, _, _)| *uuid != update.uuid) {
                     said.push((update.uuid.clone(), *agent, update.state));
                 }
+            }
+            Fact::Run { framework, task, .. } => {
+                self.owners.insert(task.clone(), (framework.clone(), now));
             }
             Fact::UpdateSent { agent, update } => {
                 self.sent.insert(update.uuid.clone(), (now, *agent, update.task.clone()));
@@ -57,8 +63,10 @@ impl Updates {
     }
 
     /// Every update has arrived and was acknowledged, and nothing is repeated any more.
-    pub fn at_rest(&self, now: u64, quiet_since: u64, found: &mut Vec<String>) {
-        for (task, said) in &self.said {
+    pub fn at_rest(&self, now: u64, quiet_since: u64, roster: &Roster, found: &mut Vec<String>) {
+        let is_orphan =
+            |task: &String| self.owners.get(task).is_some_and(|(owner, sent)| roster.was_removed_after(owner, *sent));
+        for (task, said) in self.said.iter().filter(|(task, _)| !is_orphan(task)) {
             for (uuid, agent, state) in said {
                 if !self.told.contains(uuid) && !self.ended.contains(agent) {
                     found.push(format!("{state:?} of task {task} never reached its framework"));

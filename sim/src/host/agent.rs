@@ -4,6 +4,7 @@
 use super::command::CommandHost;
 use super::custom::CustomHost;
 use super::{Host, Input, Local, Role};
+use crate::check::containers::Container;
 use crate::check::{Fact, observe};
 use crate::driven::Driven;
 use crate::network::{HostId, Process};
@@ -118,7 +119,8 @@ impl AgentHost {
             let event = ContainerEvent::LaunchFailed { id, message: "no space left on device".to_owned() };
             return world.after(5 * MILLI, Event::Local(me, Local::Container(event)));
         }
-        let framework = environment.get("MESOS_FRAMEWORK_ID").cloned().unwrap_or_default();
+        let get = |name: &str| environment.get(name).cloned().unwrap_or_default();
+        let (framework, id_of_executor) = (get("MESOS_FRAMEWORK_ID"), get("MESOS_EXECUTOR_ID"));
         let is_command = config.command_info.value.as_deref() == Some(COMMAND_EXECUTOR);
         let host: Box<dyn Host> =
             if is_command { CommandHost::boxed(me, environment) } else { CustomHost::boxed(me, &environment) };
@@ -128,7 +130,8 @@ impl AgentHost {
         let address = SocketAddrV4::new(Ipv4Addr::new(10, 1, third, me.host as u8), port);
         let executor = world.add(host, address, Some(me.host));
         self.containers.insert(id.clone(), executor);
-        world.checks.see(world.now, &Fact::ContainerUp { executor, framework });
+        let container = Container::new(me, framework, id_of_executor, !is_command);
+        world.checks.see(world.now, &Fact::ContainerUp { host: executor, container });
         let wait = 5 * MILLI + world.rng.below(45 * MILLI);
         let event = ContainerEvent::Launched { id, pid: executor as u32 };
         world.after(wait, Event::Local(me, Local::Container(event)));
@@ -140,7 +143,7 @@ impl AgentHost {
         let Some(id) = found else { return };
         self.containers.remove(&id);
         world.remove(executor);
-        world.checks.see(world.now, &Fact::ContainerDown { executor });
+        world.checks.see(world.now, &Fact::ContainerDown { host: executor, status: Some(status.0) });
         let termination = ContainerTermination { status: Some(status.0), ..ContainerTermination::default() };
         let event = ContainerEvent::Terminated { id, termination };
         let wait = MILLI + world.rng.below(10 * MILLI);
@@ -161,7 +164,7 @@ impl Host for AgentHost {
     fn start(&mut self, world: &mut World, me: Process) {
         for executor in std::mem::take(&mut self.containers).into_values() {
             world.remove(executor);
-            world.checks.see(world.now, &Fact::ContainerDown { executor });
+            world.checks.see(world.now, &Fact::ContainerDown { host: executor, status: None });
         }
         let config = self.config(world);
         self.process = Some(Driven::new(Agent::new(config)));
@@ -183,8 +186,8 @@ impl Host for AgentHost {
             }
             _ => return,
         };
+        observe::agent_input(world, me, &input);
         for input in crate::planted::agent_input(world, me, input) {
-            observe::agent_input(world, me, &input);
             let (Some(agent), now) = (&mut self.process, world.clock()) else { return };
             let effects = agent.handle(now, input);
             self.perform(world, me, effects);

@@ -1,16 +1,18 @@
 //! A V1 framework: the SDK's scheduler machine under a random workload.
 
+use super::{FAILED_OVER, REMOVED};
 use super::{Host, Input, Local, Role};
+use crate::cast::Shared;
 use crate::check::observe;
 use crate::driven::Driven;
 use crate::network::Process;
 use crate::workload::Workload;
 use crate::world::{Event, World};
 use tepui_base::Instant;
+use tepui_framework::exchange::HttpEffect;
 use tepui_framework::scheduler::{CallId, Config, Effect, Event as Told, Input as In, Scheduler, call};
-use tepui_proto::mesos::framework_info::{Capability, capability};
 use tepui_proto::mesos::scheduler::Call;
-use tepui_proto::mesos::{FrameworkID, FrameworkInfo, TaskStatus};
+use tepui_proto::mesos::{FrameworkID, Offer, TaskStatus};
 use tepui_proto::{ContentType, MessageField, ToProto};
 
 /// Pause between two looks around.
@@ -20,45 +22,33 @@ const ACT_NANOS: u64 = 20_000_000_000;
 pub struct FrameworkHost {
     config: Config,
     process: Option<Driven<Scheduler>>,
-    /// What it has written down, its id above all.
-    id: Option<FrameworkID>,
+    /// What the framework has written down, its id above all.
+    disk: Shared,
     workload: Workload,
     next_call: u64,
     probe: bool,
-    ended: bool,
-}
-
-/// What all frameworks of the world say of themselves.
-pub fn info(name: &str, role: &str) -> FrameworkInfo {
-    use capability::Type::{MULTI_ROLE, PARTITION_AWARE, RESERVATION_REFINEMENT, TASK_KILLING_STATE};
-    let capability = |kind| Capability { r#type: Some(kind), ..Capability::default() };
-    let kinds = [MULTI_ROLE, PARTITION_AWARE, RESERVATION_REFINEMENT, TASK_KILLING_STATE];
-    FrameworkInfo {
-        user: "nobody".to_owned(),
-        name: name.to_owned(),
-        roles: vec![role.to_owned()],
-        failover_timeout: Some(86_400.0),
-        // Without it the loss of an agent's connection loses the tasks there, by design of the protocol.
-        checkpoint: Some(true),
-        capabilities: kinds.map(capability).to_vec(),
-        ..FrameworkInfo::default()
-    }
 }
 
 impl FrameworkHost {
-    /// A framework that will look for the master there.
-    pub fn new(name: &str, master: &str, role: &str, content_type: ContentType, custom: bool) -> FrameworkHost {
-        let mut config = Config::new(master, info(name, role));
+    /// A host of the framework with this disk, which will look for the master there.
+    pub fn new(disk: Shared, master: &str, content_type: ContentType) -> FrameworkHost {
+        let mut config = Config::new(master, disk.borrow().profile.info());
         config.content_type = content_type;
-        let workload = Workload::new(name, custom);
-        FrameworkHost { config, process: None, id: None, workload, next_call: 0, probe: false, ended: false }
+        let workload = Workload::new(disk.clone());
+        FrameworkHost { config, process: None, disk, workload, next_call: 0, probe: false }
     }
 
     /// One that takes every offer and keeps it, to see how much there is.
-    pub fn probe(master: &str) -> FrameworkHost {
-        let mut host = FrameworkHost::new("probe", master, "probe", ContentType::Protobuf, false);
-        host.probe = true;
-        host
+    pub fn probe(disk: Shared, master: &str) -> FrameworkHost {
+        FrameworkHost { probe: true, ..FrameworkHost::new(disk, master, ContentType::Protobuf) }
+    }
+
+    fn leads(&self, me: Process) -> bool {
+        self.disk.borrow().leads(me.host)
+    }
+
+    fn id(&self) -> FrameworkID {
+        self.disk.borrow().id.clone().unwrap_or_default()
     }
 
     fn feed(&mut self, world: &mut World, me: Process, input: In) {
@@ -74,9 +64,14 @@ impl FrameworkHost {
 
     fn perform(&mut self, world: &mut World, me: Process, effects: Vec<Effect>) {
         for effect in effects {
+            if !world.is_alive(me) {
+                return;
+            }
             match effect {
+                // Another host speaks for the framework now.
+                Effect::Http(HttpEffect::Subscribe(..)) if !self.leads(me) => world.stop(me.host),
                 Effect::Http(effect) => {
-                    observe::framework_http(world, me, &effect);
+                    observe::framework_http(world, &effect);
                     world.http(me, effect);
                 }
                 Effect::Event(event) => self.told(world, me, event),
@@ -87,23 +82,13 @@ impl FrameworkHost {
 
     fn told(&mut self, world: &mut World, me: Process, event: Told) {
         match event {
+            Told::Subscribed { .. } if !self.leads(me) => world.stop(me.host),
             Told::Subscribed { framework_id, .. } => {
-                self.id = Some(framework_id.to_proto());
+                self.disk.borrow_mut().id = Some(framework_id.to_proto());
                 self.workload.held.clear();
             }
             Told::Disconnected(_) => self.workload.held.clear(),
-            Told::Offers(offers) if !self.probe => {
-                let framework = self.id.clone().unwrap_or_default();
-                for offer in offers {
-                    match self.workload.offered(&mut world.rng, &offer, &framework) {
-                        Ok(call) => self.call(world, me, call),
-                        Err(wait) => {
-                            let decide = Local::Decide(offer.id.value.clone());
-                            world.after(wait, Event::Local(me, decide));
-                        }
-                    }
-                }
-            }
+            Told::Offers(offers) if !self.probe => self.offered(world, me, offers),
             Told::Rescind(offer) => self.workload.rescinded(&offer.value),
             Told::Update(status) => {
                 self.workload.updated(&status);
@@ -112,8 +97,38 @@ impl FrameworkHost {
                 let local = Local::Acknowledge(Box::new(status));
                 world.after(wait * 1_000_000_000 + 1_000, Event::Local(me, local));
             }
-            Told::Error(text) => world.checks.object(world.now, format!("framework {} was refused: {text}", me.host)),
+            Told::Error(text) => self.refused(world, me, &text),
             _ => {}
+        }
+    }
+
+    fn offered(&mut self, world: &mut World, me: Process, offers: Vec<Offer>) {
+        let framework = self.id();
+        for offer in offers {
+            match self.workload.offered(&mut world.rng, &offer, &framework) {
+                Ok(call) => self.call(world, me, call),
+                Err(wait) => {
+                    let decide = Local::Decide(offer.id.value.clone());
+                    world.after(wait, Event::Local(me, decide));
+                }
+            }
+        }
+    }
+
+    /// The master wants no more of this process. Whether it was right to is for the checkers; the framework goes on as
+    /// far as it may.
+    fn refused(&mut self, world: &mut World, me: Process, text: &str) {
+        let leads = self.leads(me);
+        match text {
+            // If it leads, a subscription of the other host was still on its way.
+            FAILED_OVER => {}
+            REMOVED if leads => self.disk.borrow_mut().begin_anew(),
+            REMOVED => {}
+            _ => world.checks.object(world.now, format!("framework {} was refused: {text}", me.host)),
+        }
+        world.stop(me.host);
+        if leads {
+            world.after(1_000_000_000, Event::Restart(me.host));
         }
     }
 
@@ -135,10 +150,11 @@ impl Host for FrameworkHost {
     }
 
     fn start(&mut self, world: &mut World, me: Process) {
-        if self.ended {
+        if self.disk.borrow().ended || !self.leads(me) {
+            self.process = None;
             return;
         }
-        self.config.framework.id = self.id.clone().map_or_else(MessageField::none, MessageField::some);
+        self.config.framework.id = self.disk.borrow().id.clone().map_or_else(MessageField::none, MessageField::some);
         self.workload.held.clear();
         self.process = Some(Driven::new(Scheduler::new(self.config.clone(), world.rng.next_u64())));
         self.feed(world, me, In::Start);
@@ -151,7 +167,7 @@ impl Host for FrameworkHost {
                 observe::framework_input(world, me, self.config.content_type, &input);
                 self.feed(world, me, In::Http(input));
             }
-            Input::Local(Local::Act) if !self.ended && !self.probe => {
+            Input::Local(Local::Act) if !self.disk.borrow().ended && !self.probe => {
                 self.workload.quiet = world.quiet;
                 let calls = self.workload.act(&mut world.rng);
                 for call in calls {
@@ -161,14 +177,14 @@ impl Host for FrameworkHost {
                 world.after(wait, Event::Local(me, Local::Act));
             }
             Input::Local(Local::Decide(offer)) => {
-                let framework = self.id.clone().unwrap_or_default();
+                let framework = self.id();
                 if let Some(call) = self.workload.decide(&mut world.rng, &offer, &framework) {
                     self.call(world, me, call);
                 }
             }
             Input::Local(Local::Acknowledge(status)) => self.acknowledge(world, me, &status),
             Input::Local(Local::Teardown) => {
-                self.ended = true;
+                self.disk.borrow_mut().ended = true;
                 self.call(world, me, call::teardown());
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! A V0 framework: a small driver that speaks libprocess messages, under the same workload as the V1 ones.
 
-use super::framework::info;
-use super::{Host, Input, Local, Role};
+use super::{Host, Input, Local, REMOVED, Role};
+use crate::cast::Shared;
 use crate::check::observe;
 use crate::network::Process;
 use crate::workload::Workload;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use tepui_base::Instant;
 use tepui_framework::scheduler::call;
 use tepui_proto::mesos::internal::{
-    FrameworkRegisteredMessage, FrameworkReregisteredMessage, RescindResourceOfferMessage, ResourceOffersMessage,
-    StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
+    FrameworkErrorMessage, FrameworkRegisteredMessage, FrameworkReregisteredMessage, RescindResourceOfferMessage,
+    ResourceOffersMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
 use tepui_proto::mesos::scheduler::Call;
 use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
@@ -28,30 +28,37 @@ const SUBSCRIBE_NANOS: u64 = 2_000_000_000;
 pub struct FrameworkV0Host {
     pid: Upid,
     master: Upid,
-    name: String,
-    id: Option<FrameworkID>,
+    disk: Shared,
     workload: Workload,
     connected: bool,
+    /// Whether to take over from whoever else the master may know; over once the master has taken this process in.
+    failover: bool,
     subscribe_at: Option<u64>,
     /// Updates acknowledged, by uuid: a repeat is acknowledged again without being looked at.
     seen: BTreeMap<Vec<u8>, TaskStatus>,
-    ended: bool,
 }
 
 impl FrameworkV0Host {
-    /// A framework that will live at `pid`.
-    pub fn new(name: &str, pid: Upid, master: Upid) -> FrameworkV0Host {
+    /// A host of the framework with this disk, which will live at `pid`.
+    pub fn new(disk: Shared, pid: Upid, master: Upid) -> FrameworkV0Host {
         FrameworkV0Host {
             pid,
             master,
-            name: name.to_owned(),
-            id: None,
-            workload: Workload::new(name, true),
+            workload: Workload::new(disk.clone()),
+            disk,
             connected: false,
+            failover: false,
             subscribe_at: None,
             seen: BTreeMap::new(),
-            ended: false,
         }
+    }
+
+    fn id(&self) -> Option<FrameworkID> {
+        self.disk.borrow().id.clone()
+    }
+
+    fn ended(&self) -> bool {
+        self.disk.borrow().ended
     }
 
     fn send<M: tepui_proto::Message + MessageName>(&self, world: &mut World, me: Process, message: &M) {
@@ -61,12 +68,12 @@ impl FrameworkV0Host {
             name: names::v0::<M>().into_owned(),
             body: codec::encode(message),
         };
-        observe::framework_message(world, me, &message);
+        observe::framework_message(world, &message);
         world.net(me, NetEffect::Send(message));
     }
 
     fn call(&self, world: &mut World, me: Process, mut call: Call) {
-        call.framework_id = self.id.clone().map_or_else(MessageField::none, MessageField::some);
+        call.framework_id = self.id().map_or_else(MessageField::none, MessageField::some);
         // Drivers older than 1.0 have a message of its own for what is sent most.
         match call.r#type {
             Some(Type::ACKNOWLEDGE) if world.rng.below(2) == 0 => {
@@ -84,36 +91,57 @@ impl FrameworkV0Host {
     }
 
     fn subscribe(&mut self, world: &mut World, me: Process) {
+        if !self.disk.borrow().leads(me.host) {
+            return world.stop(me.host);
+        }
         self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS + world.rng.below(SUBSCRIBE_NANOS));
         world.net(me, NetEffect::Link { to: self.master.clone(), reconnect: false });
-        let mut framework = info(&self.name, "v0");
-        framework.id = self.id.clone().map_or_else(MessageField::none, MessageField::some);
+        let mut framework = self.disk.borrow().profile.info();
+        framework.id = self.id().map_or_else(MessageField::none, MessageField::some);
         let subscribe =
-            Subscribe { framework_info: framework.into(), force: Some(self.id.is_some()), ..Default::default() };
+            Subscribe { framework_info: framework.into(), force: Some(self.failover), ..Default::default() };
         let call = Call { r#type: Some(Type::SUBSCRIBE), subscribe: subscribe.into(), ..Call::default() };
         self.call(world, me, call);
     }
 
-    fn subscribed(&mut self, id: FrameworkID) {
-        self.id = Some(id);
+    fn subscribed(&mut self, world: &mut World, me: Process, id: FrameworkID) {
+        if !self.disk.borrow().leads(me.host) {
+            return world.stop(me.host);
+        }
+        self.disk.borrow_mut().id = Some(id);
         self.connected = true;
+        self.failover = false;
         self.subscribe_at = None;
         self.workload.held.clear();
+    }
+
+    /// A driver that gets an error ends. It is started again, unless another host speaks for the framework now.
+    fn refused(&mut self, world: &mut World, me: Process, text: &str) {
+        self.connected = false;
+        self.workload.held.clear();
+        if !self.disk.borrow().leads(me.host) {
+            return world.stop(me.host);
+        }
+        if text == REMOVED {
+            self.disk.borrow_mut().begin_anew();
+        }
+        self.failover = self.id().is_some();
+        self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS);
     }
 
     fn message(&mut self, world: &mut World, me: Process, message: &Message) -> Option<()> {
         match message.name.strip_prefix("mesos.internal.")? {
             "FrameworkRegisteredMessage" => {
                 let message: FrameworkRegisteredMessage = codec::decode(&message.body).ok()?;
-                self.subscribed(message.framework_id.into_option()?);
+                self.subscribed(world, me, message.framework_id.into_option()?);
             }
             "FrameworkReregisteredMessage" => {
                 let message: FrameworkReregisteredMessage = codec::decode(&message.body).ok()?;
-                self.subscribed(message.framework_id.into_option()?);
+                self.subscribed(world, me, message.framework_id.into_option()?);
             }
             "ResourceOffersMessage" if self.connected => {
                 let message: ResourceOffersMessage = codec::decode(&message.body).ok()?;
-                let framework = self.id.clone()?;
+                let framework = self.id()?;
                 for offer in message.offers {
                     match self.workload.offered(&mut world.rng, &offer, &framework) {
                         Ok(call) => self.call(world, me, call),
@@ -132,11 +160,9 @@ impl FrameworkV0Host {
                 status.uuid = update.uuid.clone().filter(|_| message.pid.is_some());
                 self.updated(world, me, status);
             }
-            // A driver that the master counts as gone while it thinks otherwise ends, and is started again.
-            "FrameworkErrorMessage" if !self.ended => {
-                self.connected = false;
-                self.workload.held.clear();
-                self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS);
+            "FrameworkErrorMessage" if !self.ended() => {
+                let message: FrameworkErrorMessage = codec::decode(&message.body).ok()?;
+                self.refused(world, me, &message.message);
             }
             _ => {}
         }
@@ -172,10 +198,12 @@ impl Host for FrameworkV0Host {
     }
 
     fn start(&mut self, world: &mut World, me: Process) {
-        if self.ended {
+        self.connected = false;
+        self.subscribe_at = None;
+        if self.ended() || !self.disk.borrow().leads(me.host) {
             return;
         }
-        self.connected = false;
+        self.failover = self.id().is_some();
         self.workload.held.clear();
         self.subscribe(world, me);
         world.after(ACT_NANOS, Event::Local(me, Local::Act));
@@ -187,20 +215,20 @@ impl Host for FrameworkV0Host {
                 observe::framework_told(world, me, &message);
                 self.message(world, me, &message);
             }
-            Input::Net(NetInput::Exited(_)) if !self.ended => {
+            Input::Net(NetInput::Exited(_)) if !self.ended() => {
                 self.connected = false;
                 self.workload.held.clear();
                 self.subscribe_at = Some(world.now + world.rng.below(SUBSCRIBE_NANOS));
             }
-            Input::Local(Local::Act) if !self.ended => self.act(world, me),
+            Input::Local(Local::Act) if !self.ended() => self.act(world, me),
             Input::Local(Local::Decide(offer)) if self.connected => {
-                let framework = self.id.clone().unwrap_or_default();
+                let framework = self.id().unwrap_or_default();
                 if let Some(call) = self.workload.decide(&mut world.rng, &offer, &framework) {
                     self.call(world, me, call);
                 }
             }
             Input::Local(Local::Teardown) => {
-                self.ended = true;
+                self.disk.borrow_mut().ended = true;
                 self.subscribe_at = None;
                 self.call(world, me, call::teardown());
             }

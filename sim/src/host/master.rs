@@ -1,19 +1,21 @@
 //! The master: its machine, its registrar and its allocator, which speak to each other with small delays.
 //!
-//! The registry is in memory: a crash loses it, as with `--registry=in_memory`.
+//! In half of the worlds the registry is in memory, and a crash loses it, as with `--registry=in_memory`; in the others
+//! it is kept, as by a replicated log that is never slow.
 
 use super::{Host, Input, Local, Role};
 use crate::check::observe;
 use crate::driven::Driven;
 use crate::network::Process;
 use crate::world::{Event, World};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_allocator::{Hierarchical, Options};
 use tepui_base::Instant;
 use tepui_hooks::NoHooks;
 use tepui_master::{Config, Effect, Input as In, Master};
-use tepui_registry::Registrar;
+use tepui_registry::{Operation, OperationId, Registrar};
 use tepui_wire::{NetEffect, Upid};
 
 /// How long an offer may stay unanswered.
@@ -25,20 +27,23 @@ const HOP_NANOS: u64 = 50_000;
 pub struct MasterHost {
     pid: Upid,
     process: Option<Machines>,
+    keeps_registry: bool,
 }
 
 struct Machines {
     master: Driven<Master>,
     registrar: Driven<Registrar>,
     allocator: Driven<Hierarchical>,
+    /// What the registrar was asked and has not answered.
+    asked: BTreeMap<OperationId, Operation>,
     /// When the last word on each way arrives: to and from registrar, to and from allocator.
     last: [u64; 4],
 }
 
 impl MasterHost {
-    /// A master that will listen there.
-    pub fn new(pid: Upid) -> MasterHost {
-        MasterHost { pid, process: None }
+    /// A master that will listen there, and keeps its registry over a crash or does not.
+    pub fn new(pid: Upid, keeps_registry: bool) -> MasterHost {
+        MasterHost { pid, process: None, keeps_registry }
     }
 
     fn config(&self) -> Config {
@@ -67,11 +72,26 @@ impl Machines {
                     Effect::Show(stream, first) => {
                         world.net(me, NetEffect::StreamWrite(stream, first.record()));
                     }
-                    Effect::Registry(input) => self.hop(world, me, 0, Local::ToRegistrar(input)),
+                    Effect::Registry(input) => {
+                        observe::registry_input(world, &input);
+                        if let tepui_registry::Input::Apply(id, operation) = &input {
+                            self.asked.insert(*id, operation.clone());
+                        }
+                        self.hop(world, me, 0, Local::ToRegistrar(input));
+                    }
                     Effect::Allocator(input) => self.hop(world, me, 2, Local::ToAllocator(input)),
                 }
             }
         }
+        observe::step_end(world);
+    }
+
+    fn answered(&mut self, world: &mut World, output: &tepui_registry::Output) {
+        let operation = match output {
+            tepui_registry::Output::Applied(id, _) => self.asked.remove(id),
+            tepui_registry::Output::Recovered(_) => None,
+        };
+        observe::registry_output(world, operation.as_ref(), output);
     }
 
     fn offers(&mut self, world: &mut World, me: Process, effects: Vec<tepui_allocator::Effect>) {
@@ -90,10 +110,13 @@ impl Host for MasterHost {
 
     fn start(&mut self, world: &mut World, me: Process) {
         let (seed, now) = (world.rng.next_u64(), world.clock());
+        let kept = self.process.as_ref().filter(|_| self.keeps_registry);
+        let registry = kept.map(|machines| machines.registrar.machine.state().clone()).unwrap_or_default();
         self.process = Some(Machines {
             master: Driven::new(Master::new(self.config(), seed, Arc::new(NoHooks))),
-            registrar: Driven::new(Registrar::default()),
+            registrar: Driven::new(Registrar::new(registry)),
             allocator: Driven::new(Hierarchical::new(Options::default(), seed, now)),
+            asked: BTreeMap::new(),
             last: [0; 4],
         });
         self.tick(world, me);
@@ -104,9 +127,17 @@ impl Host for MasterHost {
         let effects = match input {
             Input::Net(input) => {
                 observe::master_input(world, me, &input);
-                machines.master.handle(now, In::Net(input))
+                let mut effects = Vec::new();
+                for input in crate::planted::master_input(world, me, input) {
+                    effects.extend(machines.master.handle(now, In::Net(input)));
+                }
+                effects
             }
-            Input::Local(Local::FromRegistrar(output)) => machines.master.handle(now, In::Registry(output)),
+            Input::Local(Local::FromRegistrar(output)) => {
+                machines.answered(world, &output);
+                let output = crate::planted::registry_output(world, output);
+                machines.master.handle(now, In::Registry(output))
+            }
             Input::Local(Local::FromAllocator(effect)) => machines.master.handle(now, In::Allocator(effect)),
             Input::Local(Local::ToRegistrar(input)) => {
                 for output in machines.registrar.handle(now, input) {

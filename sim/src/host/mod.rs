@@ -15,6 +15,11 @@ use tepui_base::{Instant, WaitStatus};
 use tepui_framework::exchange::HttpInput;
 use tepui_wire::{NetInput, Upid};
 
+/// What the master says to a framework whose other instance has taken over.
+pub const FAILED_OVER: &str = "Framework failed over";
+/// What it says to one that it has removed.
+pub const REMOVED: &str = "Framework has been removed";
+
 /// What a process can learn.
 pub enum Input {
     /// As a libprocess process.
