@@ -34,6 +34,8 @@ counters! {
     ReviveOffers "master/messages_revive_offers",
     SuppressOffers "master/messages_suppress_offers",
     ReconcileTasks "master/messages_reconcile_tasks",
+    ReconcileOperations "master/messages_reconcile_operations",
+    OperationStatusUpdateAcknowledgement "master/messages_operation_status_update_acknowledgement",
     FrameworkToExecutor "master/messages_framework_to_executor",
     ExecutorToFramework "master/messages_executor_to_framework",
     RegisterAgent "master/messages_register_slave",
@@ -50,6 +52,7 @@ counters! {
     InvalidStatusUpdates "master/invalid_status_updates",
     ValidStatusUpdateAcknowledgements "master/valid_status_update_acknowledgements",
     InvalidStatusUpdateAcknowledgements "master/invalid_status_update_acknowledgements",
+    InvalidOperationStatusUpdateAcknowledgements "master/invalid_operation_status_update_acknowledgements",
     RecoveryAgentRemovals "master/recovery_slave_removals",
     AgentRegistrations "master/slave_registrations",
     AgentReregistrations "master/slave_reregistrations",
@@ -89,6 +92,18 @@ impl Metrics {
     /// Counts one.
     pub fn count(&mut self, counter: Counter) {
         self.counters[counter as usize] += 1;
+    }
+
+    /// Counts a scheduler's call that failed its first check, if there is a counter for its type.
+    pub fn count_invalid_call(&mut self, kind: Option<call::Type>) {
+        match kind {
+            Some(call::Type::ACKNOWLEDGE) => self.count(Counter::InvalidStatusUpdateAcknowledgements),
+            Some(call::Type::ACKNOWLEDGE_OPERATION_STATUS) => {
+                self.count(Counter::InvalidOperationStatusUpdateAcknowledgements);
+            }
+            Some(call::Type::MESSAGE) => self.count(Counter::InvalidFrameworkToExecutor),
+            _ => {}
+        }
     }
 
     /// The value of a counter.

@@ -125,17 +125,9 @@ fn a_disconnected_framework_is_not_subscribed() {
 }
 
 #[test]
-fn calls_of_later_rooms_are_refused_by_name() {
+fn a_call_without_meaning_is_not_implemented() {
     let mut world = World::new();
     let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
-    let call = Call {
-        r#type: Some(call::Type::RECONCILE_OPERATIONS),
-        reconcile_operations: MessageField::some(Default::default()),
-        ..Default::default()
-    };
-    let response = world.call(&scheduler, call);
-    assert_eq!(response.status, 501);
-    assert_eq!(text(&response), "RECONCILE_OPERATIONS calls are not implemented by this master");
     let response = world.call(&scheduler, Call { r#type: Some(call::Type::UNKNOWN), ..Default::default() });
     assert_eq!((response.status, text(&response).as_str()), (501, "501 Not Implemented."));
 }

@@ -22,7 +22,6 @@ impl Master {
             || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname)
             || !self.is_acceptable(&message.agent, message.version.as_deref());
         if refused {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
         if let Some(id) = self.addresses.agents.get(&pid).cloned() {

@@ -9,7 +9,7 @@ use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::state::{Executor, Task, status};
 use crate::validate;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_authz::Action;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
@@ -36,14 +36,12 @@ impl Master {
             || validate::agent::reregister(&message).is_err()
             || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
         if refused {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
         if self.state.gone.contains_key(&id) {
             return self.shut_down(cx, &pid, "Agent has been marked gone");
         }
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
         let info = upgraded((*message.agent).clone());
@@ -154,7 +152,7 @@ impl Master {
         for info in infos {
             let id = info.id.id();
             if !self.state.frameworks.contains_key(&id) && !self.state.is_completed(&id) {
-                self.add_framework(cx, info.clone(), BTreeSet::new());
+                self.recover_framework(cx, info.clone());
             }
         }
     }

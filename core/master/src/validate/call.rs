@@ -40,10 +40,21 @@ pub fn validate(call: &Call, principal: &Principal) -> Checked {
     if !set {
         return missing(part);
     }
-    if kind == Type::ACKNOWLEDGE && uuid(Some(&call.acknowledge.uuid)).is_none() {
-        return Err("Not a valid UUID".to_owned());
+    match kind {
+        Type::ACKNOWLEDGE => validate_uuid(&call.acknowledge.uuid),
+        Type::ACKNOWLEDGE_OPERATION_STATUS => {
+            validate_uuid(&call.acknowledge_operation_status.uuid)?;
+            if call.acknowledge_operation_status.agent_id.is_set() { Ok(()) } else { missing("agent_id") }
+        }
+        Type::UPDATE_FRAMEWORK if call.framework_id.id() != call.update_framework.framework_info.id.id() => {
+            Err("'framework_id' differs from 'update_framework.framework_info.id'".to_owned())
+        }
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+fn validate_uuid(bytes: &[u8]) -> Checked {
+    if uuid(Some(bytes)).is_some() { Ok(()) } else { Err("Not a valid UUID".to_owned()) }
 }
 
 fn validate_subscribe(call: &Call, subscribe: &Subscribe, principal: &Principal) -> Checked {
