@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tepui_proto::mesos::DomainInfo;
 use tepui_wire::Upid;
 
 /// What clients are told about the software; `version` is what frameworks and agents compare.
@@ -36,12 +37,25 @@ pub struct Config {
     pub max_agent_ping_timeouts: u32,
     /// `--agent_reregister_timeout`: how long a disconnected agent may take to come back.
     pub agent_reregister_timeout: Duration,
+    /// `--agent_removal_rate_limit`, as the time between two agents that become unreachable.
+    pub agent_removal_interval: Option<Duration>,
+    /// `--recovery_agent_removal_limit` as a share (1 is 100%): if more of the agents in the registry do not come back
+    /// after a failover, the master ends.
+    pub recovery_agent_removal_limit: f64,
+    /// `--registry_gc_interval`: how often old unreachable and gone agents are looked for.
+    pub registry_gc_interval: Duration,
+    /// `--registry_max_agent_age`: how long an unreachable or gone agent is remembered.
+    pub registry_max_agent_age: Duration,
+    /// `--registry_max_agent_count`: how many unreachable, and how many gone agents are remembered.
+    pub registry_max_agent_count: usize,
     /// `--offer_timeout`: after this time an offer is rescinded.
     pub offer_timeout: Option<Duration>,
     /// `--root_submissions`: whether frameworks may run as root.
     pub root_submissions: bool,
     /// `--roles`: the only roles allowed, if given.
     pub roles: Option<BTreeSet<String>>,
+    /// `--domain`: the fault domain of this master.
+    pub domain: Option<DomainInfo>,
     /// `--require_agent_domain`.
     pub require_agent_domain: bool,
     /// `--max_completed_frameworks`.
@@ -68,9 +82,15 @@ impl Config {
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
+            agent_removal_interval: None,
+            recovery_agent_removal_limit: 1.0,
+            registry_gc_interval: Duration::from_secs(15 * 60),
+            registry_max_agent_age: Duration::from_secs(14 * 24 * 3600),
+            registry_max_agent_count: 100 * 1024,
             offer_timeout: None,
             root_submissions: true,
             roles: None,
+            domain: None,
             require_agent_domain: false,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,

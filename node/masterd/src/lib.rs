@@ -20,6 +20,7 @@ use tepui_master::{Input, Master};
 use tepui_net::{Inbox, Node, Outlet};
 use tepui_registry::Registrar;
 use tepui_wire::NetInput;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -52,6 +53,7 @@ pub struct Running {
     node: Node,
     mailbox: Mailbox<Master>,
     intake: JoinHandle<()>,
+    exit: watch::Receiver<Option<String>>,
 }
 
 /// Starts a master; it listens when this returns.
@@ -72,11 +74,12 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
     let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
+    let (exit, exited) = watch::channel(None);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
-    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
+    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations, exit }));
     let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone()));
-    Ok(Running { node, mailbox, intake })
+    Ok(Running { node, mailbox, intake, exit: exited })
 }
 
 fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
@@ -110,6 +113,13 @@ impl Running {
     /// How many agents are registered now: for those who wait for a cluster to come up.
     pub async fn agents(&self) -> usize {
         self.mailbox.inspect(|master| master.snapshot().agents.len()).await.unwrap_or(0)
+    }
+
+    /// Waits until the master must not go on; why.
+    pub async fn exited(&mut self) -> String {
+        let reason = self.exit.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        // Without the machine there is nothing that could go on either.
+        reason.ok().flatten().unwrap_or_else(|| "the master has stopped".to_owned())
     }
 
     /// Takes nothing more in, lets answers and streams go out, and closes.

@@ -66,6 +66,8 @@ impl Machines {
                     Effect::Net(effect) => world.net(me, effect),
                     Effect::Registry(input) => self.hop(world, me, 0, Local::ToRegistrar(input)),
                     Effect::Allocator(input) => self.hop(world, me, 2, Local::ToAllocator(input)),
+                    // Only a master with a removal limit ends itself, and these have none.
+                    Effect::Exit(reason) => unreachable!("{reason}"),
                 }
             }
         }

@@ -60,6 +60,8 @@ pub struct World {
     /// Whether the registrar answers; a test may hold its answers back.
     pub hold_registry: bool,
     held: VecDeque<tepui_registry::Output>,
+    /// Why the master has ended itself, if it has.
+    pub exit: Option<String>,
 }
 
 impl World {
@@ -90,6 +92,7 @@ impl World {
             next_request: 0,
             hold_registry: false,
             held: VecDeque::new(),
+            exit: None,
         };
         world.tick();
         world
@@ -162,6 +165,7 @@ impl World {
                 }
             }
             Effect::Net(effect) => self.net(effect),
+            Effect::Exit(reason) => self.exit = Some(reason),
         }
     }
 
