@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
 use tepui_allocator::{
     AgentFacts, AgentKey, Effect, FrameworkCapabilities, FrameworkKey, FrameworkTerms, Hierarchical, Input, Issuer,
-    OfferedAgent, Options,
+    OfferConstraintsFilter, OfferedAgent, Options,
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall};
@@ -133,6 +133,7 @@ impl Cluster {
                 suppressed: Vec::new(),
                 capabilities: FrameworkCapabilities { multi_role: true, ..FrameworkCapabilities::default() },
                 min_allocatable: Vec::new(),
+                constraints: OfferConstraintsFilter::default(),
             };
             self.handle(Input::AddFramework { key, terms, active: true });
         }
@@ -146,6 +147,7 @@ impl Cluster {
             let facts = AgentFacts {
                 hostname: Arc::from(format!("agent-{number}")),
                 region: None,
+                zone: None,
                 attributes: Attributes::default(),
                 multi_role: true,
                 hierarchical_role: true,

@@ -3,10 +3,12 @@
 //! A framework is a client of each role it is subscribed to, and of each role under which it still holds something.
 
 use crate::amounts::Amounts;
+use crate::constraints::RoleFilter;
 use crate::input::FrameworkCapabilities;
 use crate::key::FrameworkKey;
 use crate::role::RoleId;
 use crate::sorter::{Standing, Standings};
+use std::sync::Arc;
 
 /// A client, by number; valid while the framework is tracked under the role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +29,8 @@ pub struct Client {
     pub suppressed: bool,
     /// An offer must contain one of these; `None`: the allocator's own rule holds.
     pub minimum: Option<Vec<Amounts>>,
+    /// The agents it wants at all; `None`: any.
+    pub constraints: Option<Arc<RoleFilter>>,
     /// On how many agents it holds something.
     pub holdings: u32,
     /// Whether it stands in the role's order, that is, can be offered to.

@@ -5,6 +5,7 @@
 //! gives the resources back with [`Input::Recover`], where it does not it drops them (removal has freed them here).
 //! The allocator in turn ignores every input that names a key which is gone.
 
+use crate::constraints::OfferConstraintsFilter;
 use crate::key::{AgentKey, FrameworkKey};
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +153,8 @@ pub struct FrameworkTerms {
     pub capabilities: FrameworkCapabilities,
     /// Per role, instead of [`Options::min_allocatable`]: `FrameworkInfo.offer_filters`. An empty list: no minimum.
     pub min_allocatable: Vec<(Role, Vec<Quantities>)>,
+    /// The agents it wants to be offered at all.
+    pub constraints: OfferConstraintsFilter,
 }
 
 /// Capabilities of a framework that decide what it can be offered.
@@ -178,6 +181,8 @@ pub struct AgentFacts {
     pub hostname: Arc<str>,
     /// The region of its fault domain, if it has one.
     pub region: Option<Arc<str>>,
+    /// The zone of its fault domain, if it has one.
+    pub zone: Option<Arc<str>>,
     /// What frameworks may have chosen it by.
     pub attributes: Attributes,
     /// MULTI_ROLE: without it, nothing is offered to MULTI_ROLE frameworks.

@@ -5,13 +5,15 @@
 //! fairness. Another policy is another type behind the [`Allocator`] trait.
 //!
 //! Where things are: `hierarchical/` the decisions and the books, `sorter/` the order of contenders, `role/` the tree
-//! of roles and its order, `agent` an agent's ledger, `client` a framework in a role, `filter` refusals, `amounts`
+//! of roles and its order, `agent` an agent's ledger, `client` a framework in a role, `filter` refusals,
+//! `constraints` the agents a framework wants at all, `amounts`
 //! quantities as numbers, `key` the keys.
 
 mod agent;
 mod amounts;
 mod bits;
 mod client;
+mod constraints;
 mod filter;
 mod hierarchical;
 mod input;
@@ -19,6 +21,7 @@ mod key;
 mod role;
 mod sorter;
 
+pub use constraints::{ConstraintError, ConstraintsError, Fault, OfferConstraintsFilter, PatternError, RegexLimits};
 pub use hierarchical::{Hierarchical, Metrics, RoleMetrics};
 pub use input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options};
 pub use key::{AgentKey, FrameworkKey, Issuer, Key, Slab};

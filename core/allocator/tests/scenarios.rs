@@ -33,4 +33,4 @@ macro_rules! scenarios {
     )+};
 }
 
-scenarios!(fairness, hierarchy, filters, reservations, capabilities, lifecycle, operations, timing);
+scenarios!(constraints, fairness, hierarchy, filters, reservations, capabilities, lifecycle, operations, timing);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tepui_allocator::RegexLimits;
 use tepui_proto::mesos::DomainInfo;
 use tepui_wire::Upid;
 
@@ -56,6 +57,8 @@ pub struct Config {
     pub roles: Option<BTreeSet<String>>,
     /// `--domain`: the fault domain of this master.
     pub domain: Option<DomainInfo>,
+    /// `--offer_constraints_re2_max_mem` and `--offer_constraints_re2_max_program_size`.
+    pub offer_constraints: RegexLimits,
     /// `--require_agent_domain`.
     pub require_agent_domain: bool,
     /// `--max_completed_frameworks`.
@@ -91,6 +94,7 @@ impl Config {
             root_submissions: true,
             roles: None,
             domain: None,
+            offer_constraints: RegexLimits::default(),
             require_agent_domain: false,
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,

@@ -35,6 +35,7 @@ pub(crate) fn framework(framework: &Framework) -> FrameworkTerms {
                 (Role::from(role.as_str()), minimum)
             })
             .collect(),
+        constraints: framework.constraints_filter.clone(),
     }
 }
 
@@ -44,10 +45,11 @@ fn quantities(proto: &ResourceQuantities) -> Quantities {
 
 /// Where and what an agent is.
 pub(crate) fn agent(agent: &Agent) -> AgentFacts {
-    let region = agent.info.domain.as_option().map(|domain| Arc::from(domain.fault_domain.region.name.as_str()));
+    let domain = agent.info.domain.as_option().and_then(|domain| domain.fault_domain.as_option());
     AgentFacts {
         hostname: Arc::from(agent.info.hostname.as_str()),
-        region,
+        region: domain.map(|domain| Arc::from(domain.region.name.as_str())),
+        zone: domain.map(|domain| Arc::from(domain.zone.name.as_str())),
         attributes: Attributes::from_proto(&agent.info.attributes),
         multi_role: agent.has(AgentCapability::MULTI_ROLE),
         hierarchical_role: agent.has(AgentCapability::HIERARCHICAL_ROLE),

@@ -224,3 +224,79 @@ fn a_subscription_brings_a_new_description_and_keeps_what_cannot_change() {
     assert_eq!(world.offers(&second)[0].allocation_info.role.as_deref(), Some("b"));
     world.audit();
 }
+
+/// Constraints of role `a` on an attribute, as JSON.
+fn constraints(predicate: &str) -> String {
+    format!(
+        r#"{{"role_constraints":{{"a":{{"groups":[{{"attribute_constraints":[
+            {{"selector":{{"attribute_name":"rack"}},"predicate":{predicate}}}]}}]}}}}}}"#
+    )
+}
+
+/// A world with an agent in rack `r1`.
+fn racked() -> World {
+    let mut world = World::new();
+    let mut message = register_message(1, AGENT);
+    let text = tepui_proto::mesos::value::Text { value: "r1".to_owned(), ..Default::default() };
+    message.agent.as_option_mut().unwrap().attributes = vec![tepui_proto::mesos::Attribute {
+        name: "rack".to_owned(),
+        r#type: tepui_proto::mesos::value::Type::TEXT,
+        text: MessageField::some(text),
+        ..Default::default()
+    }];
+    world.send(&agent_pid(1), &message);
+    world
+}
+
+fn from_json(constraints: &str) -> MessageField<tepui_proto::mesos::scheduler::OfferConstraints> {
+    let names = tepui_proto::json::Names::V1;
+    MessageField::some(tepui_proto::json::from_slice(constraints.as_bytes(), names).unwrap())
+}
+
+#[test]
+fn constraints_choose_the_agents_of_offers_and_can_change() {
+    let mut world = racked();
+    let subscribe = call::Subscribe {
+        framework_info: MessageField::some(multi_role(&["a"])),
+        offer_constraints: from_json(&constraints(r#"{"text_equals":{"value":"r2"}}"#)),
+        ..Default::default()
+    };
+    world.send(
+        &scheduler_pid(1),
+        &Call { r#type: Some(call::Type::SUBSCRIBE), subscribe: MessageField::some(subscribe), ..Default::default() },
+    );
+    let id = world.received::<FrameworkRegisteredMessage>(&scheduler_pid(1)).remove(0).framework_id;
+    world.advance(Duration::from_secs(5));
+    assert!(world.master.snapshot().offers.is_empty(), "the agent is in another rack");
+    let shown = world.json("/state")["frameworks"][0]["offer_constraints"].clone();
+    let group = &shown["role_constraints"]["a"]["groups"][0]["attribute_constraints"][0];
+    assert_eq!(group["predicate"]["text_equals"]["value"], "r2");
+    let mut call = update(FrameworkInfo { id: id.clone(), ..multi_role(&["a"]) }, &[]);
+    call.framework_id = id;
+    let constraints = from_json(&constraints(r#"{"text_matches":{"regex":"r[12]"}}"#));
+    call.update_framework.as_option_mut().unwrap().offer_constraints = constraints;
+    world.send(&scheduler_pid(1), &call);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.master.snapshot().offers.len(), 1);
+}
+
+#[test]
+fn constraints_that_make_no_sense_are_refused() {
+    let mut world = racked();
+    let body = format!(
+        r#"{{"type":"SUBSCRIBE","subscribe":{{"framework_info":{{"user":"u","name":"n"}},"offer_constraints":{}}}}}"#,
+        constraints("{}")
+    );
+    let headers = [("content-type", "application/json")];
+    let (id, _) = world.http(request("POST", "/api/v1/scheduler", "", &headers, body.as_bytes()));
+    let text_ = "A role a has an invalid 'AttributeConstraint': Unknown predicate type";
+    assert_eq!(world.streams[&id][0].error.message, text_);
+    assert!(world.closed.contains(&id));
+    let scheduler = world.subscribe(multi_role(&["a"]), ContentType::Json);
+    let info = FrameworkInfo { id: field_id(&scheduler.id), ..multi_role(&["a"]) };
+    let mut call = update(info, &[]);
+    call.update_framework.as_option_mut().unwrap().offer_constraints = from_json(&constraints("{}"));
+    let response = world.call(&scheduler, call);
+    let expected = format!("'UpdateFramework.offer_constraints' are not valid: {text_}");
+    assert_eq!((response.status, text(&response)), (400, expected));
+}

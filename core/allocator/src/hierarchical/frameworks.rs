@@ -2,7 +2,6 @@
 
 use super::account::Change;
 use super::{Framework, Hierarchical};
-use crate::amounts::Amounts;
 use crate::client::{Client, ClientId};
 use crate::input::{FrameworkCapabilities, FrameworkTerms};
 use crate::key::{AgentKey, FrameworkKey};
@@ -98,6 +97,7 @@ impl Hierarchical {
             subscribed: false,
             suppressed: false,
             minimum: None,
+            constraints: None,
             holdings: 0,
             ranked: false,
         };
@@ -135,10 +135,7 @@ impl Hierarchical {
     fn apply_terms(&mut self, key: FrameworkKey, terms: &FrameworkTerms) {
         let before = self.frameworks.get(key).map(|framework| framework.clients.clone()).unwrap_or_default();
         for role in &terms.roles {
-            let suppressed = terms.suppressed.contains(role);
-            let minimum = terms.min_allocatable.iter().find(|(of, _)| of == role);
-            let minimum = minimum.map(|(_, list)| list.iter().map(|q| self.names.amounts(q)).collect());
-            self.subscribe(key, role, terms.capabilities, suppressed, minimum);
+            self.subscribe(key, role, terms);
         }
         for id in before {
             let path = self.roles.path(self.clients.get(id).role);
@@ -148,23 +145,20 @@ impl Hierarchical {
         }
     }
 
-    fn subscribe(
-        &mut self,
-        key: FrameworkKey,
-        role: &Role,
-        capabilities: FrameworkCapabilities,
-        suppressed: bool,
-        minimum: Option<Vec<Amounts>>,
-    ) {
-        let role = self.roles.retain(role.as_str());
+    fn subscribe(&mut self, key: FrameworkKey, path: &Role, terms: &FrameworkTerms) {
+        let role = self.roles.retain(path.as_str());
         let id = self.track(key, role);
         self.roles.release(role);
+        let minimum = terms.min_allocatable.iter().find(|(of, _)| of == path);
+        let minimum = minimum.map(|(_, list)| list.iter().map(|q| self.names.amounts(q)).collect());
         let client = self.clients.get_mut(id);
+        let suppressed = terms.suppressed.contains(path);
         let revived = client.suppressed && !suppressed;
-        client.capabilities = capabilities;
+        client.capabilities = terms.capabilities;
         client.subscribed = true;
         client.suppressed = suppressed;
         client.minimum = minimum;
+        client.constraints = terms.constraints.of_role(path).cloned();
         if revived {
             self.forget_filters(id);
         }
@@ -177,6 +171,7 @@ impl Hierarchical {
         client.subscribed = false;
         client.suppressed = false;
         client.minimum = None;
+        client.constraints = None;
         self.forget_filters(id);
         self.rerank(id);
         self.untrack_if_idle(id);

@@ -16,7 +16,7 @@
 //! were recovered. Resources that a framework gives back without a filter still wait for it here, too: otherwise a
 //! framework that declines without a filter would be asked again and again as fast as it answers.
 //!
-//! Not done here: quota guarantees and limits, offer constraints, maintenance and inverse offers, resource providers
+//! Not done here: quota guarantees and limits, maintenance and inverse offers, resource providers
 //! and operator operations on free resources, recovery that waits for agents.
 
 mod account;

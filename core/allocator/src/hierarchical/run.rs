@@ -159,6 +159,9 @@ impl Rules<'_> {
         if parcels.is_empty() || !self.is_enough(agent, client, &parcels) {
             return None;
         }
+        if client.constraints.as_ref().is_some_and(|constraints| constraints.excludes(&agent.facts)) {
+            return None;
+        }
         if self.filters.has(id, key) && self.filters.refuses(id, key, &agent.contents(&parcels)) {
             return None;
         }

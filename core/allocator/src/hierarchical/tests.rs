@@ -1,6 +1,7 @@
 //! Random histories: the books stay right, and remembering who did not want what changes nothing.
 
 use super::Hierarchical;
+use crate::constraints::OfferConstraintsFilter;
 use crate::input::{AgentFacts, Effect, FrameworkCapabilities, FrameworkTerms, Input, OfferedAgent, Options};
 use crate::key::{AgentKey, FrameworkKey, Issuer};
 use std::sync::Arc;
@@ -86,6 +87,7 @@ impl Pair {
                 ..FrameworkCapabilities::default()
             },
             min_allocatable: Vec::new(),
+            constraints: OfferConstraintsFilter::default(),
         }
     }
 
@@ -105,6 +107,7 @@ impl Pair {
         AgentFacts {
             hostname: Arc::from("host"),
             region: None,
+            zone: None,
             attributes: Attributes::default(),
             multi_role: true,
             hierarchical_role: self.below(4) > 0,

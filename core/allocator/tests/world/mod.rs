@@ -3,8 +3,9 @@
 //! ```text
 //! options [min=none|cpus:1|mem:2] [gpus=open] [exclude=NAME] [region=R]     (first line only)
 //! framework F roles=a,b [suppressed=a] [can=revocable,gpu,shared,multi,refined,region] [min=a@cpus:1] [inactive]
+//!                               [only=role@attribute:REGEX]...
 //! update F roles=...            as above            remove F | activate F | deactivate F
-//! agent A RESOURCES [used=F@role@RESOURCES]... [old] [region=R] [revocable=RESOURCES] [rack=R]
+//! agent A RESOURCES [used=F@role@RESOURCES]... [old] [region=R] [revocable=RESOURCES] [zone=Z] [attributes=A:V;...]
 //! update-agent A RESOURCES ...  as above            remove-agent A | activate-agent A | deactivate-agent A
 //! decline F A [for=5s]          gives back all F was offered of A
 //! accept F A RESOURCES [for=5s] uses a part of what F was offered of A (in one role), gives back the rest
@@ -20,10 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tepui_allocator::{
     AgentFacts, AgentKey, Allocator, Effect, FrameworkCapabilities, FrameworkKey, FrameworkTerms, Hierarchical, Input,
-    Issuer, Options,
+    Issuer, OfferConstraintsFilter, Options, RegexLimits,
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall, duration};
+use tepui_proto::mesos::scheduler::attribute_constraint::predicate::{Predicate, TextMatches};
+use tepui_proto::mesos::scheduler::attribute_constraint::selector::{PseudoattributeType, Selector};
+use tepui_proto::mesos::scheduler::offer_constraints::role_constraints::Group;
+use tepui_proto::mesos::scheduler::{AttributeConstraint, OfferConstraints};
 use tepui_resources::{Attributes, Disk, Persistence, Quantities, Reservation, Resource, Resources, Role};
 
 /// See the module's text.
@@ -320,15 +325,40 @@ fn terms(words: &Words) -> FrameworkTerms {
             region_aware: can.contains(&"region"),
         },
         min_allocatable: words.all("min").iter().map(minimum).collect(),
+        constraints: constraints(words),
     }
 }
 
+/// `role@name:text`, where the text is a regular expression and the name one of `hostname`, `region`, `zone` or that of
+/// an attribute. One group per word.
+fn constraints(words: &Words) -> OfferConstraintsFilter {
+    let mut proto = OfferConstraints::default();
+    for word in words.all("only") {
+        let (role, constraint) = word.split_once('@').expect("role@name:regex");
+        let (name, regex) = constraint.split_once(':').expect("role@name:regex");
+        let selector = match name {
+            "hostname" => Selector::PseudoattributeType(PseudoattributeType::HOSTNAME),
+            "region" => Selector::PseudoattributeType(PseudoattributeType::REGION),
+            "zone" => Selector::PseudoattributeType(PseudoattributeType::ZONE),
+            name => Selector::AttributeName(name.to_owned()),
+        };
+        let matches = TextMatches { regex: regex.to_owned(), ..TextMatches::default() };
+        let mut constraint = AttributeConstraint::default();
+        constraint.selector.get_or_insert_default().selector = Some(selector);
+        constraint.predicate.get_or_insert_default().predicate = Some(Predicate::TextMatches(Box::new(matches)));
+        let groups = &mut proto.role_constraints.entry(role.to_owned()).or_default().groups;
+        groups.push(Group { attribute_constraints: vec![constraint], ..Group::default() });
+    }
+    OfferConstraintsFilter::new(&proto, RegexLimits::default()).unwrap_or_else(|error| panic!("{error}"))
+}
+
 fn facts(words: &Words) -> AgentFacts {
-    let rack = words.one("rack").map(|rack| format!("rack:{rack}")).unwrap_or_default();
     AgentFacts {
         hostname: Arc::from(words.at(0)),
         region: words.one("region").map(Arc::from),
-        attributes: Attributes::parse(&rack).unwrap_or_else(|error| panic!("{error}")),
+        zone: words.one("zone").map(Arc::from),
+        attributes: Attributes::parse(words.one("attributes").unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{error}")),
         multi_role: !words.has("old"),
         hierarchical_role: !words.has("old"),
     }

@@ -59,7 +59,8 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first() {
-        let agents: OrdMap<AgentId, i64> = [("a", 30), ("b", 10), ("c", 20)].map(|(id, at)| (id.into(), at)).into();
+        let agents: OrdMap<AgentId, i64> =
+            [("a", 30), ("b", 10), ("c", 20)].into_iter().map(|(id, at)| (AgentId::from(id), at)).collect();
         let ids = |count, age| {
             let ids = superfluous(&agents, 40, count, Duration::from_nanos(age));
             ids.iter().map(ToString::to_string).collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use crate::state::{Connection, Framework, Http, framework};
 use crate::{Master, terms, validate};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tepui_allocator::Input;
+use tepui_allocator::{Input, OfferConstraintsFilter};
 use tepui_authz::{Action, Principal};
 use tepui_base::FrameworkId;
 use tepui_proto::mesos::FrameworkInfo;
@@ -31,23 +31,26 @@ pub(crate) enum Subscriber {
 pub(crate) struct Wishes {
     suppressed: BTreeSet<String>,
     constraints: Arc<OfferConstraints>,
+    filter: OfferConstraintsFilter,
 }
 
 impl Wishes {
     /// Takes the wishes of a call; an error is what is wrong with its constraints.
-    pub fn new(_: &Config, suppressed: Vec<String>, constraints: OfferConstraints) -> Result<Wishes, String> {
-        validate::framework::offer_constraints(&constraints)?;
-        Ok(Wishes { suppressed: suppressed.into_iter().collect(), constraints: Arc::new(constraints) })
+    pub fn new(config: &Config, suppressed: Vec<String>, constraints: OfferConstraints) -> Result<Wishes, String> {
+        let filter = OfferConstraintsFilter::new(&constraints, config.offer_constraints);
+        let filter = filter.map_err(|error| error.to_string())?;
+        Ok(Wishes { suppressed: suppressed.into_iter().collect(), constraints: Arc::new(constraints), filter })
     }
 
     /// Those of a framework that has not spoken yet.
     fn none() -> Wishes {
-        Wishes { suppressed: BTreeSet::new(), constraints: Arc::default() }
+        Wishes { suppressed: BTreeSet::new(), constraints: Arc::default(), filter: OfferConstraintsFilter::default() }
     }
 
     fn take_effect(self, framework: &mut Framework) {
         framework.suppressed = self.suppressed;
         framework.offer_constraints = self.constraints;
+        framework.constraints_filter = self.filter;
     }
 }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use tepui_base::duration;
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
-use tepui_proto::mesos::scheduler::OfferConstraints;
 use tepui_proto::mesos::{FrameworkInfo, OfferFilters};
 use tepui_resources::roles as role_names;
 
@@ -33,15 +32,6 @@ pub fn subscription(info: &FrameworkInfo, suppressed: &[String], state: &Snapsho
         return Err(format!("The framework failover_timeout ({failover_timeout}) is invalid"));
     }
     Ok(())
-}
-
-/// Constraints would choose the agents a framework is offered. They are not built yet, and a framework that counts on
-/// them must not be offered what it excluded.
-pub fn offer_constraints(constraints: &OfferConstraints) -> Checked {
-    if constraints.role_constraints.is_empty() {
-        return Ok(());
-    }
-    Err("Offer constraints are not supported by this master".to_owned())
 }
 
 /// Whether a description is sound in itself.
