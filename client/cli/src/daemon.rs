@@ -12,6 +12,13 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Worker threads of a daemon's runtime. The machines are single-threaded; the rest is sockets and readers.
 const WORKERS: usize = 2;
 
+/// Another number of them, 1 to 1024. As in Mesos, a value that makes no sense is said and ignored.
+const WORKERS_VARIABLE: &str = "LIBPROCESS_NUM_WORKER_THREADS";
+
+/// Variables of libprocess that have no effect here; said once at start if they are set.
+const WITHOUT_EFFECT: [&str; 4] =
+    ["LIBPROCESS_IP6", "LIBPROCESS_MEMORY_PROFILING", "LIBPROCESS_ENABLE_PROFILER", "LIBPROCESS_LIBEV_NUM_IO_THREADS"];
+
 /// `mesos-master`.
 pub fn master(args: Vec<String>) -> ExitCode {
     let about = "tepui master: assigns resources of agents to frameworks (mesos-master)";
@@ -116,12 +123,15 @@ fn start(
         println!("mesos 1.11.0 (tepui {})", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
-    if let Err(error) = crate::logging::set_up(values.get("logging_level").unwrap_or("INFO"), values.bool("quiet")) {
+    if let Err(error) = crate::logging::set_up_from(program, &values) {
         eprintln!("{program}: {error:#}");
         return ExitCode::FAILURE;
     }
     for warning in &values.warnings {
         tracing::warn!("{warning}");
+    }
+    for name in WITHOUT_EFFECT.into_iter().filter(|name| variable(name).is_some()) {
+        tracing::warn!("{name} has no effect in this version of Tepui");
     }
     match run(values) {
         Ok(()) => ExitCode::SUCCESS,
@@ -133,8 +143,19 @@ fn start(
 }
 
 fn until_told(running: impl Future<Output = Result<()>>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers()).enable_all().build();
     runtime.context("no runtime")?.block_on(running)
+}
+
+fn workers() -> usize {
+    let Some(text) = variable(WORKERS_VARIABLE) else { return WORKERS };
+    match text.parse() {
+        Ok(count @ 1..=1024) => count,
+        _ => {
+            tracing::warn!("{WORKERS_VARIABLE}={text} is ignored: expecting a number from 1 to 1024");
+            WORKERS
+        }
+    }
 }
 
 /// Returns on SIGTERM or SIGINT.

@@ -5,6 +5,7 @@
 //! reaches it as an input. `core/clippy.toml` and `cargo xtask tidy` hold every crate of `core/` to that.
 
 pub mod bytes;
+pub mod date;
 pub mod duration;
 pub mod effect_queue;
 pub mod id;

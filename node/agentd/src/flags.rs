@@ -2,7 +2,6 @@
 
 use crate::detect::{self, Machine};
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tepui_flags::Values;
@@ -66,9 +65,9 @@ pub struct Settings {
 /// Why an agent can not start with these flags.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A `LIBPROCESS_*` variable that cannot be read.
+    /// A value that does not fit its flag or variable.
     #[error(transparent)]
-    Variable(#[from] tepui_net::ConfigError),
+    Flag(#[from] tepui_flags::Error),
     /// A flag without which nothing goes.
     #[error("Flag '{0}' is required, but it was not provided")]
     Missing(&'static str),
@@ -90,7 +89,7 @@ impl Settings {
     /// Reads the values of `tepui_flags::agent::FLAGS`, over those of `LIBPROCESS_*` variables, which `variable` looks
     /// up. Makes the work directory, whose disk is measured.
     pub fn from_values(values: &Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
-        let net = NetConfig::from_env(variable)?;
+        let net = tepui_flags::network(values, variable)?;
         let text = |name: &str| values.get(name).unwrap_or_default().to_owned();
         let work_dir = absolute("work_dir", values.get("work_dir").ok_or(Error::Missing("work_dir"))?)?;
         std::fs::create_dir_all(&work_dir).map_err(|error| bad("work_dir", error))?;
@@ -107,13 +106,7 @@ impl Settings {
         values.set_default("runtime_dir", runtime_dir.display().to_string());
         values.set_default("launcher", "posix".to_owned());
         Ok(Settings {
-            net: NetConfig {
-                ip: address(&values, "ip")?.unwrap_or(net.ip),
-                port: values.number("port").map_err(|error| bad("port", error))?.unwrap_or(net.port),
-                advertise_ip: address(&values, "advertise_ip")?.or(net.advertise_ip),
-                advertise_port: port(&values, "advertise_port")?.or(net.advertise_port),
-                ..net
-            },
+            net,
             hostname: values.get("hostname").map(str::to_owned),
             hostname_lookup: values.bool("hostname_lookup"),
             master: master(values.get("master").ok_or(Error::Missing("master"))?)?,
@@ -135,8 +128,7 @@ impl Settings {
             registration_backoff_factor: values.duration("registration_backoff_factor"),
             recovery_timeout: values.duration("recovery_timeout"),
             max_completed_executors_per_framework: values
-                .number("max_completed_executors_per_framework")
-                .map_err(|error| bad("max_completed_executors_per_framework", error))?
+                .number("max_completed_executors_per_framework")?
                 .unwrap_or(tepui_agent::config::MAX_COMPLETED_EXECUTORS_PER_FRAMEWORK),
             all: values.all(),
         })
@@ -156,16 +148,6 @@ fn default_runtime_dir() -> PathBuf {
     } else {
         std::env::temp_dir().join("mesos/runtime")
     }
-}
-
-fn address(values: &Values, name: &'static str) -> Result<Option<Ipv4Addr>, Error> {
-    let parse = |text: &str| text.parse().map_err(|_| bad(name, format!("'{text}' is no IPv4 address")));
-    values.get(name).map(parse).transpose()
-}
-
-fn port(values: &Values, name: &'static str) -> Result<Option<u16>, Error> {
-    let parse = |text: &str| text.parse().map_err(|_| bad(name, format!("'{text}' is no port")));
-    values.get(name).map(parse).transpose()
 }
 
 /// The address of the master, from a file if it names one. Groups in ZooKeeper are not followed yet.
@@ -236,6 +218,7 @@ fn environment(flag: Option<&str>) -> Result<BTreeMap<String, String>, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn settings(args: &[&str]) -> Result<Settings, Error> {
         let dir = tempfile::tempdir().unwrap();

@@ -10,8 +10,10 @@ pub mod agent;
 pub mod help;
 pub mod logging;
 pub mod master;
+mod network;
 mod parse;
 
+pub use network::network;
 pub use parse::{Error, Values, parse};
 
 /// The type of a flag's value.

@@ -8,7 +8,7 @@ use crate::{Flag, flag};
 pub static FLAGS: &[Flag] = &[
     flag("quiet", None, Bool, Some("false"), Built, "log nothing to stderr"),
     flag("logging_level", None, Text, Some("INFO"), Built, "log at or above INFO, WARNING or ERROR"),
-    flag("log_dir", None, Text, None, Later, "directory of log files"),
+    flag("log_dir", None, Text, None, Built, "directory of log files, one per severity"),
     flag("logbufsecs", None, Number, Some("0"), Later, "seconds that log messages may be buffered"),
     flag("initialize_driver_logging", None, Bool, Some("true"), Later, "whether drivers set up logging"),
     flag("external_log_file", None, Text, None, Later, "log file written by another program, served in the web UI"),

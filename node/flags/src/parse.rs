@@ -37,6 +37,9 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// A `LIBPROCESS_*` variable that cannot be read.
+    #[error("{0}")]
+    Variable(String),
     /// A flag whose effect Tepui does not have yet and would be missed.
     #[error("--{name}={value} is not available in this version of Tepui, and ignoring it would not be safe: {help}")]
     NotAvailable {
@@ -232,11 +235,20 @@ impl Values {
     /// A number flag within the range of the type asked for.
     pub fn number<N: TryFrom<i64>>(&self, name: &str) -> Result<Option<N>, Error> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        text.parse::<i64>().ok().and_then(|n| N::try_from(n).ok()).map(Some).ok_or_else(|| Error::Value {
-            name: name.to_owned(),
-            value: text.to_owned(),
-            cause: "The number is out of range".to_owned(),
-        })
+        let number = text.parse::<i64>().ok().and_then(|n| N::try_from(n).ok());
+        number.map(Some).ok_or_else(|| self.error(name, "The number is out of range"))
+    }
+
+    /// A flag whose text has a form of its own; `expecting` says which.
+    pub fn parsed<T: std::str::FromStr>(&self, name: &str, expecting: &str) -> Result<Option<T>, Error> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.error(name, expecting))
+    }
+
+    /// That a flag's value cannot be used, and why.
+    pub fn error(&self, name: &str, cause: &str) -> Error {
+        let value = self.get(name).unwrap_or_default().to_owned();
+        Error::Value { name: name.to_owned(), value, cause: cause.to_owned() }
     }
 
     /// Puts a value in place that only the daemon could find out (a computed default).

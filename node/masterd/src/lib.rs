@@ -7,6 +7,7 @@
 mod read;
 pub mod recording;
 pub mod settings;
+mod whitelist;
 mod world;
 
 pub use settings::Settings;
@@ -54,6 +55,7 @@ pub struct Running {
     mailbox: Mailbox<Master>,
     intake: JoinHandle<()>,
     exit: watch::Receiver<Option<String>>,
+    watching: Option<JoinHandle<()>>,
 }
 
 /// Starts a master; it listens when this returns.
@@ -73,13 +75,15 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
         master = master.recorded(recording::start(dir, settings.values(), &pid, seed)?);
     }
     let (registrar, registry) = Driver::new(Registrar::default(), clock);
+    let whitelist = settings.whitelist().map(str::to_owned);
     let (allocator, allocations) = Driver::new(Hierarchical::new(settings.allocator, seed, clock.now()), clock);
     let (exit, exited) = watch::channel(None);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
+    let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
     tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations, exit }));
     let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone()));
-    Ok(Running { node, mailbox, intake, exit: exited })
+    Ok(Running { node, mailbox, intake, exit: exited, watching })
 }
 
 fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
@@ -125,6 +129,7 @@ impl Running {
     /// Takes nothing more in, lets answers and streams go out, and closes.
     pub async fn stop(self) {
         self.intake.abort();
+        self.watching.inspect(JoinHandle::abort);
         self.node.shutdown().await;
     }
 }

@@ -1,11 +1,10 @@
 //! From flags to what the machines are told.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 use tepui_allocator::Options;
 use tepui_flags::Values;
 use tepui_master::Config;
-use tepui_net::{ConfigError, NetConfig};
+use tepui_net::NetConfig;
 use tepui_resources::Quantities;
 use tepui_wire::Upid;
 
@@ -15,9 +14,6 @@ pub enum Error {
     /// A value does not fit.
     #[error(transparent)]
     Flag(#[from] tepui_flags::Error),
-    /// A `LIBPROCESS_*` variable does not fit.
-    #[error(transparent)]
-    Variable(#[from] ConfigError),
     /// A value that only this daemon can judge.
     #[error("--{flag}={value} cannot be used: {cause}")]
     Value {
@@ -47,16 +43,7 @@ impl Settings {
     pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         registry(&values)?;
         let record = variable("TEPUI_RECORD").map(Into::into);
-        let mut net = NetConfig::from_env(variable)?;
-        if let Some(ip) = ip(&values, "ip")? {
-            net.ip = ip;
-        }
-        net.port = values.number("port")?.unwrap_or(net.port);
-        net.advertise_ip = ip(&values, "advertise_ip")?.or(net.advertise_ip);
-        if let Some(text) = values.get("advertise_port") {
-            let port = text.parse().map_err(|_| value("advertise_port", text, "expecting a port number"))?;
-            net.advertise_port = Some(port);
-        }
+        let net = tepui_flags::network(&values, variable)?;
         let allocator = allocator(&values)?;
         ping(&values)?;
         removal_interval(&values)?;
@@ -66,6 +53,12 @@ impl Settings {
 
     pub(crate) fn values(&self) -> &Values {
         &self.values
+    }
+
+    /// The file of `--whitelist`; none if all agents are offered.
+    pub(crate) fn whitelist(&self) -> Option<&str> {
+        let path = self.values.get("whitelist")?;
+        Some(path.strip_prefix("file://").unwrap_or(path)).filter(|path| *path != "*")
     }
 
     /// What the machine is told, once its address is known.
@@ -96,11 +89,6 @@ impl Settings {
 
 fn value(flag: &'static str, value: &str, cause: &str) -> Error {
     Error::Value { flag, value: value.to_owned(), cause: cause.to_owned() }
-}
-
-fn ip(values: &Values, flag: &'static str) -> Result<Option<Ipv4Addr>, Error> {
-    let Some(text) = values.get(flag) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| value(flag, text, "expecting an IPv4 address, e.g. 127.0.0.1"))
 }
 
 /// Only the registry in memory is there yet; the default of Mesos must not be taken for it.
@@ -186,6 +174,7 @@ fn hostname(values: &Values, pid: &Upid) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn settings(args: &[&str]) -> Result<Settings, String> {
         let args: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
@@ -226,7 +215,7 @@ mod tests {
     fn what_cannot_be_used_names_flag_and_remedy() {
         assert!(settings(&[]).unwrap_err().contains("start with --registry=in_memory"));
         let text = |arg| settings(&["--registry=in_memory", arg]).unwrap_err();
-        assert!(text("--ip=nowhere").starts_with("--ip=nowhere cannot be used: expecting an IPv4 address"));
+        assert!(text("--ip=nowhere").contains("'nowhere' for flag 'ip': Expecting an IPv4 address"));
         assert!(text("--agent_ping_timeout=1hrs").contains("from 1secs to 15mins"));
         assert!(text("--max_agent_ping_timeouts=0").contains("at least 1"));
         assert!(text("--agent_removal_rate_limit=1").contains("expecting <Number of agents>/<Duration>"));

@@ -1,0 +1,72 @@
+//! Log lines: on stderr, and below `--log_dir` in the files glog would write.
+
+mod files;
+mod glog;
+
+use anyhow::{Context, Result, bail};
+use files::Files;
+use glog::Glog;
+use tepui_flags::Values;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt};
+
+/// Sets the level with finer words (`debug`, `trace`) than `--logging_level` has.
+const LEVEL_VARIABLE: &str = "TEPUI_LOG";
+
+/// `glog` makes the lines on stderr those of Mesos, for programs that read them.
+const FORMAT_VARIABLE: &str = "TEPUI_LOG_FORMAT";
+
+/// How a daemon logs: `--logging_level`, `--quiet` and `--log_dir`. `program` names the files.
+pub fn set_up_from(program: &str, values: &Values) -> Result<()> {
+    let level = level(values.get("logging_level").unwrap_or("INFO"))?;
+    let files = match values.get("log_dir") {
+        Some(dir) => Some(Files::open(dir.as_ref(), program).with_context(|| format!("--log_dir={dir}"))?),
+        None => None,
+    };
+    let files = files.map(|files| fmt::layer().event_format(Glog).with_ansi(false).with_writer(files));
+    install(files.map(Layer::boxed), stderr()?.filter(!values.bool("quiet")), level);
+    Ok(())
+}
+
+/// Logs at or above a level of Mesos (`INFO`, `WARNING`, `ERROR`) to stderr, or nothing.
+pub fn set_up(level_name: &str, quiet: bool) -> Result<()> {
+    install(None, stderr()?.filter(!quiet), level(level_name)?);
+    Ok(())
+}
+
+type Boxed = Box<dyn Layer<Registry> + Send + Sync>;
+
+struct Stderr(Boxed);
+
+impl Stderr {
+    fn filter(self, wanted: bool) -> Option<Boxed> {
+        wanted.then_some(self.0)
+    }
+}
+
+fn stderr() -> Result<Stderr> {
+    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    match std::env::var(FORMAT_VARIABLE).ok().as_deref() {
+        None | Some("" | "text") => Ok(Stderr(layer.boxed())),
+        Some("glog") => Ok(Stderr(layer.with_ansi(false).event_format(Glog).boxed())),
+        Some(other) => bail!("{FORMAT_VARIABLE}={other} cannot be used: expecting text or glog"),
+    }
+}
+
+fn level(name: &str) -> Result<LevelFilter> {
+    let level = match name {
+        "INFO" => LevelFilter::INFO,
+        "WARNING" => LevelFilter::WARN,
+        "ERROR" => LevelFilter::ERROR,
+        other => bail!("--logging_level={other} cannot be used: expecting INFO, WARNING or ERROR"),
+    };
+    Ok(std::env::var(LEVEL_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(level))
+}
+
+/// A second call in one process (a cluster started by a command that logs already) changes nothing.
+fn install(files: Option<Boxed>, stderr: Option<Boxed>, level: LevelFilter) {
+    let layers: Vec<Boxed> = files.into_iter().chain(stderr).collect();
+    let _ = tracing_subscriber::registry().with(layers).with(level).try_init();
+}
