@@ -130,9 +130,9 @@ fn wrong_updates_are_answered_and_change_nothing() {
              capable",
         ),
         (
-            with(|info| info.failover_timeout = Some(-1.0)),
+            with(|info| info.failover_timeout = Some(1e20)),
             &[],
-            "Supplied FrameworkInfo is not valid: The framework failover_timeout (-1) is invalid",
+            "Supplied FrameworkInfo is not valid: The framework failover_timeout (1e+20) is invalid",
         ),
         (
             info.clone(),

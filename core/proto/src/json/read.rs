@@ -149,7 +149,10 @@ fn write_string(field: &Field, text: &str, names: Names, out: &mut Vec<u8>) -> R
 }
 
 fn not_a(what: &str, text: &str, field: &Field) -> Error {
-    Error::Conversion(format!("Failed to parse '{text}' as a JSON {what} for field '{}': syntax error", field.name))
+    Error::Conversion(format!(
+        "Failed to parse '{text}' as a JSON {what} for field '{}': syntax error at line 1 near: {text}",
+        field.name
+    ))
 }
 
 fn write_enum(field: &Field, index: u16, text: &str, names: Names, out: &mut Vec<u8>) -> Result<(), Error> {
