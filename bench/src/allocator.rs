@@ -167,7 +167,7 @@ impl Cluster {
         self.allocator.tick(self.now, &mut self.out);
         let effects = self.out.drain().map(|entry| match entry {
             Entry::Free(Effect::Offer { framework, offers }) => (framework, offers),
-            _ => unreachable!("an allocator writes nothing"),
+            _ => unreachable!("an allocator writes nothing, and no agent is to be maintained"),
         });
         effects.collect()
     }

@@ -3,13 +3,8 @@
 //! `tasks` speaks to any master over the V1 API, so it measures Tepui and Apache Mesos alike. What was measured so far is
 //! in docs/performance.md.
 
-mod allocator;
-mod durations;
-mod idle;
-mod process;
-mod tasks;
-
 use clap::{Parser, Subcommand};
+use tepui_bench::{allocator, cluster, idle, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -25,14 +20,20 @@ enum Benchmark {
     Allocator(allocator::Arguments),
     /// Latency and throughput of command tasks on a running cluster.
     Tasks(tasks::Arguments),
+    /// A whole master under emulated agents and frameworks: registrations, memory, `/state`, tasks.
+    Cluster(cluster::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
     Idle(idle::Arguments),
+    /// The master's views over a cluster that is made up.
+    Views(views::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
+        Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
+        Benchmark::Views(arguments) => views::run(&arguments),
     }
 }

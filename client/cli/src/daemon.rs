@@ -23,7 +23,8 @@ const WITHOUT_EFFECT: [&str; 4] =
 pub fn master(args: Vec<String>) -> ExitCode {
     let about = "tepui master: assigns resources of agents to frameworks (mesos-master)";
     start("mesos-master", about, &[tepui_flags::master::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
-        let settings = tepui_masterd::Settings::new(values, variable)?;
+        let mut settings = tepui_masterd::Settings::new(values, variable)?;
+        settings.verbosity = crate::logging::set_verbosity;
         until_told(async {
             let mut running = tepui_masterd::start(settings).await?;
             tracing::info!(address = %running.address(), "the master listens");
@@ -41,7 +42,8 @@ pub fn master(args: Vec<String>) -> ExitCode {
 pub fn agent(args: Vec<String>) -> ExitCode {
     let about = "tepui agent: runs executors for frameworks on behalf of a master (mesos-agent)";
     start("mesos-agent", about, &[tepui_flags::agent::FLAGS, tepui_flags::logging::FLAGS], args, |values| {
-        let settings = tepui_agentd::Settings::from_values(&values, variable)?;
+        let mut settings = tepui_agentd::Settings::from_values(&values, variable)?;
+        settings.verbosity = crate::logging::set_verbosity;
         until_told(async {
             let version = crate::version::info();
             let mut agent = tepui_agentd::start(&settings, version, crate::version::OWN, Default::default()).await?;

@@ -11,7 +11,7 @@ use tepui_proto::ContentType;
 use tepui_proto::mesos::offer::Operation;
 use tepui_proto::mesos::scheduler::{Call, OfferConstraints};
 use tepui_proto::mesos::{
-    AgentID, ExecutorID, Filters, FrameworkInfo, KillPolicy, Offer, OfferID, TaskID, TaskInfo, TaskStatus,
+    AgentID, ExecutorID, Filters, FrameworkInfo, InverseOffer, KillPolicy, Offer, OfferID, TaskID, TaskInfo, TaskStatus,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -187,8 +187,19 @@ impl Scheduler {
 
     /// Gives offers back, and wants no more of them for some seconds (default: 5).
     pub async fn decline(&self, offers: &[Offer], refuse_secs: Option<f64>) -> Result<(), Error> {
-        let filters = refuse_secs.map(|secs| Filters { refuse_seconds: Some(secs), ..Filters::default() });
-        self.call(call::decline(ids(offers), filters)).await
+        self.call(call::decline(ids(offers), filters(refuse_secs))).await
+    }
+
+    /// Agrees to give back what these inverse offers ask for, and wants not to be asked again for some seconds (default:
+    /// 5). The tasks run on until the framework ends them or the machine is taken down.
+    pub async fn accept_inverse(&self, offers: &[InverseOffer], refuse_secs: Option<f64>) -> Result<(), Error> {
+        self.call(call::accept_inverse_offers(inverse_ids(offers), filters(refuse_secs))).await
+    }
+
+    /// Tells the operator that the machines should not be taken down now, and wants not to be asked again for some
+    /// seconds (default: 5).
+    pub async fn decline_inverse(&self, offers: &[InverseOffer], refuse_secs: Option<f64>) -> Result<(), Error> {
+        self.call(call::decline_inverse_offers(inverse_ids(offers), filters(refuse_secs))).await
     }
 
     /// Lifts all filters and suppressions, of these roles or (none named) of all.
@@ -244,6 +255,14 @@ impl Scheduler {
         // An ended scheduler has nothing to stop.
         let _ = self.inputs.send(Input::Stop);
     }
+}
+
+fn filters(refuse_secs: Option<f64>) -> Option<Filters> {
+    refuse_secs.map(|secs| Filters { refuse_seconds: Some(secs), ..Filters::default() })
+}
+
+fn inverse_ids(offers: &[InverseOffer]) -> Vec<OfferID> {
+    offers.iter().filter_map(|offer| offer.id.as_option().cloned()).collect()
 }
 
 fn ids(offers: &[Offer]) -> Vec<OfferID> {

@@ -265,3 +265,78 @@ async fn an_operator_follows_to_the_leader_and_reads_files() {
     };
     tokio::join!(servers, questions);
 }
+
+#[tokio::test]
+async fn a_scheduler_answers_for_maintenance() {
+    let (listener, address) = listen().await;
+    let form = ContentType::Protobuf;
+    let leader = async {
+        let mut stream = Peer::accept(&listener).await;
+        stream.request().await;
+        stream.open(form.as_str(), "Mesos-Stream-Id: s\r\n").await;
+        stream.chunk(&recordio::encode(&form.encode(&subscribed()))).await;
+        let offers = br#"{"type":"INVERSE_OFFERS","inverse_offers":{"inverse_offers":[{"id":{"value":"O7"},
+            "framework_id":{"value":"F"},"agent_id":{"value":"S"},"unavailability":{"start":{"nanoseconds":5}}}]}}"#;
+        let offers: Wire = ContentType::Json.decode(offers).unwrap();
+        stream.chunk(&recordio::encode(&form.encode(&offers))).await;
+        let mut calls = Peer::accept(&listener).await;
+        let accept = v1::decode_scheduler_call(form, &calls.request().await.body).unwrap();
+        calls.answer("202 Accepted", "", b"").await;
+        assert_eq!(accept.accept_inverse_offers.inverse_offer_ids[0].value, "O7");
+        assert_eq!(accept.accept_inverse_offers.filters.refuse_seconds, Some(60.0));
+        let decline = v1::decode_scheduler_call(form, &calls.request().await.body).unwrap();
+        calls.answer("202 Accepted", "", b"").await;
+        assert_eq!(decline.decline_inverse_offers.inverse_offer_ids[0].value, "O7");
+        assert!(!decline.decline_inverse_offers.filters.is_set());
+        let rescind =
+            br#"{"type":"RESCIND_INVERSE_OFFER","rescind_inverse_offer":{"inverse_offer_id":{"value":"O7"}}}"#;
+        let rescind: Wire = ContentType::Json.decode(rescind).unwrap();
+        stream.chunk(&recordio::encode(&form.encode(&rescind))).await;
+        (stream, calls)
+    };
+    let run = async {
+        let builder = Scheduler::builder(address.clone(), messages::framework("test", "nobody"));
+        let (scheduler, mut events) = builder.connect().unwrap();
+        assert!(matches!(events.next().await, Some(Event::Subscribed { .. })));
+        let Some(Event::InverseOffers(asked)) = events.next().await else { panic!("no inverse offer") };
+        assert_eq!(asked[0].unavailability.start.nanoseconds, 5);
+        scheduler.accept_inverse(&asked, Some(60.0)).await.unwrap();
+        scheduler.decline_inverse(&asked, None).await.unwrap();
+        let Some(Event::RescindInverseOffer(id)) = events.next().await else { panic!("no rescind") };
+        assert_eq!(id.value, "O7");
+    };
+    tokio::join!(leader, run);
+}
+
+#[tokio::test]
+async fn an_operator_plans_maintenance() {
+    let (listener, address) = listen().await;
+    let form = ContentType::Json;
+    let leader = async {
+        let mut peer = Peer::accept(&listener).await;
+        let mut calls = Vec::new();
+        let status = r#"{"type":"GET_MAINTENANCE_STATUS","get_maintenance_status":{"status":{"down_machines":[{"ip":"1.2.3.4"}]}}}"#;
+        let schedule = r#"{"type":"GET_MAINTENANCE_SCHEDULE","get_maintenance_schedule":{"schedule":{"windows":
+            [{"machine_ids":[{"ip":"1.2.3.4"}],"unavailability":{"start":{"nanoseconds":5}}}]}}}"#;
+        for body in [schedule, "", "", "", status] {
+            let call: master::Call = form.decode(&peer.request().await.body).unwrap();
+            calls.push(call);
+            peer.answer("200 OK", "", body.as_bytes()).await;
+        }
+        calls
+    };
+    let run = async {
+        let operator = Operator::new(&address).unwrap().content_type(form);
+        let schedule = operator.maintenance_schedule().await.unwrap();
+        let machines = schedule.windows[0].machine_ids.clone();
+        operator.update_maintenance_schedule(schedule.clone()).await.unwrap();
+        operator.start_maintenance(machines.clone()).await.unwrap();
+        operator.stop_maintenance(machines.clone()).await.unwrap();
+        assert_eq!(operator.maintenance_status().await.unwrap().down_machines, machines);
+        (schedule, machines)
+    };
+    let (calls, (schedule, machines)) = tokio::join!(leader, run);
+    assert_eq!(*calls[1].update_maintenance_schedule.schedule, schedule);
+    assert_eq!(calls[2].start_maintenance.machines, machines);
+    assert_eq!(calls[3].stop_maintenance.machines, machines);
+}

@@ -243,7 +243,11 @@ fn the_operator_api_answers_what_the_agent_knows() {
     let places: Vec<usize> = order.iter().map(|key| state.find(key).unwrap()).collect();
     assert!(places.is_sorted(), "{state}");
     assert_eq!(ask("GET_METRICS").0, 400);
-    assert_eq!(ask("GET_OPERATIONS"), (501, "501 Not Implemented.".into()));
+    assert_eq!(ask("GET_OPERATIONS"), (200, r#"{"type":"GET_OPERATIONS","get_operations":{}}"#.into()));
+    let none = r#"{"type":"GET_RESOURCE_PROVIDERS","get_resource_providers":{}}"#;
+    assert_eq!(ask("GET_RESOURCE_PROVIDERS"), (200, none.into()));
+    assert_eq!(ask("PRUNE_IMAGES"), (501, "PRUNE_IMAGES calls are not implemented by this agent".into()));
+    assert_eq!(ask("UNKNOWN"), (501, "501 Not Implemented.".into()));
     let text = "Failed to validate agent::Call: Expecting 'type' to be present";
     assert_eq!(ask("NO_SUCH_CALL"), (400, text.into()));
 }

@@ -64,6 +64,23 @@ pub enum Input {
     ActivateAgent(AgentKey),
     /// An agent's resources are not to be offered.
     DeactivateAgent(AgentKey),
+    /// An agent will be away for maintenance, at another time than was known, or no longer will. What frameworks
+    /// refused and were asked about it before is void.
+    UpdateUnavailability {
+        /// Its key.
+        agent: AgentKey,
+        /// Whether there is a window.
+        planned: bool,
+    },
+    /// An inverse offer was answered, rescinded, timed out or could not be sent.
+    EndInverseOffer {
+        /// Who was to be asked.
+        framework: FrameworkKey,
+        /// About which agent.
+        agent: AgentKey,
+        /// For how long not to ask again. `None` or zero: not at all.
+        refuse: Option<Duration>,
+    },
     /// Only agents with these host names are offered; `None`: all are.
     UpdateWhitelist(Option<Vec<String>>),
     /// Offered resources were declined or not used, or a task or executor ended.
@@ -126,6 +143,13 @@ pub enum Effect {
         framework: FrameworkKey,
         /// One entry per agent and role.
         offers: Vec<OfferedAgent>,
+    },
+    /// A framework is to be asked to give back what it holds on agents that will be away.
+    InverseOffer {
+        /// Whom.
+        framework: FrameworkKey,
+        /// Of which agents.
+        agents: Vec<AgentKey>,
     },
 }
 

@@ -33,4 +33,15 @@ macro_rules! scenarios {
     )+};
 }
 
-scenarios!(constraints, fairness, hierarchy, filters, reservations, capabilities, lifecycle, operations, timing);
+scenarios!(
+    constraints,
+    fairness,
+    hierarchy,
+    filters,
+    reservations,
+    capabilities,
+    lifecycle,
+    operations,
+    timing,
+    maintenance
+);

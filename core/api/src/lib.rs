@@ -1,7 +1,13 @@
-//! The checks that every endpoint of the V1 APIs makes before it looks at a call, with the codes and texts of Mesos.
+//! What the HTTP endpoints of all daemons share: the checks that every endpoint of the V1 APIs makes before it looks at a
+//! call, with the codes and texts of Mesos; metrics; and what a view asks of the process around it.
 //!
-//! They come in this order: method, `Content-Type`, body, validity of the call, `Accept`. Body and validity are the
+//! The checks come in this order: method, `Content-Type`, body, validity of the call, `Accept`. Body and validity are the
 //! endpoint's own. Source: Mesos `src/master/http.cpp`, `src/slave/http.cpp`, `src/common/http.cpp`.
+
+mod host;
+pub mod metrics;
+
+pub use host::{FilesError, Host, NoHost};
 
 use tepui_proto::ContentType;
 use tepui_wire::{Request, Response};

@@ -28,6 +28,16 @@ pub enum Action {
     ViewRole,
     /// See the flags.
     ViewFlags,
+    /// See machines of the maintenance schedule.
+    GetMaintenanceSchedule,
+    /// See which machines drain or are down.
+    GetMaintenanceStatus,
+    /// Put machines into the maintenance schedule.
+    UpdateMaintenanceSchedule,
+    /// Take machines down.
+    StartMaintenance,
+    /// Bring machines up.
+    StopMaintenance,
     /// Read a sandbox.
     AccessSandbox,
     /// Read the daemon's log.

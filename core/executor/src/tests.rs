@@ -306,6 +306,18 @@ fn a_second_kill_can_only_shorten_the_first() {
     }
 }
 
+/// The issue: while one KILL waited, for ever, all later ones were ignored.
+#[test]
+fn mesos_8679_a_kill_that_is_stuck_stops_no_other() {
+    let mut bench = Bench::running(task(), None, &[]);
+    assert_eq!(bench.kill(Some(secs(86_400))), ["SIGTERM"]);
+    assert_eq!(bench.pass(secs(600)), [], "the command ignores SIGTERM and has a day");
+    assert_eq!(bench.event(kill("other", Some(secs(0)))), [""; 0]);
+    bench.kill(Some(secs(0)));
+    assert_eq!(bench.pass(secs(1)), words(&[(0, "SIGKILL")]));
+    assert_eq!(bench.exits(WaitStatus::signaled(9)), ["UPDATE TASK_KILLED"]);
+}
+
 #[test]
 fn killing_is_reported_to_those_who_ask() {
     let mut bench = Bench::running(task(), None, &[capability::Type::TASK_KILLING_STATE]);

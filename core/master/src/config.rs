@@ -67,6 +67,8 @@ pub struct Config {
     pub max_completed_tasks_per_framework: usize,
     /// `--max_unreachable_tasks_per_framework`.
     pub max_unreachable_tasks_per_framework: usize,
+    /// `--max_operator_event_stream_subscribers`.
+    pub max_operator_event_stream_subscribers: usize,
     /// `--publish_per_framework_metrics`.
     pub publish_per_framework_metrics: bool,
     /// Every flag that has a value, as text, for `/flags`.
@@ -99,6 +101,7 @@ impl Config {
             max_completed_frameworks: 50,
             max_completed_tasks_per_framework: 1000,
             max_unreachable_tasks_per_framework: 1000,
+            max_operator_event_stream_subscribers: 1000,
             publish_per_framework_metrics: true,
             flags: BTreeMap::new(),
             build: Build {

@@ -1,6 +1,7 @@
 //! What every handler gets beside the master itself: the time, and where effects go.
 
 use crate::effect::Effect;
+use crate::subscribers::FirstEvent;
 use bytes::Bytes;
 use tepui_base::{Now, Outbox};
 use tepui_proto::{Message as Proto, MessageName, codec, names};
@@ -39,6 +40,11 @@ impl Cx<'_> {
     /// Writes a chunk to a streaming response.
     pub fn write(&mut self, stream: RequestId, chunk: Bytes) {
         self.net(NetEffect::StreamWrite(stream, chunk));
+    }
+
+    /// Begins an operator event stream.
+    pub fn show(&mut self, stream: RequestId, first: FirstEvent) {
+        self.out.push(Effect::Show(stream, Box::new(first)));
     }
 
     /// Ends a streaming response.

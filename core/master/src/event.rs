@@ -9,11 +9,11 @@ use crate::state::Http;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, OfferId};
 use tepui_proto::mesos::internal::{
     ExecutorToFrameworkMessage, ExitedExecutorMessage, FrameworkErrorMessage, FrameworkRegisteredMessage,
-    FrameworkReregisteredMessage, LostAgentMessage, RescindResourceOfferMessage, ResourceOffersMessage, StatusUpdate,
-    StatusUpdateMessage,
+    FrameworkReregisteredMessage, InverseOffersMessage, LostAgentMessage, RescindInverseOfferMessage,
+    RescindResourceOfferMessage, ResourceOffersMessage, StatusUpdate, StatusUpdateMessage,
 };
 use tepui_proto::mesos::scheduler::{self, event};
-use tepui_proto::mesos::{MasterInfo, Offer, OperationStatus};
+use tepui_proto::mesos::{InverseOffer, MasterInfo, Offer, OperationStatus};
 use tepui_proto::{MessageField, ToProto, recordio};
 use tepui_wire::Upid;
 
@@ -34,6 +34,10 @@ pub enum Event {
     Offers(Vec<Offer>, Vec<String>),
     /// An offer no longer stands.
     Rescind(OfferId),
+    /// The framework is asked to give back what it holds on agents, with their pids.
+    InverseOffers(Vec<InverseOffer>, Vec<String>),
+    /// An inverse offer no longer stands.
+    RescindInverseOffer(OfferId),
     /// A task's status. The pid is that of whom V0 drivers think they acknowledge to; `None` leaves it out.
     Update(Box<StatusUpdate>, Option<String>),
     /// The status of an operation (V1 only).
@@ -71,6 +75,8 @@ impl Event {
             Event::Registered | Event::Reregistered => event::Type::SUBSCRIBED,
             Event::Offers(..) => event::Type::OFFERS,
             Event::Rescind(_) => event::Type::RESCIND,
+            Event::InverseOffers(..) => event::Type::INVERSE_OFFERS,
+            Event::RescindInverseOffer(_) => event::Type::RESCIND_INVERSE_OFFER,
             Event::Update(..) => event::Type::UPDATE,
             Event::OperationStatus(_) => event::Type::UPDATE_OPERATION_STATUS,
             Event::LostAgent(_) | Event::ExitedExecutor(..) => event::Type::FAILURE,
@@ -100,6 +106,14 @@ pub(crate) fn send(cx: &mut Cx, from: &Upid, to: &Upid, id: &FrameworkId, info: 
         }
         Event::Rescind(offer) => {
             cx.send(from, to, &RescindResourceOfferMessage { offer_id: offer.to_field(), ..Default::default() });
+        }
+        // Drivers do not know these two; Mesos sends them all the same.
+        Event::InverseOffers(inverse_offers, pids) => {
+            cx.send(from, to, &InverseOffersMessage { inverse_offers, pids, ..Default::default() });
+        }
+        Event::RescindInverseOffer(offer) => {
+            let message = RescindInverseOfferMessage { inverse_offer_id: offer.to_field(), ..Default::default() };
+            cx.send(from, to, &message);
         }
         Event::Update(update, pid) => {
             let message = StatusUpdateMessage { update: MessageField::some(*update), pid, ..Default::default() };
@@ -161,6 +175,15 @@ fn to_v1(id: &FrameworkId, info: &MasterInfo, event: Event) -> scheduler::Event 
         }
         Event::Rescind(offer) => {
             out.rescind = MessageField::some(event::Rescind { offer_id: offer.to_field(), ..Default::default() });
+        }
+        Event::InverseOffers(inverse_offers, _) => {
+            out.inverse_offers = MessageField::some(event::InverseOffers { inverse_offers, ..Default::default() });
+        }
+        Event::RescindInverseOffer(offer) => {
+            out.rescind_inverse_offer = MessageField::some(event::RescindInverseOffer {
+                inverse_offer_id: offer.to_field(),
+                ..Default::default()
+            });
         }
         Event::Update(update, _) => out.update = MessageField::some(update_to_v1(*update)),
         Event::OperationStatus(status) => {

@@ -5,12 +5,13 @@
 //! offers may be stale when they arrive. V0 messages, old and new, and V1 calls end in the same handlers.
 //!
 //! Where things are: [`v0`] takes libprocess messages apart, [`http`] HTTP requests; `call/` has one file per
-//! scheduler call, `accept/` one per operation of ACCEPT, `agent/` the life of an agent; [`state`] the records,
-//! [`event`] what frameworks are told, [`validate`] what is refused and in which words, [`view`] what is shown.
+//! scheduler call, `accept/` one per operation of ACCEPT, `operator/` one per call of an operator that
+//! waits for the registrar, `agent/` the life of an agent; [`state`] the records, [`event`] what frameworks are told,
+//! [`subscribers`] what operators are told, [`validate`] what is refused and in which words, [`view`] what is shown.
 //!
 //! Invariants: see [`state`]. A task's terminal state never changes; its resources go back to the allocator exactly
 //! once; an answer of the registrar is waited for as a [`pending::Pending`] entry. Not done here: election, quota,
-//! weights, dynamic reservations and volumes, maintenance, draining, authentication, the operator event stream.
+//! weights, dynamic reservations and volumes, draining, authentication.
 //! Source: Mesos `src/master/master.cpp`.
 
 mod accept;
@@ -22,11 +23,15 @@ pub mod effect;
 pub mod event;
 mod http;
 pub mod input;
+mod inverse_offers;
+mod maintenance;
 pub mod metrics;
 mod offers;
+mod operator;
 mod pending;
 mod record;
 pub mod state;
+pub mod subscribers;
 mod tasks;
 mod terms;
 mod timers;
@@ -106,6 +111,8 @@ pub struct Master {
     pending: BTreeMap<OperationId, Pending>,
     known: Known,
     removals: agent::Removals,
+    /// Of the operator event stream, oldest first.
+    subscribers: Vec<subscribers::Subscriber>,
 }
 
 impl Master {
@@ -127,6 +134,9 @@ impl Master {
             unreachable: OrdMap::new(),
             gone: OrdMap::new(),
             offers: OrdMap::new(),
+            subscribers: 0,
+            inverse_offers: OrdMap::new(),
+            maintenance: tepui_registry::Maintenance::default(),
             metrics: metrics::Metrics::default(),
             approvers: Approvers::permissive(),
         };
@@ -142,6 +152,7 @@ impl Master {
             pending: BTreeMap::new(),
             known: Known::default(),
             removals: agent::Removals::default(),
+            subscribers: Vec::new(),
         }
     }
 
@@ -199,6 +210,7 @@ impl Master {
     fn due(&mut self, cx: &mut Cx, timer: Timer) {
         match timer {
             Timer::Heartbeat(framework, stream) => self.heartbeat(cx, &framework, stream),
+            Timer::OperatorHeartbeat(stream) => self.operator_heartbeat(cx, stream),
             Timer::Failover(framework, number) => self.failover_timeout(cx, &framework, number),
             Timer::Ping(observer) => self.ping_due(cx, observer),
             Timer::Reregister(agent, number) => self.reregister_timeout(cx, &agent, number),
@@ -221,7 +233,7 @@ impl Machine for Master {
         match input {
             Input::Net(input) => self.net(cx, input),
             Input::Registry(output) => self.registry(cx, output),
-            Input::Allocator(effect) => self.offered(cx, effect),
+            Input::Allocator(effect) => self.allocated(cx, effect),
             Input::Approvers(approvers) => self.state.approvers = approvers,
         }
     }

@@ -1,7 +1,7 @@
 //! Counters as data: small arrays indexed by enums, so that counting is one addition and a snapshot a short copy.
 //!
-//! Only what is counted is here, and only what is here is published. Gauges are computed from the snapshot by
-//! [`crate::view`]. Source: Mesos `src/master/metrics.cpp`.
+//! Every plain counter of 1.11 is here, for monitors drop a whole group when one key of it is missing: one that never
+//! moves counts what cannot happen yet. Gauges are computed from the snapshot by [`crate::view`]. Source: Mesos `src/master/metrics.cpp`.
 
 use imbl::OrdMap;
 use tepui_proto::mesos::TaskState;
@@ -22,6 +22,7 @@ macro_rules! counters {
 
 counters! {
     DroppedMessages "master/dropped_messages",
+    Authenticate "master/messages_authenticate",
     RegisterFramework "master/messages_register_framework",
     ReregisterFramework "master/messages_reregister_framework",
     UnregisterFramework "master/messages_unregister_framework",
@@ -44,6 +45,11 @@ counters! {
     StatusUpdate "master/messages_status_update",
     ExitedExecutor "master/messages_exited_executor",
     UpdateAgent "master/messages_update_slave",
+    OperationStatusUpdate "master/messages_operation_status_update",
+    ValidOperationStatusUpdates "master/valid_operation_status_updates",
+    InvalidOperationStatusUpdates "master/invalid_operation_status_updates",
+    ValidOperationStatusUpdateAcknowledgements "master/valid_operation_status_update_acknowledgements",
+    InvalidOperationStatusUpdateAcknowledgements "master/invalid_operation_status_update_acknowledgements",
     ValidFrameworkToExecutor "master/valid_framework_to_executor_messages",
     InvalidFrameworkToExecutor "master/invalid_framework_to_executor_messages",
     ValidExecutorToFramework "master/valid_executor_to_framework_messages",
@@ -52,7 +58,6 @@ counters! {
     InvalidStatusUpdates "master/invalid_status_updates",
     ValidStatusUpdateAcknowledgements "master/valid_status_update_acknowledgements",
     InvalidStatusUpdateAcknowledgements "master/invalid_status_update_acknowledgements",
-    InvalidOperationStatusUpdateAcknowledgements "master/invalid_operation_status_update_acknowledgements",
     RecoveryAgentRemovals "master/recovery_slave_removals",
     AgentRegistrations "master/slave_registrations",
     AgentReregistrations "master/slave_reregistrations",
@@ -60,6 +65,9 @@ counters! {
     AgentRemovalsUnhealthy "master/slave_removals/reason_unhealthy",
     AgentRemovalsUnregistered "master/slave_removals/reason_unregistered",
     AgentRemovalsRegistered "master/slave_removals/reason_registered",
+    AgentShutdownsScheduled "master/slave_shutdowns_scheduled",
+    AgentShutdownsCompleted "master/slave_shutdowns_completed",
+    AgentShutdownsCanceled "master/slave_shutdowns_canceled",
     AgentUnreachableScheduled "master/slave_unreachable_scheduled",
     AgentUnreachableCompleted "master/slave_unreachable_completed",
     AgentUnreachableCanceled "master/slave_unreachable_canceled",

@@ -8,7 +8,7 @@ use crate::tasks::Freed;
 use crate::timers::Timer;
 use std::sync::Arc;
 use std::time::Duration;
-use tepui_allocator::{Effect, Input, OfferedAgent};
+use tepui_allocator::{Effect, FrameworkKey, Input, OfferedAgent};
 use tepui_base::{FrameworkId, OfferId, duration};
 use tepui_proto::mesos::Filters;
 
@@ -27,9 +27,16 @@ pub(crate) fn refuse(filters: Option<&Filters>) -> Option<Duration> {
 }
 
 impl Master {
+    /// The allocator has decided.
+    pub(crate) fn allocated(&mut self, cx: &mut Cx, effect: Effect) {
+        match effect {
+            Effect::Offer { framework, offers } => self.offered(cx, framework, offers),
+            Effect::InverseOffer { framework, agents } => self.inverse_offered(cx, framework, agents),
+        }
+    }
+
     /// The allocator gives resources to a framework. Both may have changed since it decided.
-    pub(crate) fn offered(&mut self, cx: &mut Cx, effect: Effect) {
-        let Effect::Offer { framework: key, offers } = effect;
+    fn offered(&mut self, cx: &mut Cx, key: FrameworkKey, offers: Vec<OfferedAgent>) {
         // A framework or agent that is gone has taken its share with it: the allocator was told when it went.
         let Some(id) = self.keys.framework_ids.get(key).cloned() else { return };
         let framework = &self.state.frameworks[&id];
@@ -98,7 +105,7 @@ impl Master {
         self.discard_offer(cx, id, None);
     }
 
-    /// Takes all offers of a framework back, telling it or not.
+    /// Takes all offers and inverse offers of a framework back, telling it or not.
     pub(crate) fn withdraw_offers(&mut self, cx: &mut Cx, owner: &FrameworkId, rescind: bool) {
         let offers: Vec<OfferId> = self.state.frameworks[owner].offers.iter().cloned().collect();
         for offer in offers {
@@ -108,11 +115,13 @@ impl Master {
                 self.discard_offer(cx, &offer, None);
             }
         }
+        self.withdraw_inverse_offers(cx, owner, rescind);
     }
 
-    /// Nobody has answered an offer within `--offer_timeout`.
+    /// Nobody has answered an offer, or an inverse offer, within `--offer_timeout`.
     pub(crate) fn offer_timeout(&mut self, cx: &mut Cx, id: &OfferId) {
         self.rescind_offer(cx, id);
+        self.rescind_inverse_offer(cx, id);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What waits for the registrar, and what is known of agents that are on their way in or out.
 
 use crate::Master;
+use crate::agent::Arrival;
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::{Phase, Timer};
@@ -8,9 +9,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, Map, Set, TaskId};
 use tepui_proto::mesos::AgentInfo;
-use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_proto::mesos::internal::ReregisterAgentMessage;
+use tepui_registry::maintenance::Change;
 use tepui_registry::{Input, Operation, OperationId, Output};
-use tepui_wire::Upid;
+use tepui_wire::{RequestId, Upid};
 
 /// So many ids of removed agents are remembered, to tell their late messages from those of strangers (the same number
 /// as in Mesos).
@@ -18,16 +20,16 @@ const MAX_REMOVED: usize = 100_000;
 
 /// Goes on when the registrar has answered.
 pub(crate) enum Pending {
-    /// A new agent; the message has its new id.
-    Admit(Upid, Box<RegisterAgentMessage>),
+    /// A new agent; its description has its new id.
+    Admit(Box<Arrival>),
     /// A registered agent that came back with another description.
     UpdateKnown(Upid, Box<ReregisterAgentMessage>),
     /// An agent that this master did not know registered comes back.
     Reachable(Upid, Box<ReregisterAgentMessage>),
     /// An agent that stopped answering, since when (nanoseconds), and why, in words.
     Unreachable(Arc<AgentInfo>, i64, String),
-    /// An agent that leaves, why, and what that counts as.
-    Remove(AgentId, String, Counter),
+    /// An agent that leaves, why, and what that counts as, if as anything.
+    Remove(AgentId, String, Option<Counter>),
     /// Agents that are forgotten.
     Prune {
         /// Of the unreachable ones.
@@ -35,6 +37,8 @@ pub(crate) enum Pending {
         /// Of those that are gone.
         gone: Vec<AgentId>,
     },
+    /// A change of the maintenance schedule or its machines, and the request that wants it.
+    Maintain(RequestId, Change),
 }
 
 /// Agents on their way in or out, and the tasks they took with them.
@@ -102,7 +106,7 @@ impl Master {
             Output::Applied(id, result) => {
                 let then = self.pending.remove(&id).expect("the registrar answers what it was asked, once");
                 match then {
-                    Pending::Admit(pid, message) => self.admitted(cx, pid, *message, result.is_ok()),
+                    Pending::Admit(arrival) => self.admitted(cx, *arrival, result.is_ok()),
                     Pending::UpdateKnown(pid, message) => {
                         assert!(result.is_ok(), "a registered agent is in the registry");
                         self.known_agent_back(cx, pid, *message);
@@ -123,6 +127,8 @@ impl Master {
                         assert!(result.is_ok(), "any list of agents may be pruned");
                         self.pruned(&unreachable, &gone);
                     }
+                    // Two changes may cross, so that the later changes nothing; neither is refused.
+                    Pending::Maintain(request, change) => self.maintained(cx, request, &change),
                 }
             }
         }
@@ -138,6 +144,7 @@ impl Master {
         self.state.recovered_agents = registry.admitted;
         self.state.unreachable = registry.unreachable;
         self.state.gone = registry.gone;
+        self.state.maintenance = registry.maintenance;
         if !self.state.recovered_agents.is_empty() {
             self.timers.set(cx.now.monotonic + self.config.agent_reregister_timeout, Timer::Recovered);
         }

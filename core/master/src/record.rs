@@ -32,8 +32,13 @@ impl Record for Input {
             }
             Input::Allocator(Effect::Offer { framework, offers }) => {
                 out.push(3);
-                write_key(*framework, out);
+                pack(*framework).write(out);
                 write_list(&offers.iter().cloned().map(Offered).collect::<Vec<_>>(), out);
+            }
+            Input::Allocator(Effect::InverseOffer { framework, agents }) => {
+                out.push(5);
+                pack(*framework).write(out);
+                write_list(&agents.iter().copied().map(pack).collect::<Vec<u64>>(), out);
             }
             Input::Approvers(approvers) => {
                 out.push(4);
@@ -58,23 +63,27 @@ impl Record for Input {
                 Input::Registry(Output::Applied(id, result))
             }
             3 => {
-                let framework: FrameworkKey = read_key(from)?;
+                let framework: FrameworkKey = unpack(u64::read(from)?);
                 let offers = read_list::<Offered>(from)?.into_iter().map(|offer| offer.0).collect();
                 Input::Allocator(Effect::Offer { framework, offers })
             }
             4 => Input::Approvers(Approvers::permissive_at(u64::read(from)?)),
+            5 => {
+                let framework = unpack(u64::read(from)?);
+                let agents = read_list::<u64>(from)?.into_iter().map(unpack).collect();
+                Input::Allocator(Effect::InverseOffer { framework, agents })
+            }
             _ => return None,
         })
     }
 }
 
-fn write_key(key: impl Key, out: &mut Vec<u8>) {
-    (u64::from(key.index()) << 32 | u64::from(key.generation())).write(out);
+fn pack(key: impl Key) -> u64 {
+    u64::from(key.index()) << 32 | u64::from(key.generation())
 }
 
-fn read_key<K: Key>(from: &mut Bytes<'_>) -> Option<K> {
-    let both = u64::read(from)?;
-    Some(K::new((both >> 32) as u32, both as u32))
+fn unpack<K: Key>(both: u64) -> K {
+    K::new((both >> 32) as u32, both as u32)
 }
 
 /// An entry of an offer: the allocator's type has no bytes of its own.
@@ -82,14 +91,14 @@ struct Offered(OfferedAgent);
 
 impl Record for Offered {
     fn write(&self, out: &mut Vec<u8>) {
-        write_key(self.0.agent, out);
+        pack(self.0.agent).write(out);
         self.0.role.as_str().to_owned().write(out);
         let carrier = Offer { resources: self.0.resources.to_proto(), ..Default::default() };
         codec::encode(&carrier).to_vec().write(out);
     }
 
     fn read(from: &mut Bytes<'_>) -> Option<Offered> {
-        let agent: AgentKey = read_key(from)?;
+        let agent: AgentKey = unpack(u64::read(from)?);
         let role = Role::from(String::read(from)?.as_str());
         let carrier: Offer = tepui_proto::Message::decode_from_slice(&Vec::read(from)?).ok()?;
         let resources = Resources::from_proto(&carrier.resources);
@@ -127,6 +136,8 @@ mod tests {
             Some(Input::Allocator(Effect::Offer { offers, .. })) => assert_eq!(offers, [offer]),
             other => panic!("{other:?}"),
         }
+        let (framework, agents) = (FrameworkKey::new(1, 0), vec![AgentKey::new(7, 2), AgentKey::new(8, 0)]);
+        round(&Input::Allocator(Effect::InverseOffer { framework, agents }));
         for result in [Ok(true), Ok(false), Err(Error::AlreadyAdmitted), Err(Error::NotAdmitted)] {
             round(&Input::Registry(Output::Applied(OperationId(3), result)));
         }

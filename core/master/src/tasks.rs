@@ -4,7 +4,8 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::event::Event;
 use crate::state::task::{holds_resources, is_terminal, uuid};
-use crate::state::{Executor, Task};
+use crate::state::{Executor, Shown, Task};
+use crate::subscribers::Change;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_allocator::Input;
@@ -28,8 +29,9 @@ pub(crate) enum Freed {
 
 impl Master {
     /// A task exists from now on, on its agent and for its framework.
-    pub(crate) fn add_task(&mut self, task: Task) {
-        let key = (task.framework.clone(), task.id.clone());
+    pub(crate) fn add_task(&mut self, cx: &mut Cx, task: Task) {
+        let (owner, id) = (task.framework.clone(), task.id.clone());
+        let key = (owner.clone(), id.clone());
         let holds = holds_resources(task.state);
         let agent = self.state.agent_mut(&task.agent).expect("a task's agent is registered");
         assert!(agent.tasks.insert(key).is_none(), "a task is added once");
@@ -40,7 +42,8 @@ impl Master {
         if holds {
             framework.used += &task.resources;
         }
-        framework.tasks.insert(task.id.clone(), Arc::new(task));
+        framework.tasks.insert(task.id.clone(), Shown::new(task));
+        self.publish(cx, Change::TaskAdded(&owner, &id));
     }
 
     /// An executor exists from now on.
@@ -72,17 +75,22 @@ impl Master {
         let Some(framework) = self.state.framework_mut(owner) else { return };
         let Some(task) = framework.tasks.get_mut(id).map(Arc::make_mut) else { return };
         let (before, after) = (task.state, update.latest_state.unwrap_or(update.status.state));
+        let is_news = task.is_news(&update.status);
         task.add_status(&update.status);
-        if is_terminal(before) {
-            return;
+        if !is_terminal(before) {
+            task.state = after;
+            if before != after && is_terminal(after) {
+                framework.metrics.terminal[after as usize] += 1;
+            }
         }
-        task.state = after;
-        if before != after && is_terminal(after) {
-            framework.metrics.terminal[after as usize] += 1;
+        let state = task.state;
+        if is_news {
+            self.publish(cx, Change::TaskUpdated(owner, state, &update.status));
         }
         if !holds_resources(before) || holds_resources(after) {
             return;
         }
+        let task = &self.state.frameworks[owner].tasks[id];
         let (agent, resources) = (task.agent.clone(), task.resources.clone());
         self.release(cx, owner, &agent, &resources);
         self.state.metrics.count_terminal(after);

@@ -12,13 +12,15 @@ use tepui_wire::RequestId;
 pub enum Timer {
     /// A heartbeat on this stream, as long as it is the framework's.
     Heartbeat(FrameworkId, RequestId),
+    /// A heartbeat on this operator event stream, as long as it lives.
+    OperatorHeartbeat(RequestId),
     /// A disconnected framework has not come back; valid for the disconnection with this number.
     Failover(FrameworkId, u64),
     /// Time for the next ping of an agent, by its observer's number.
     Ping(u64),
     /// A disconnected agent has not come back; valid for the disconnection with this number.
     Reregister(AgentId, u64),
-    /// An offer has not been answered.
+    /// An offer or inverse offer has not been answered.
     Offer(OfferId),
     /// Agents known from the registry only had their time to come back after a master failover.
     Recovered,

@@ -25,11 +25,12 @@ struct Storm {
     launched: BTreeSet<(String, String)>,
     over: BTreeMap<(String, String), TaskState>,
     tasks: u32,
+    answered: u32,
 }
 
 impl Storm {
     fn step(&mut self) {
-        match self.rng.below(12) {
+        match self.rng.below(14) {
             0 => self.subscribe(),
             1 => self.agent_comes(),
             2 | 3 => self.launch(),
@@ -39,6 +40,8 @@ impl Storm {
             8 => self.agent_breaks(),
             9 => self.scheduler_breaks(),
             10 => self.kill(),
+            11 => self.maintain(),
+            12 => self.answer_inverse_offer(),
             _ => self.time_passes(),
         }
         self.look();
@@ -79,7 +82,8 @@ impl Storm {
         };
         let snapshot = self.world.master.snapshot();
         let frameworks = snapshot.frameworks.values().map(|framework| (*framework.info).clone()).collect();
-        let own = |task: &&std::sync::Arc<tepui_master::state::Task>| task.agent.as_str() == id;
+        let own =
+            |task: &&std::sync::Arc<tepui_master::state::Shown<tepui_master::state::Task>>| task.agent.as_str() == id;
         let tasks = snapshot
             .frameworks
             .values()
@@ -144,7 +148,7 @@ impl Storm {
         self.world.call(&by, call);
     }
 
-    fn some_task(&mut self) -> Option<std::sync::Arc<tepui_master::state::Task>> {
+    fn some_task(&mut self) -> Option<std::sync::Arc<tepui_master::state::Shown<tepui_master::state::Task>>> {
         let snapshot = self.world.master.snapshot();
         let tasks: Vec<_> = snapshot.frameworks.values().flat_map(|one| one.tasks.values()).collect();
         tasks.get(self.rng.below(tasks.len() as u64) as usize).map(|task| (*task).clone())
@@ -174,6 +178,45 @@ impl Storm {
         let kill = call::Kill { task_id: task.to_proto().task_id, ..Default::default() };
         let call = Call { r#type: Some(call::Type::KILL), kill: MessageField::some(kill), ..Default::default() };
         self.world.call(&by, call);
+    }
+
+    /// A window for one machine or none, or a machine that goes down or comes up. Refusals are answers, too.
+    fn maintain(&mut self) {
+        let number = self.rng.below(4) as u8 + 1;
+        let machine = format!(r#"{{"hostname":"agent{number}.local","ip":"10.0.1.{number}"}}"#);
+        let start = self.rng.below(3);
+        let (path, body) = match self.rng.below(6) {
+            0 => ("/maintenance/schedule", "{}".to_owned()),
+            // Only agents that have an id can be told from one another when they are refused.
+            1 if self.agents.contains_key(&number) => ("/machine/down", format!("[{machine}]")),
+            2 | 3 => ("/machine/up", format!("[{machine}]")),
+            _ => {
+                let unavailability = format!(r#"{{"start":{{"nanoseconds":{start}}}}}"#);
+                let window = format!(r#"{{"machine_ids":[{machine}],"unavailability":{unavailability}}}"#);
+                ("/maintenance/schedule", format!(r#"{{"windows":[{window}]}}"#))
+            }
+        };
+        let response = self.world.post_json(path, &body);
+        assert!(matches!(response.status, 200 | 400), "{}", text(&response));
+    }
+
+    fn answer_inverse_offer(&mut self) {
+        let offers: Vec<_> = self.world.master.snapshot().inverse_offers.values().cloned().collect();
+        let Some(offer) = offers.get(self.rng.below(offers.len() as u64) as usize) else { return };
+        let Some(by) = self.some_scheduler() else { return };
+        let secs = self.rng.below(3) as f64;
+        let accept = call::AcceptInverseOffers {
+            inverse_offer_ids: offer_ids(&[offer.id.as_str()]),
+            filters: MessageField::some(Filters { refuse_seconds: Some(secs), ..Default::default() }),
+            ..Default::default()
+        };
+        let call = Call {
+            r#type: Some(call::Type::ACCEPT_INVERSE_OFFERS),
+            accept_inverse_offers: MessageField::some(accept),
+            ..Default::default()
+        };
+        self.world.call(&by, call);
+        self.answered += u32::from(!self.world.master.snapshot().inverse_offers.contains_key(&offer.id));
     }
 
     fn agent_breaks(&mut self) {
@@ -222,6 +265,7 @@ impl Storm {
 
 #[test]
 fn the_books_balance_in_any_weather() {
+    let mut answered = 0;
     for seed in 0..40 {
         let mut storm = Storm {
             world: World::new(),
@@ -231,10 +275,13 @@ fn the_books_balance_in_any_weather() {
             launched: BTreeSet::new(),
             over: BTreeMap::new(),
             tasks: 0,
+            answered: 0,
         };
         for _ in 0..400 {
             storm.step();
         }
         assert!(storm.launched.len() > 10, "seed {seed}: too little happened");
+        answered += storm.answered;
     }
+    assert!(answered > 10, "too few inverse offers were answered: {answered}");
 }

@@ -192,15 +192,10 @@ fn small_endpoints_answer_as_mesos_does() {
     let called = world.get("/version?jsonp=f");
     assert!(text(&called).starts_with("f({") && text(&called).ends_with("})"));
     assert_eq!(called.headers[0].1, "text/javascript");
-    for path in ["/redirect/x", "/nonsense", "/quota", "/weights", "/state.json"] {
+    for path in ["/redirect/x", "/nonsense", "/state.json"] {
         let response = world.get(path);
         assert_eq!((response.status, text(&response).as_str()), (404, "404 Not Found."), "{path}");
     }
-    let response = world.post_json("/api/v1", r#"{"type":"GET_QUOTA"}"#);
-    assert_eq!(
-        (response.status, text(&response).as_str()),
-        (501, "GET_QUOTA calls are not implemented by this master")
-    );
     let response = world.post_json("/api/v1", "{}");
     assert_eq!(text(&response), "Failed to validate master::Call: Expecting 'type' to be present");
     let response = world.get("/metrics/snapshot?timeout=x");

@@ -8,12 +8,14 @@
 //! Invariants: an agent id is in at most one of admitted, unreachable and gone; an answer is given for every
 //! operation, in order. Not done here: storing (this registrar keeps the registry in memory only, as
 //! `--registry=in_memory` does), and the operations of later rooms
-//! (gone, draining, weights, quota, maintenance). Source: Mesos `src/master/{registrar,registry_operations}.cpp`.
+//! (gone, draining, weights, quota). Source: Mesos `src/master/{registrar,registry_operations,maintenance}.cpp`.
 
+pub mod maintenance;
 mod operation;
 mod registrar;
 mod state;
 
+pub use maintenance::Maintenance;
 pub use operation::{Error, Operation};
 pub use registrar::{Input, OperationId, Output, Registrar};
 pub use state::{State, Unreachable};

@@ -1,5 +1,6 @@
 //! The mutations of a registry, one pure object each.
 
+use crate::maintenance::Change;
 use crate::state::State;
 use std::sync::Arc;
 use tepui_base::AgentId;
@@ -36,6 +37,8 @@ pub enum Operation {
         /// Of those that are gone.
         gone: Vec<AgentId>,
     },
+    /// The maintenance schedule changed, or machines go down or come up.
+    Maintain(Change),
 }
 
 fn id(info: &AgentInfo) -> AgentId {
@@ -53,6 +56,7 @@ impl Operation {
             Operation::MarkAgentReachable(info) => Ok(mark_reachable(state, info)),
             Operation::Prune { unreachable, gone } => Ok(prune(state, unreachable, gone)),
             Operation::RemoveAgent(info) => state.admitted.remove(&id(info)).map(|_| true).ok_or(Error::NotAdmitted),
+            Operation::Maintain(change) => Ok(state.maintenance.apply(change)),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The registry's contents as persistent maps, and their protobuf form.
 
+use crate::maintenance::Maintenance;
 use buffa::MessageField;
 use imbl::OrdMap;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct State {
     pub unreachable: OrdMap<AgentId, Unreachable>,
     /// Agents an operator has given up for good, with the time.
     pub gone: OrdMap<AgentId, Unreachable>,
+    /// The maintenance schedule and its machines.
+    pub maintenance: Maintenance,
 }
 
 impl State {
@@ -55,6 +58,8 @@ impl State {
                 ..Default::default()
             }),
             gone: MessageField::some(registry::GoneAgents { agents: gone.collect(), ..Default::default() }),
+            machines: self.maintenance.machines_to_proto(),
+            schedules: self.maintenance.schedules_to_proto(),
             ..Default::default()
         }
     }
@@ -77,6 +82,7 @@ impl State {
                 .map(|agent| (key(&agent.id), agent.timestamp.nanoseconds))
                 .collect(),
             gone: proto.gone.agents.iter().map(|agent| (key(&agent.id), agent.timestamp.nanoseconds)).collect(),
+            maintenance: Maintenance::from_proto(&proto.machines, &proto.schedules),
         }
     }
 }

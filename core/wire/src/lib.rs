@@ -51,6 +51,17 @@ pub enum NetInput {
     StreamClosed(RequestId),
 }
 
+impl NetInput {
+    /// The size of its body: what of it a peer can make as large as it likes.
+    pub fn body_bytes(&self) -> usize {
+        match self {
+            NetInput::Message(message) => message.body.len(),
+            NetInput::Http(_, request) => request.body.len(),
+            NetInput::Exited(_) | NetInput::StreamClosed(_) => 0,
+        }
+    }
+}
+
 /// What a process does to the network.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NetEffect {

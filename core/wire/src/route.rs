@@ -1,5 +1,7 @@
 //! Which process an HTTP request is for (libprocess `ProcessManager::handle`).
 
+use std::borrow::Cow;
+
 use crate::percent;
 
 /// Where a request goes.
@@ -25,6 +27,7 @@ pub fn route(path: &str, delegate: Option<&str>, is_known: impl Fn(&str) -> bool
     if path.contains("/..") {
         return NOT_FOUND;
     }
+    let path = &*single_slashes(path);
     let token = path.split('/').find(|token| !token.is_empty());
     let id = token.and_then(|token| percent::decode(token).ok());
     match (token, id, delegate) {
@@ -37,6 +40,15 @@ pub fn route(path: &str, delegate: Option<&str>, is_known: impl Fn(&str) -> bool
         }
         _ => NOT_FOUND,
     }
+}
+
+/// The path with one slash where there are several: libprocess looks at the tokens between them.
+fn single_slashes(path: &str) -> Cow<'_, str> {
+    if !path.contains("//") {
+        return Cow::Borrowed(path);
+    }
+    let tokens = path.split('/').filter(|token| !token.is_empty());
+    Cow::Owned(tokens.fold(String::new(), |path, token| path + "/" + token))
 }
 
 const NOT_FOUND: Route = Route::Refused(404, "404 Not Found.");
@@ -67,6 +79,7 @@ mod tests {
         assert_eq!(to("/files/browse"), "files /files/browse");
         assert_eq!(to("/slave%281%29/state"), "slave(1) /slave%281%29/state");
         assert_eq!(to("/state"), "master /master/state");
+        assert_eq!(to("/master//state/"), "master /master/state");
         assert_eq!(to("/api/v1/scheduler"), "master /master/api/v1/scheduler");
         assert_eq!(to("/"), "master /master");
         assert_eq!(to("//"), "master /master");

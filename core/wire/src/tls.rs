@@ -17,6 +17,17 @@ pub fn is_client_hello(first: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    /// The issue: the decision was made on whatever one look had found, with memory nobody had written to.
+    #[test]
+    fn mesos_5989_too_few_bytes_to_tell_are_never_read_past() {
+        let hello = [0x16, 3, 1, 2, 0, 1];
+        assert_eq!(hello.len(), PEEK_BYTES);
+        for length in 0..PEEK_BYTES {
+            assert!(!is_client_hello(&hello[..length]), "{length} bytes do not suffice");
+        }
+        assert!(is_client_hello(&hello));
+    }
+
     #[test]
     fn tells_tls_from_http() {
         assert!(is_client_hello(&[0x16, 3, 1, 2, 0, 1]));

@@ -3,6 +3,7 @@
 use crate::child::Child;
 use crate::{fetcher, launch_info, process, runtime, sandbox, usage};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_base::{ContainerId, Map, WaitStatus};
 use tepui_proto::mesos::ResourceStatistics;
@@ -74,6 +75,14 @@ pub struct Containerizer {
     events: mpsc::UnboundedSender<Event>,
     /// How many containers there are; changes wake [`Containerizer::destroy_all`].
     count: Arc<watch::Sender<usize>>,
+    fetches: Arc<Fetches>,
+}
+
+/// How the fetching for containers went so far.
+#[derive(Default)]
+struct Fetches {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
 }
 
 impl Containerizer {
@@ -84,6 +93,7 @@ impl Containerizer {
             entries: Arc::default(),
             events,
             count: Arc::new(watch::Sender::new(0)),
+            fetches: Arc::default(),
         }
     }
 
@@ -131,6 +141,11 @@ impl Containerizer {
         usage::of_tree(self.pid(id)?).ok()
     }
 
+    /// For how many containers everything was fetched, and for how many it was not.
+    pub fn fetches(&self) -> (u64, u64) {
+        (self.fetches.succeeded.load(Ordering::Relaxed), self.fetches.failed.load(Ordering::Relaxed))
+    }
+
     fn entries(&self) -> MutexGuard<'_, Entries> {
         // A map insertion that panicked half-way leaves the map usable.
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
@@ -165,7 +180,10 @@ impl Containerizer {
             return Err(what);
         }
         prepare(self.config.clone(), id.clone(), config.clone()).await?;
-        fetcher::fetch(&self.config, &id, &config, destroy).await?;
+        let fetched = fetcher::fetch(&self.config, &id, &config, destroy).await;
+        let counter = if fetched.is_ok() { &self.fetches.succeeded } else { &self.fetches.failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        fetched?;
         let child = spawn(&info, Path::new(&config.directory)).map_err(|e| format!("Failed to fork: {e}"))?;
         let pid = child.pid();
         if let Some(entry) = self.entries().get_mut(&id) {

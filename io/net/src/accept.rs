@@ -2,11 +2,13 @@
 
 use crate::inbound;
 use crate::shared::{Phase, Shared};
+use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 
 /// As libprocess; the kernel cuts it to its own maximum.
 const BACKLOG: u32 = 500_000;
@@ -38,23 +40,48 @@ impl Acceptor {
 pub(crate) fn listen(address: SocketAddrV4) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
-    // Inherited by accepted connections: they have no idle timeout, so that only the kernel notices a peer that
-    // vanished without a word.
-    socket.set_keepalive(true)?;
+    // Inherited by accepted connections.
+    notice_vanished(&socket)?;
     socket.bind(address.into())?;
     socket.listen(BACKLOG)
 }
 
+/// After so many seconds of silence the kernel asks whether the peer is still there ...
+const PROBE_AFTER_SECS: u32 = 60;
+/// ... every so many seconds ...
+const PROBE_EVERY_SECS: u32 = 10;
+/// ... and after so many questions without an answer the connection is broken: two minutes after the peer vanished, about
+/// as long as a master waits for the pings of an agent. A peer whose process is stopped still answers: its kernel does.
+const PROBES: u32 = 6;
+
+/// Connections have no idle timeout, because links are silent; so it is the kernel that notices a peer which vanished
+/// without a word. Its own patience is two hours.
+pub(crate) fn notice_vanished(socket: &TcpSocket) -> io::Result<()> {
+    socket.set_keepalive(true)?;
+    setsockopt(socket, sockopt::TcpKeepIdle, &PROBE_AFTER_SECS)?;
+    setsockopt(socket, sockopt::TcpKeepInterval, &PROBE_EVERY_SECS)?;
+    Ok(setsockopt(socket, sockopt::TcpKeepCount, &PROBES)?)
+}
+
 /// Accepts until the node drains.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    let places = Arc::new(Semaphore::new(shared.config.connections_max));
     loop {
+        let next = async {
+            let place = places.clone().acquire_owned().await;
+            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = next => accepted,
             () = shared.reached(Phase::Draining) => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                tokio::spawn(connection(shared.clone(), Acceptor::Plain, stream, peer));
+            Ok((stream, peer, place)) => {
+                let connection = connection(shared.clone(), Acceptor::Plain, stream, peer);
+                tokio::spawn(async {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 tracing::warn!(%error, "Failed to accept a connection");

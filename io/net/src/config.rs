@@ -21,9 +21,11 @@ pub struct NetConfig {
     /// How much may wait for one process, in bytes of message and request bodies, before its senders are not read any
     /// more. One input may be larger than this; it then waits for an empty mailbox.
     pub mailbox_bytes: usize,
-    /// How much may wait in a streaming response for a client that does not read, in bytes, before it is dropped. A
-    /// chunk that finds less is always taken, whatever its size: a snapshot of the cluster can be large.
+    /// How much may wait in a streaming response for a client that does not read, in bytes, before it is dropped. One
+    /// chunk may be larger (a snapshot of the cluster can be), if the client goes on reading.
     pub stream_queued_bytes_max: usize,
+    /// How many connections may be open at one time; further ones wait to be accepted.
+    pub connections_max: usize,
     /// How much may wait for a peer that does not read, in bytes, before the connection counts as broken.
     pub peer_queued_bytes_max: usize,
 }
@@ -39,6 +41,8 @@ impl Default for NetConfig {
             limits: Limits::default(),
             mailbox_bytes: 64 << 20,
             stream_queued_bytes_max: 4 << 20,
+            // Two for each agent of the largest clusters known (50,000), which other limits will stop first.
+            connections_max: 100_000,
             peer_queued_bytes_max: 1 << 30,
         }
     }

@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::mailbox::Mailbox;
 use crate::shared::Shared;
-use crate::stream::Stream;
+use crate::stream::{Promise, Stream};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -99,9 +99,14 @@ impl Exchanges {
         if !open.stream.write(chunk, max) {
             let open = table.open.remove(&id);
             drop(table);
-            tracing::info!(request = id.0, "Dropping a streaming client that does not read");
+            tracing::warn!(request = id.0, max, "Dropping a streaming client that does not read what waits for it");
             open.inspect(|open| open.mailbox.push(NetInput::StreamClosed(id)));
         }
+    }
+
+    /// A place for a chunk that comes later, before all that is written from now on; none if the stream is over.
+    pub(crate) fn promise(&self, id: RequestId) -> Option<Promise> {
+        self.table().open.get(&id).map(|open| Promise::new(&open.stream))
     }
 
     /// The process ends a stream; it will hear no more of it.

@@ -13,19 +13,28 @@ use bytes::BytesMut;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tepui_wire::decode::{Decoded, Decoder, Error, Head, Payload};
 use tepui_wire::message::Envelope;
 use tepui_wire::route::{Route, route};
 use tepui_wire::{NetInput, Request, Response, accept};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 /// Room to read into; large bodies make the buffer grow.
 const READ_BYTES: usize = 32 * 1024;
 
 /// Requests of one connection that may be unanswered before it is not read any more.
 const PIPELINE_MAX: usize = 1024;
+
+/// Requests of one connection (messages do not count: their answers are short) that may be unanswered before it is not
+/// read any more: each answer may be as large as the state of the cluster, and is kept until its turn has come.
+const REQUESTS_MAX: usize = 32;
+
+/// How long a peer may pause within a request. Between requests it may be silent for ever, as links are; a peer that has
+/// begun to speak and stops for longer is gone or wastes what it has sent so far.
+const PAUSE_MAX: Duration = Duration::from_secs(300);
 
 /// Why the reading of a connection ended.
 enum Ending {
@@ -41,7 +50,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketA
     let (replies, queued) = mpsc::channel(PIPELINE_MAX);
     let (gone, is_gone) = watch::channel(false);
     let reader = async {
-        let mut reader = Reader { shared, peer, replies };
+        let mut reader = Reader { shared, peer, replies, places: Arc::new(Semaphore::new(REQUESTS_MAX)) };
         let ending = tokio::select! {
             ending = reader.run(read) => ending,
             () = shared.reached(Phase::Draining) => Ending::Done,
@@ -60,6 +69,8 @@ struct Reader<'a> {
     shared: &'a Arc<Shared>,
     peer: SocketAddr,
     replies: mpsc::Sender<Reply>,
+    /// One for each request that may be unanswered.
+    places: Arc<Semaphore>,
 }
 
 impl Reader<'_> {
@@ -77,7 +88,8 @@ impl Reader<'_> {
                 Ok(None) => {}
                 Err(error) => return self.refuse(&error).await,
             }
-            match receive(&read, decoder.buffer()).await {
+            let pause = if decoder.is_between_requests() { None } else { Some(PAUSE_MAX) };
+            match receive(&read, decoder.buffer(), pause).await {
                 Ok(0) => return Ending::Done,
                 Ok(_) => {}
                 Err(error) => {
@@ -94,8 +106,8 @@ impl Reader<'_> {
         if !matches!(error, Error::BodyTooLarge(_)) {
             return Ending::Broken;
         }
-        let content = Content::Answer(Response::status(413).header("Connection", "close").into());
-        let reply = Reply { content, keep_alive: false, is_head: false, gzip: false, chunked: true };
+        let content = Content::answer(Response::status(413).header("Connection", "close"));
+        let reply = Reply::to_message(content, false);
         let _ = self.replies.send(reply).await;
         Ending::Done
     }
@@ -106,7 +118,7 @@ impl Reader<'_> {
         match decoded {
             Decoded::Continue => Some(Reply::to_message(Content::Continue, true)),
             Decoded::Message(Err(text), payload) => {
-                Some(Reply::to_message(Content::Answer(Response::text(500, text).into()), payload.keep_alive))
+                Some(Reply::to_message(Content::answer(Response::text(500, text)), payload.keep_alive))
             }
             Decoded::Message(Ok(envelope), payload) => {
                 let payload = inflated(payload, limits.message_body)?;
@@ -114,6 +126,7 @@ impl Reader<'_> {
                 Some(Reply::to_message(self.take_message(envelope, payload).await, keep_alive))
             }
             Decoded::Request(head, payload) => {
+                let place = self.place().await;
                 let payload = inflated(payload, limits.request_body)?;
                 let mut reply = Reply {
                     content: Content::Continue,
@@ -121,6 +134,7 @@ impl Reader<'_> {
                     is_head: head.method == "HEAD",
                     gzip: false,
                     chunked: payload.chunked_answer,
+                    place,
                 };
                 let request = self.request(head, payload);
                 reply.gzip = accept::accepts_encoding(request.header("accept-encoding"), "gzip");
@@ -130,23 +144,29 @@ impl Reader<'_> {
         }
     }
 
+    /// Waits until few enough requests are unanswered.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed, so a permit always comes.
+        self.places.clone().acquire_owned().await.ok()
+    }
+
     async fn take_message(&self, envelope: Envelope, payload: Payload) -> Content {
         if self.shared.config.require_peer_address_ip_match && self.peer.ip() != envelope.from.ip {
             let text = format!(
                 "UPID IP address validation failed: Message from {} was sent from IP {}",
                 envelope.from, self.peer
             );
-            return Content::Answer(Response::text(400, text).into());
+            return Content::answer(Response::text(400, text));
         }
         let Some(mailbox) = self.shared.process(&envelope.to) else {
             tracing::debug!(to = envelope.to, name = envelope.name, "Message to no process");
-            return Content::Answer(Response::status(404).into());
+            return Content::answer(Response::status(404));
         };
         let length = payload.body.len();
         let message = envelope.with_body(self.shared.address, payload.body);
         match mailbox.deliver(NetInput::Message(message), length).await {
             true => Content::Accepted,
-            false => Content::Answer(Response::status(404).into()),
+            false => Content::answer(Response::status(404)),
         }
     }
 
@@ -179,7 +199,7 @@ impl Reader<'_> {
             }
         };
         match target {
-            Target::Refused(response) => Content::Answer(response.into()),
+            Target::Refused(response) => Content::answer(response),
             Target::Handler(handler) => {
                 let (send, receive) = oneshot::channel::<Answer>();
                 let answer = handler(request);
@@ -200,8 +220,9 @@ impl Reader<'_> {
     }
 }
 
-/// Reads what there is. A connection that waits between requests gives its buffer back: there may be tens of thousands.
-async fn receive(read: &OwnedReadHalf, buffer: &mut BytesMut) -> io::Result<usize> {
+/// Reads what there is, waiting for it at most for `pause`. A connection that waits between requests gives its buffer
+/// back: there may be tens of thousands.
+async fn receive(read: &OwnedReadHalf, buffer: &mut BytesMut, pause: Option<Duration>) -> io::Result<usize> {
     loop {
         buffer.reserve(READ_BYTES);
         match read.try_read_buf(buffer) {
@@ -211,7 +232,10 @@ async fn receive(read: &OwnedReadHalf, buffer: &mut BytesMut) -> io::Result<usiz
         if buffer.is_empty() {
             *buffer = BytesMut::new();
         }
-        read.readable().await?;
+        match pause {
+            Some(pause) => tokio::time::timeout(pause, read.readable()).await??,
+            None => read.readable().await?,
+        }
     }
 }
 

@@ -36,3 +36,4 @@ pub use answer::{Answer, File};
 pub use config::{ConfigError, NetConfig};
 pub use mailbox::Inbox;
 pub use node::{Error, Measures, Node, Outlet};
+pub use stream::Promise;

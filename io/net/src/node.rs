@@ -6,12 +6,13 @@ use crate::config::NetConfig;
 use crate::mailbox::{Inbox, Mailbox};
 use crate::outbound;
 use crate::shared::{Phase, Shared};
+use crate::stream::Promise;
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use tepui_wire::{NetEffect, Request, Upid};
+use tepui_wire::{NetEffect, Request, RequestId, Upid};
 use tokio::sync::{mpsc, watch};
 
 /// How long a shutdown waits for answers, streams and queued messages to go out.
@@ -225,6 +226,12 @@ impl Outlet {
             }
             NetEffect::StreamClose(id) => shared.exchanges.close(id),
         }
+    }
+
+    /// Keeps a place in an open stream for a chunk that takes time to make, so that it can be made elsewhere while what
+    /// is written from now on waits behind it. None if the stream is over.
+    pub fn promise(&self, stream: RequestId) -> Option<Promise> {
+        self.shared.exchanges.promise(stream)
     }
 
     /// Gives the process a family of further ids: messages and requests for every id that begins with `prefix` and is

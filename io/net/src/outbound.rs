@@ -5,6 +5,7 @@
 //! have died unnoticed, and its end must not be mistaken for that of the linked peer. Source: libprocess
 //! `SocketManager`.
 
+use crate::accept;
 use crate::mailbox::Mailbox;
 use crate::replies::write_all;
 use crate::shared::{Phase, Shared};
@@ -16,7 +17,7 @@ use std::time::Duration;
 use tepui_wire::links::{Connection, Links};
 use tepui_wire::message::Pieces;
 use tepui_wire::{Message, NetInput, Upid};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{Notify, mpsc};
@@ -276,14 +277,20 @@ impl Peer {
 
 async fn connect(address: SocketAddrV4) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
-    // A machine that vanished without a word is noticed by the kernel, however quiet the link is.
-    socket.set_keepalive(true)?;
+    accept::notice_vanished(&socket)?;
     socket.set_nodelay(true)?;
     socket.connect(address.into()).await
 }
 
-/// Reads answers and throws them away until the peer closes.
-async fn drain(mut read: OwnedReadHalf) {
-    let mut thrown_away = vec![0; 4096];
-    while matches!(read.read(&mut thrown_away).await, Ok(1..)) {}
+/// Reads answers and throws them away until the peer closes. What they are read into is there only while there are
+/// some: there may be tens of thousands of such connections.
+async fn drain(read: OwnedReadHalf) {
+    while read.readable().await.is_ok() {
+        let mut thrown_away = [0; 4096];
+        match read.try_read(&mut thrown_away) {
+            Ok(0) => return,
+            Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+            Ok(_) | Err(_) => {}
+        }
+    }
 }

@@ -4,24 +4,33 @@ use crate::answer::{Answer, File};
 use crate::exchange::{OpenStream, Outcome};
 use crate::gzip;
 use crate::shared::{Phase, Shared};
-use crate::stream::Next;
+use crate::stream::{Next, Stream};
 use bytes::Bytes;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
+use std::time::Duration;
 use tepui_wire::encode::{self, Framing};
 use tepui_wire::{Body, Response};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedWriteHalf;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// Up to this size answers are gathered, so that those to a burst of messages leave in one write.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
+
+/// Room for gathered answers that an idle connection keeps: a few answers to messages.
+const RESTING_BYTES_MAX: usize = 512;
 
 /// Bodies from this size on are compressed on a thread of their own: it takes milliseconds.
 const BLOCKING_GZIP_BYTES: usize = 64 * 1024;
 
 /// How much of a file is read at once.
 const FILE_PIECE_BYTES: usize = 64 * 1024;
+
+/// How long a client may take nothing at all of an answer, or of a stream, that is larger than it may let wait for ever,
+/// or of a stream that is over.
+/// One that is stopped for shorter than this (a pause of a garbage collector) comes back to a whole answer.
+const STALL_MAX: Duration = Duration::from_secs(60);
 
 /// The answer to one request, come or to come, and how it is to be sent.
 pub(crate) struct Reply {
@@ -33,6 +42,8 @@ pub(crate) struct Reply {
     pub(crate) gzip: bool,
     /// The client takes chunks.
     pub(crate) chunked: bool,
+    /// The place the request has among those of its connection; free again when the answer is sent.
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) enum Content {
@@ -40,17 +51,25 @@ pub(crate) enum Content {
     Continue,
     /// `202 Accepted` to a message.
     Accepted,
-    /// An answer that is there.
-    Answer(Answer),
+    /// An answer that is there. Boxed, because the queue of a connection has room for many replies as soon as it has
+    /// held one.
+    Answer(Box<Answer>),
     /// From a handler.
     Handler(oneshot::Receiver<Answer>),
     /// From a process.
     Process(oneshot::Receiver<Outcome>),
 }
 
+impl Content {
+    /// An answer that is there.
+    pub(crate) fn answer(response: Response) -> Content {
+        Content::Answer(Box::new(response.into()))
+    }
+}
+
 impl Reply {
     pub(crate) fn to_message(content: Content, keep_alive: bool) -> Reply {
-        Reply { content, keep_alive, is_head: false, gzip: false, chunked: true }
+        Reply { content, keep_alive, is_head: false, gzip: false, chunked: true, place: None }
     }
 }
 
@@ -62,19 +81,20 @@ pub(crate) async fn write(
     mut queued: mpsc::Receiver<Reply>,
     gone: watch::Receiver<bool>,
 ) {
-    let mut writer = Writer { shared, write, gathered: Vec::new(), gone, broken: false };
+    let mut writer = Writer { shared, write, gathered: Vec::new(), gone, broken: false, stalled: false };
     loop {
         let reply = match queued.try_recv() {
             Ok(reply) => reply,
             Err(_) => {
                 writer.flush().await;
+                writer.rest();
                 match queued.recv().await {
                     Some(reply) => reply,
                     None => break,
                 }
             }
         };
-        if !writer.reply(reply).await {
+        if !writer.reply(reply).await || writer.stalled {
             break;
         }
     }
@@ -90,12 +110,14 @@ struct Writer<'a> {
     /// Whether the reader has ended.
     gone: watch::Receiver<bool>,
     broken: bool,
+    /// The peer takes nothing: unlike one that is broken, it is not read any more either.
+    stalled: bool,
 }
 
 impl Writer<'_> {
     /// False if the connection is to be closed after this reply.
     async fn reply(&mut self, reply: Reply) -> bool {
-        let Reply { content, keep_alive, is_head, gzip, chunked } = reply;
+        let Reply { content, keep_alive, is_head, gzip, chunked, place: _place } = reply;
         let failed = || Answer::Response(Response::status(500));
         let answer = match content {
             Content::Continue => {
@@ -106,7 +128,7 @@ impl Writer<'_> {
                 self.accepted();
                 return keep_alive;
             }
-            Content::Answer(answer) => answer,
+            Content::Answer(answer) => *answer,
             Content::Handler(answer) => self.wait(answer).await.unwrap_or_else(failed),
             Content::Process(outcome) => match self.wait(outcome).await {
                 Some(Outcome::Answer(answer)) => answer,
@@ -199,7 +221,7 @@ impl Writer<'_> {
             match next {
                 Next::Chunk(chunk) => {
                     tokio::select! {
-                        () = self.chunk(&chunk, chunked) => {}
+                        () = self.chunk(&open.stream, &chunk, chunked) => {}
                         () = open.stream.aborted() => return false,
                     }
                     if self.broken {
@@ -216,12 +238,10 @@ impl Writer<'_> {
     }
 
     /// One chunk in one write: clients read a record per chunk.
-    async fn chunk(&mut self, chunk: &[u8], chunked: bool) {
-        if chunked {
-            self.write_with_gathered(&[encode::chunk_head(chunk.len()).as_bytes(), chunk, b"\r\n"]).await;
-        } else {
-            self.write_with_gathered(&[chunk]).await;
-        }
+    async fn chunk(&mut self, stream: &Stream, chunk: &[u8], chunked: bool) {
+        let head = encode::chunk_head(chunk.len());
+        let framed = [head.as_bytes(), chunk, b"\r\n"];
+        self.write_while(if chunked { &framed } else { &framed[1..2] }, || stream.may_wait()).await;
     }
 
     /// Sends a file as long as it is when opened; false if it could not be sent whole.
@@ -245,6 +265,14 @@ impl Writer<'_> {
         !closes(&file.headers)
     }
 
+    /// Nothing is to be written for now: gives back room that only a burst needs. There may be tens of thousands of idle
+    /// connections.
+    fn rest(&mut self) {
+        if self.gathered.capacity() > RESTING_BYTES_MAX {
+            self.gathered = Vec::new();
+        }
+    }
+
     async fn flush(&mut self) {
         if !self.gathered.is_empty() {
             self.write_with_gathered(&[]).await;
@@ -252,6 +280,14 @@ impl Writer<'_> {
     }
 
     async fn write_with_gathered(&mut self, pieces: &[&[u8]]) {
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let may_wait = length <= self.shared.config.stream_queued_bytes_max;
+        self.write_while(pieces, || may_wait).await;
+    }
+
+    /// Writes what was gathered and `pieces`. A client that takes nothing for [`STALL_MAX`] is given up unless it `may_wait`
+    /// even then.
+    async fn write_while(&mut self, pieces: &[&[u8]], may_wait: impl Fn() -> bool) {
         let gathered = std::mem::take(&mut self.gathered);
         if self.broken {
             return;
@@ -259,9 +295,16 @@ impl Writer<'_> {
         let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(pieces.len() + 1);
         slices.push(IoSlice::new(&gathered));
         slices.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
-        if let Err(error) = write_all(&mut self.write, &mut slices).await {
-            tracing::debug!(%error, "Failed to write an answer; the peer may have left");
-            self.broken = true;
+        match write_patiently(&mut self.write, &mut slices, may_wait).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                tracing::warn!("Dropping a client that has read nothing of what waits for it for {STALL_MAX:?}");
+                (self.broken, self.stalled) = (true, true);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "Failed to write an answer; the peer may have left");
+                self.broken = true;
+            }
         }
         // The room of the gathered bytes serves again.
         self.gathered = gathered;
@@ -270,11 +313,24 @@ impl Writer<'_> {
 }
 
 /// Writes all pieces, in as few writes as the socket takes them.
-pub(crate) async fn write_all(write: &mut OwnedWriteHalf, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+pub(crate) async fn write_all(write: &mut OwnedWriteHalf, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    write_patiently(write, slices, || true).await
+}
+
+/// The same; [`io::ErrorKind::TimedOut`] if the socket takes nothing for [`STALL_MAX`] and the peer may not wait.
+async fn write_patiently(
+    write: &mut OwnedWriteHalf,
+    mut slices: &mut [IoSlice<'_>],
+    may_wait: impl Fn() -> bool,
+) -> io::Result<()> {
     // Leaves out empty pieces at the front, so that a write of nothing is not taken for a closed socket.
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
-        let written = write.write_vectored(slices).await?;
+        let written = match tokio::time::timeout(STALL_MAX, write.write_vectored(slices)).await {
+            Ok(written) => written?,
+            Err(_) if may_wait() => continue,
+            Err(stalled) => return Err(stalled.into()),
+        };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }

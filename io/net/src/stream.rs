@@ -1,8 +1,13 @@
 //! An open response between the process that writes it and the connection that sends it.
+//!
+//! What a client that does not read may cost is decided here, in two sizes of chunks. Small ones (each within `max`) are
+//! counted until they are sent, and the client is given up when more than `max` bytes of them wait. A larger one, such as
+//! the state of a big cluster, is taken at any time, but only one at once, and as long as it waits the connection must
+//! go on reading ([`crate::replies`] gives up on one that does not).
 
 use bytes::Bytes;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// Chunks on their way to a client.
@@ -17,9 +22,32 @@ pub(crate) struct Stream {
 
 #[derive(Default)]
 struct State {
-    chunks: VecDeque<Bytes>,
-    queued_bytes: usize,
+    chunks: VecDeque<Chunk>,
+    /// Bytes of small chunks that are not sent yet, also of the one being sent.
+    waiting_bytes: usize,
+    /// Whether a chunk larger than all small ones may be together is not sent yet.
+    large_waits: bool,
+    /// What the chunk being sent counts as.
+    sending: Option<Size>,
     end: End,
+}
+
+enum Chunk {
+    Ready(Bytes, Size),
+    /// Still being made; nothing overtakes it.
+    Promised(Arc<OnceLock<Bytes>>),
+}
+
+#[derive(Clone, Copy)]
+enum Size {
+    Small(usize),
+    Large,
+}
+
+impl Size {
+    fn of(chunk: &Bytes, max: usize) -> Size {
+        if chunk.len() > max { Size::Large } else { Size::Small(chunk.len()) }
+    }
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -40,27 +68,73 @@ pub(crate) enum Next {
     Aborted,
 }
 
+/// A place in a stream for a chunk that is still being made, whatever its size. Dropping it empty cuts the stream: the
+/// client must not take what follows for all there is.
+pub struct Promise {
+    stream: Arc<Stream>,
+    chunk: Arc<OnceLock<Bytes>>,
+}
+
+impl Promise {
+    pub(crate) fn new(stream: &Arc<Stream>) -> Promise {
+        let chunk = Arc::new(OnceLock::new());
+        let mut state = stream.state();
+        // Counted as large while it is made, too, so that there is one at most.
+        state.large_waits = true;
+        state.chunks.push_back(Chunk::Promised(chunk.clone()));
+        Promise { stream: stream.clone(), chunk }
+    }
+
+    /// Puts the chunk into its place.
+    pub fn keep(self, chunk: Bytes) {
+        let _ = self.chunk.set(chunk);
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if self.chunk.get().is_none() {
+            self.stream.abort();
+        }
+        self.stream.written.notify_one();
+    }
+}
+
 impl Stream {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a chunk. False if `max` bytes wait already: the client does not read, and the stream is aborted.
+    /// Queues a chunk. False if too much waits already: the client does not read, and the stream is aborted.
     pub(crate) fn write(&self, chunk: Bytes, max: usize) -> bool {
         let mut state = self.state();
-        if state.queued_bytes >= max {
-            state.end = End::Aborted;
-            state.chunks.clear();
-            self.aborted.notify_one();
+        let size = Size::of(&chunk, max);
+        let fits = match size {
+            Size::Small(length) => state.waiting_bytes + length <= max,
+            Size::Large => !state.large_waits,
+        };
+        if !fits {
+            drop(state);
+            self.abort();
             return false;
         }
         // An empty chunk would end the body.
         if !chunk.is_empty() {
-            state.queued_bytes += chunk.len();
-            state.chunks.push_back(chunk);
+            match size {
+                Size::Small(length) => state.waiting_bytes += length,
+                Size::Large => state.large_waits = true,
+            }
+            state.chunks.push_back(Chunk::Ready(chunk, size));
             self.written.notify_one();
         }
         true
+    }
+
+    fn abort(&self) {
+        let mut state = self.state();
+        state.end = End::Aborted;
+        state.chunks.clear();
+        self.aborted.notify_one();
     }
 
     /// Ends the body after what is queued.
@@ -84,15 +158,35 @@ impl Stream {
 
     fn take(&self) -> Option<Next> {
         let mut state = self.state();
-        match (state.end, state.chunks.pop_front()) {
-            (End::Aborted, _) => Some(Next::Aborted),
-            (_, Some(chunk)) => {
-                state.queued_bytes -= chunk.len();
-                Some(Next::Chunk(chunk))
-            }
-            (End::Closed, None) => Some(Next::Closed),
-            (End::Open, None) => None,
+        // Who asks for the next chunk has sent the one before.
+        match state.sending.take() {
+            Some(Size::Small(length)) => state.waiting_bytes -= length,
+            Some(Size::Large) => state.large_waits = false,
+            None => {}
         }
+        if state.end == End::Aborted {
+            return Some(Next::Aborted);
+        }
+        let (chunk, size) = match state.chunks.pop_front() {
+            None => return (state.end == End::Closed).then_some(Next::Closed),
+            Some(Chunk::Ready(chunk, size)) => (chunk, size),
+            Some(Chunk::Promised(promised)) => match promised.get() {
+                Some(chunk) => (chunk.clone(), Size::Large),
+                None => {
+                    state.chunks.push_front(Chunk::Promised(promised));
+                    return None;
+                }
+            },
+        };
+        state.sending = Some(size);
+        Some(Next::Chunk(chunk))
+    }
+
+    /// Whether a client may leave what waits unread for as long as it likes: not while that is large, and not when the
+    /// stream is over, because nobody would ever miss the client.
+    pub(crate) fn may_wait(&self) -> bool {
+        let state = self.state();
+        !state.large_waits && state.end == End::Open
     }
 
     /// Waits until the stream is given up: to be watched while a chunk is being sent.
@@ -124,9 +218,46 @@ mod tests {
     #[tokio::test]
     async fn a_full_stream_is_given_up() {
         let stream = Stream::default();
-        assert!(stream.write(chunk("longer than the limit"), 5), "an empty stream takes any chunk");
-        assert!(!stream.write(chunk("x"), 5));
+        assert!(stream.write(chunk("abc"), 5) && stream.write(chunk("de"), 5));
+        assert_eq!(stream.next().await, Next::Chunk(chunk("abc")));
+        assert!(!stream.write(chunk("x"), 5), "what is being sent still counts");
         stream.aborted().await;
+        assert_eq!(stream.next().await, Next::Aborted);
+    }
+
+    #[tokio::test]
+    async fn one_chunk_may_be_larger_than_all_others_together() {
+        let stream = Stream::default();
+        assert!(stream.write(chunk("a"), 5) && stream.write(chunk("longer than the limit"), 5));
+        assert!(stream.write(chunk("bcde"), 5), "a large chunk leaves the room of the small ones alone");
+        assert!(!stream.may_wait());
+        for expected in ["a", "longer than the limit", "bcde"] {
+            assert_eq!(stream.next().await, Next::Chunk(chunk(expected)));
+        }
+        assert!(stream.may_wait());
+        assert!(stream.write(chunk("longer than the limit"), 5));
+        assert!(!stream.write(chunk("another like it"), 5));
+    }
+
+    #[tokio::test]
+    async fn nothing_overtakes_a_promised_chunk() {
+        let stream = Arc::new(Stream::default());
+        let promise = Promise::new(&stream);
+        assert!(stream.write(chunk("later"), 5));
+        stream.close();
+        assert!(stream.take().is_none());
+        promise.keep(chunk("first"));
+        for expected in [Next::Chunk(chunk("first")), Next::Chunk(chunk("later")), Next::Closed] {
+            assert_eq!(stream.next().await, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_broken_promise_cuts_the_stream() {
+        let stream = Arc::new(Stream::default());
+        let promise = Promise::new(&stream);
+        assert!(stream.write(chunk("later"), 5));
+        drop(promise);
         assert_eq!(stream.next().await, Next::Aborted);
     }
 }

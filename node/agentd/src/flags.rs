@@ -6,16 +6,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tepui_flags::Values;
 use tepui_net::NetConfig;
-use tepui_proto::mesos::value::{self, Type};
+use tepui_processes::{Limiter, Verbosity, limiter};
+use tepui_proto::json;
 use tepui_proto::mesos::{Attribute, Resource};
-use tepui_proto::{MessageField, json};
-use tepui_resources::value::Parsed;
+use tepui_resources::Attributes;
 
 /// Flags read into values.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `--ip`, `--port`, `--advertise_ip`, `--advertise_port`: where to listen and what to tell peers.
     pub net: NetConfig,
+    /// How the log of this process is made more verbose for a while; it stays as it is unless the program sets this.
+    pub verbosity: Verbosity,
+    /// Where the log goes, if to a file.
+    pub log_file: Option<PathBuf>,
+    /// Time between two answers of `/metrics/snapshot`.
+    pub metrics_pause: Duration,
     /// `--hostname`.
     pub hostname: Option<String>,
     /// `--hostname_lookup`.
@@ -68,6 +74,9 @@ pub enum Error {
     /// A value that does not fit its flag or variable.
     #[error(transparent)]
     Flag(#[from] tepui_flags::Error),
+    /// The limit of `/metrics/snapshot` does not fit.
+    #[error("{0}")]
+    Limit(String),
     /// A flag without which nothing goes.
     #[error("Flag '{0}' is required, but it was not provided")]
     Missing(&'static str),
@@ -89,6 +98,7 @@ impl Settings {
     /// Reads the values of `tepui_flags::agent::FLAGS`, over those of `LIBPROCESS_*` variables, which `variable` looks
     /// up. Makes the work directory, whose disk is measured.
     pub fn from_values(values: &Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        let metrics_pause = Limiter::pause(variable(limiter::VARIABLE).as_deref()).map_err(Error::Limit)?;
         let net = tepui_flags::network(values, variable)?;
         let text = |name: &str| values.get(name).unwrap_or_default().to_owned();
         let work_dir = absolute("work_dir", values.get("work_dir").ok_or(Error::Missing("work_dir"))?)?;
@@ -107,6 +117,9 @@ impl Settings {
         values.set_default("launcher", "posix".to_owned());
         Ok(Settings {
             net,
+            verbosity: |_| {},
+            log_file: tepui_processes::logging::file("mesos-agent", &values),
+            metrics_pause,
             hostname: values.get("hostname").map(str::to_owned),
             hostname_lookup: values.bool("hostname_lookup"),
             master: master(values.get("master").ok_or(Error::Missing("master"))?)?,
@@ -165,39 +178,7 @@ fn master(text: &str) -> Result<String, Error> {
 
 /// `rack:r1;zone:2`
 fn attributes(text: &str) -> Result<Vec<Attribute>, Error> {
-    text.split([';', '\n']).map(str::trim).filter(|pair| !pair.is_empty()).map(attribute).collect()
-}
-
-fn attribute(pair: &str) -> Result<Attribute, Error> {
-    let (name, text) =
-        pair.split_once(':').ok_or_else(|| bad("attributes", format!("Invalid attribute key:value pair '{pair}'")))?;
-    let parsed = tepui_resources::value::parse(text).map_err(|error| bad("attributes", error))?;
-    let mut attribute = Attribute { name: name.trim().to_owned(), ..Attribute::default() };
-    match parsed {
-        Parsed::Scalar(value) => {
-            attribute.r#type = Type::SCALAR;
-            attribute.scalar = MessageField::some(value::Scalar { value, ..value::Scalar::default() });
-        }
-        Parsed::Ranges(ranges) => {
-            let range = |range: tepui_resources::Range| value::Range {
-                begin: range.begin,
-                end: range.end,
-                ..value::Range::default()
-            };
-            let range = ranges.iter().map(range).collect();
-            attribute.r#type = Type::RANGES;
-            attribute.ranges = MessageField::some(value::Ranges { range, ..value::Ranges::default() });
-        }
-        Parsed::Set(item) => {
-            attribute.r#type = Type::SET;
-            attribute.set = MessageField::some(value::Set { item, ..value::Set::default() });
-        }
-        Parsed::Text(text) => {
-            attribute.r#type = Type::TEXT;
-            attribute.text = MessageField::some(value::Text { value: text, ..value::Text::default() });
-        }
-    }
-    Ok(attribute)
+    Attributes::parse(text).map(|attributes| attributes.to_proto()).map_err(|error| bad("attributes", error))
 }
 
 /// A JSON object of texts.
@@ -246,9 +227,12 @@ mod tests {
 
     #[test]
     fn attributes_have_types() {
-        let settings = settings(&["--master=h:1", "--attributes=rack:r1;zone:2;ports:[1-2];os:{a,b}"]).unwrap();
-        let types: Vec<Type> = settings.attributes.iter().map(|attribute| attribute.r#type).collect();
-        assert_eq!(types, [Type::TEXT, Type::SCALAR, Type::RANGES, Type::SET]);
+        use tepui_proto::mesos::value::Type;
+        let read = settings(&["--master=h:1", "--attributes=rack:r1;zone:2;ports:[1-2]"]).unwrap();
+        let types: Vec<Type> = read.attributes.iter().map(|attribute| attribute.r#type).collect();
+        assert_eq!(types, [Type::TEXT, Type::SCALAR, Type::RANGES]);
+        let set = settings(&["--master=h:1", "--attributes=os:{a,b}"]);
+        assert!(matches!(set, Err(Error::Value { name: "attributes", .. })), "an agent of Mesos does not start either");
     }
 
     #[test]

@@ -5,23 +5,26 @@
 
 pub mod detect;
 mod detector;
-pub mod files;
 pub mod flags;
+mod pages;
 mod programs;
+mod read;
 mod world;
 
 pub use flags::Settings;
 
 use detector::Detector;
-use files::Files;
+use read::{AgentHost, Reader, figures};
 use std::net::Ipv4Addr;
-use tepui_agent::{Agent, Config, Input, view};
+use std::sync::Arc;
+use tepui_agent::{Agent, Config, Input, Snapshot};
 use tepui_base::Wall;
 use tepui_container::Containerizer;
 use tepui_driver::{Clock, Driver, Mailbox};
-use tepui_net::{Inbox, Node, Outlet};
+use tepui_net::{Inbox, Node};
+use tepui_processes::{Files, Logging, Processes};
 use tepui_proto::mesos::VersionInfo;
-use tepui_wire::{NetEffect, NetInput, Request, RequestId, Response, Upid};
+use tepui_wire::{NetInput, Upid};
 use tokio::sync::watch;
 use world::AgentWorld;
 
@@ -71,7 +74,7 @@ impl Handle {
     }
 
     /// What it knows now; none if it has ended.
-    pub async fn snapshot(&self) -> Option<view::Snapshot> {
+    pub async fn snapshot(&self) -> Option<Snapshot> {
         self.mailbox.inspect(Agent::snapshot).await
     }
 
@@ -122,7 +125,6 @@ pub async fn start_on(
     let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Taken)?;
     node.delegate(PROCESS);
     let files = Files::default();
-    serve_files(&node, &files);
     let (driver, mailbox) = Driver::new(Agent::new(config), clock);
     let (sender, events) = world::container_events();
     let containers = Containerizer::new(
@@ -134,8 +136,15 @@ pub async fn start_on(
         sender,
     );
     let (exit, exited) = watch::channel(None);
+    if let Some(log) = &settings.log_file {
+        files.attach("/slave/log", log);
+    }
+    let processes = Processes::new(files.clone(), Logging::new(settings.verbosity), figures(&containers));
+    processes.serve(&node, pages::PAGES);
+    let host = Arc::new(AgentHost { processes, containers: containers.clone() });
+    let reader = Reader::new(settings, clock, mailbox.clone(), outlet.clone(), host);
     tokio::spawn(world::forward_container_events(events, mailbox.clone()));
-    tokio::spawn(take_in(inbox, outlet.clone(), mailbox.clone(), clock));
+    tokio::spawn(take_in(inbox, reader, mailbox.clone()));
     world::detect(detector.clone(), mailbox.clone());
     let world = AgentWorld {
         outlet,
@@ -218,42 +227,16 @@ fn hostname(ip: Ipv4Addr, lookup: bool) -> String {
 }
 
 /// Brings what reaches the agent's process to the machine, and answers reads beside it.
-async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Agent>, clock: Clock) {
+async fn take_in(mut inbox: Inbox, reader: Reader, mailbox: Mailbox<Agent>) {
     loop {
         match inbox.recv().await {
             NetInput::Http(id, request) if Agent::is_read(&request) => {
-                tokio::spawn(answer(id, request, outlet.clone(), mailbox.clone(), clock));
+                tokio::spawn(reader.clone().answer(id, request));
             }
-            input => mailbox.intake(Input::Net(input)).await,
+            input => {
+                let bytes = input.body_bytes();
+                mailbox.intake(Input::Net(input), bytes).await;
+            }
         }
     }
-}
-
-async fn answer(id: RequestId, request: Request, outlet: Outlet, mailbox: Mailbox<Agent>, clock: Clock) {
-    let response = match mailbox.inspect(Agent::snapshot).await {
-        Some(mut snapshot) => {
-            snapshot.now = clock.now();
-            view::respond(&snapshot, &request)
-        }
-        None => Response::text(503, "The agent has stopped"),
-    };
-    outlet.apply(NetEffect::Respond(id, response));
-}
-
-/// The disk may be slow, so files are read where waiting harms nobody.
-fn serve_files(node: &Node, files: &Files) {
-    let blocking = |handler: fn(&Files, &Request) -> tepui_net::Answer| {
-        let files = files.clone();
-        move |request: Request| {
-            let files = files.clone();
-            async move {
-                let answer = tokio::task::spawn_blocking(move || handler(&files, &request)).await;
-                answer.unwrap_or_else(|_| Response::text(500, "500 Internal Server Error.").into())
-            }
-        }
-    };
-    node.route_exact("/files/browse", blocking(|files, request| files::browse(files, request).into()));
-    node.route_exact("/files/read", blocking(|files, request| files::read(files, request).into()));
-    node.route_exact("/files/download", blocking(files::download));
-    node.route_exact("/files/debug", blocking(|files, _| Response::json(files.debug(), None).into()));
 }

@@ -1,12 +1,12 @@
 //! Where the agent's effects go.
 
 use crate::detector::Detector;
-use crate::files::Files;
 use std::path::Path;
 use tepui_agent::{Agent, ContainerCommand, ContainerEvent, Effect, FilesCommand, Input};
 use tepui_container::{Containerizer, Event, Launch};
 use tepui_driver::{Mailbox, Syncing, World};
 use tepui_net::Outlet;
+use tepui_processes::Files;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 

@@ -3,8 +3,8 @@
 //! The machine is handled by one task, one input at a time. Free effects leave at once through [`World::apply`]; writes
 //! are performed and synced by [`World::sync`] while the machine goes on, and what waits for them leaves after.
 //!
-//! Inputs from outside are bounded by not reading: [`Mailbox::intake`] waits while [`INTAKE_LIMIT`] of them are on their
-//! way. Inputs from inside (another machine's effects) never block and are counted by [`Mailbox::len`].
+//! Inputs from outside are bounded by not reading: [`Mailbox::intake`] waits while [`INTAKE_LIMIT`] of them, or their
+//! bytes, are on their way. Inputs from inside (another machine's effects) never block and are counted by [`Mailbox::len`].
 
 mod clock;
 mod record;
@@ -22,6 +22,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 /// Inputs from outside that may wait for the machine at one time. Enough to keep it busy through a burst, and few
 /// enough that a peer that floods is slowed by its own socket.
 pub const INTAKE_LIMIT: usize = 4096;
+
+/// So many bytes of body an input may have before it counts as more than one: what waits is 64 MiB at most, or one input
+/// that is larger.
+const INTAKE_BYTES: usize = 16 << 10;
 
 /// Inputs handled before effects leave and the timer is looked at: a burst costs few wake-ups, and no effect waits for
 /// more than this many inputs.
@@ -69,10 +73,11 @@ impl<M: Machine> Mailbox<M> {
         self.put(Item::Input(input, None));
     }
 
-    /// From outside: waits while too many such inputs are on their way.
-    pub async fn intake(&self, input: M::Input) {
+    /// From outside, with the size of its body: waits while too much of such input is on its way.
+    pub async fn intake(&self, input: M::Input, bytes: usize) {
+        let share = (1 + bytes / INTAKE_BYTES).min(INTAKE_LIMIT) as u32;
         // The semaphore is never closed, so a permit always comes.
-        let permit = self.intake.clone().acquire_owned().await.ok();
+        let permit = self.intake.clone().acquire_many_owned(share).await.ok();
         self.put(Item::Input(input, permit));
     }
 

@@ -68,7 +68,7 @@ async fn what_waits_for_the_disk_leaves_after_it() {
     let log = Log::default();
     let running = tokio::spawn(driver.run(log.clone()));
     for input in [1, 2, 3] {
-        mailbox.intake(input).await;
+        mailbox.intake(input, 0).await;
     }
     mailbox.post(0);
     assert_eq!(mailbox.inspect(|machine| machine.due.is_some()).await, Some(true));

@@ -11,6 +11,6 @@ pub static FLAGS: &[Flag] = &[
     flag("log_dir", None, Text, None, Built, "directory of log files, one per severity"),
     flag("logbufsecs", None, Number, Some("0"), Later, "seconds that log messages may be buffered"),
     flag("initialize_driver_logging", None, Bool, Some("true"), Later, "whether drivers set up logging"),
-    flag("external_log_file", None, Text, None, Later, "log file written by another program, served in the web UI"),
+    flag("external_log_file", None, Text, None, Built, "log file written by another program, served in the web UI"),
     flag("help", None, Bool, Some("false"), Built, "print this text"),
 ];

@@ -57,7 +57,7 @@ pub static FLAGS: &[Flag] = &[
     flag("authorizers", None, Text, Some("local"), Refused, "local or one module"),
     flag("http_authenticators", None, Text, Some("basic"), Refused, "comma list of authenticators (basic, jwt when secret, or modules)"),
     flag("http_framework_authenticators", None, Text, None, Refused, "authenticators for the scheduler realm"),
-    flag("max_operator_event_stream_subscribers", None, Number, Some("1000"), Later, "oldest subscriber is dropped above this"),
+    flag("max_operator_event_stream_subscribers", None, Number, Some("1000"), Built, "oldest subscriber is dropped above this"),
     flag("max_completed_frameworks", None, Number, Some("50"), Built, "in-memory history"),
     flag("max_completed_tasks_per_framework", None, Number, Some("1000"), Built, "in-memory history"),
     flag("max_unreachable_tasks_per_framework", None, Number, Some("1000"), Built, "in-memory history"),

@@ -4,6 +4,7 @@
 //! The master machine runs in the caller's runtime; the allocator has a thread of its own, so that a long allocation
 //! run delays nothing else. A request that only reads is answered beside the machine, from a snapshot.
 
+mod pages;
 mod read;
 pub mod recording;
 pub mod settings;
@@ -12,13 +13,18 @@ mod world;
 
 pub use settings::Settings;
 
+use read::{Reader, Reads};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tepui_allocator::Hierarchical;
+use tepui_api::metrics::Values;
 use tepui_driver::{Clock, Driver, Mailbox};
 use tepui_hooks::NoHooks;
 use tepui_master::{Input, Master};
-use tepui_net::{Inbox, Node, Outlet};
+use tepui_net::{Inbox, Node};
+use tepui_processes::{Files, Limiter, Logging, Processes};
+use tepui_proto::codec;
 use tepui_registry::Registrar;
 use tepui_wire::NetInput;
 use tokio::sync::watch;
@@ -68,6 +74,7 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let config = settings.config(outlet.upid());
     tracing::info!(pid = %config.pid, hostname = config.hostname, "the master starts");
 
+    let files = files(&settings);
     let clock = Clock::default();
     let pid = config.pid.clone();
     let (mut master, mailbox) = Driver::new(Master::new(config, seed, Arc::new(NoHooks)), clock);
@@ -81,9 +88,52 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
     let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
+    let hits = Arc::new(AtomicU64::new(0));
+    let figures = figures(mailbox.clone(), registry.clone(), allocations.clone(), hits.clone());
+    let processes = Processes::new(files, Logging::new(settings.verbosity), figures);
+    processes.serve(&node, pages::PAGES);
     tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations, exit }));
-    let intake = tokio::spawn(take_in(inbox, outlet, mailbox.clone()));
+    let limiter = Arc::new(Limiter::new(settings.metrics_pause));
+    let reads = Reads::start(Reader { mailbox: mailbox.clone(), outlet, processes, limiter, hits });
+    let intake = tokio::spawn(take_in(inbox, reads, mailbox.clone()));
     Ok(Running { node, mailbox, intake, exit: exited, watching })
+}
+
+/// The log, if it is in a file.
+fn files(settings: &Settings) -> Files {
+    let files = Files::default();
+    if let Some(path) = settings.log_file() {
+        files.attach("/master/log", &path);
+    }
+    files
+}
+
+/// What is measured around the machines. All that waits for the master is in one queue, and counted as dispatches.
+fn figures(
+    master: Mailbox<Master>,
+    registry: Mailbox<Registrar>,
+    allocations: Mailbox<Hierarchical>,
+    hits: Arc<AtomicU64>,
+) -> tepui_processes::Figures {
+    let runtime = tokio::runtime::Handle::current();
+    Box::new(move || {
+        // Readers run on threads that may wait.
+        let state = runtime.block_on(registry.inspect(|registrar| registrar.state().clone()));
+        let size = state.map_or(0, |state| codec::encode(&state.to_proto()).len());
+        let waiting = allocations.len() as f64;
+        let gauges = [
+            ("allocator/event_queue_dispatches", waiting),
+            ("allocator/mesos/event_queue_dispatches", waiting),
+            ("master/event_queue_dispatches", master.len() as f64),
+            ("master/event_queue_http_requests", 0.0),
+            ("master/event_queue_messages", 0.0),
+            ("master/http_cache_hits", hits.load(Ordering::Relaxed) as f64),
+            ("master/operator_event_stream_subscribers", 0.0),
+            ("registrar/queued_operations", registry.len() as f64),
+            ("registrar/registry_size_bytes", size as f64),
+        ];
+        gauges.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Values>()
+    })
 }
 
 fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> std::io::Result<()> {
@@ -97,13 +147,14 @@ fn run_allocator(allocator: Driver<Hierarchical>, master: Mailbox<Master>) -> st
 }
 
 /// Hands what arrives to the machine, or to a reader.
-async fn take_in(mut inbox: Inbox, outlet: Outlet, mailbox: Mailbox<Master>) {
+async fn take_in(mut inbox: Inbox, reads: Reads, mailbox: Mailbox<Master>) {
     loop {
         match inbox.recv().await {
-            NetInput::Http(id, request) if Master::is_read(&request) => {
-                tokio::spawn(read::answer(id, request, mailbox.clone(), outlet.clone()));
+            NetInput::Http(id, request) if Master::is_read(&request) => reads.answer(id, request),
+            input => {
+                let bytes = input.body_bytes();
+                mailbox.intake(Input::Net(input), bytes).await;
             }
-            input => mailbox.intake(Input::Net(input)).await,
         }
     }
 }

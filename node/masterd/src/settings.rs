@@ -5,6 +5,7 @@ use tepui_allocator::Options;
 use tepui_flags::Values;
 use tepui_master::Config;
 use tepui_net::NetConfig;
+use tepui_processes::{Limiter, Verbosity, limiter};
 use tepui_resources::Quantities;
 use tepui_wire::Upid;
 
@@ -14,6 +15,9 @@ pub enum Error {
     /// A value does not fit.
     #[error(transparent)]
     Flag(#[from] tepui_flags::Error),
+    /// The limit of `/metrics/snapshot` does not fit.
+    #[error("{0}")]
+    Limit(String),
     /// A value that only this daemon can judge.
     #[error("--{flag}={value} cannot be used: {cause}")]
     Value {
@@ -33,6 +37,10 @@ pub struct Settings {
     pub net: NetConfig,
     /// The allocator's part.
     pub allocator: Options,
+    /// How the log of this process is made more verbose for a while; it stays as it is unless the program sets this.
+    pub verbosity: Verbosity,
+    /// Time between two answers of `/metrics/snapshot`.
+    pub metrics_pause: std::time::Duration,
     /// Where to record every input, if at all (`TEPUI_RECORD`).
     pub record: Option<std::path::PathBuf>,
     values: Values,
@@ -43,12 +51,18 @@ impl Settings {
     pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         registry(&values)?;
         let record = variable("TEPUI_RECORD").map(Into::into);
+        let metrics_pause = Limiter::pause(variable(limiter::VARIABLE).as_deref()).map_err(Error::Limit)?;
         let net = tepui_flags::network(&values, variable)?;
         let allocator = allocator(&values)?;
         ping(&values)?;
         removal_interval(&values)?;
         removal_limit(&values)?;
-        Ok(Settings { net, allocator, record, values })
+        Ok(Settings { net, allocator, verbosity: |_| {}, metrics_pause, record, values })
+    }
+
+    /// The file that the log goes to, if there is one.
+    pub(crate) fn log_file(&self) -> Option<std::path::PathBuf> {
+        tepui_processes::logging::file("mesos-master", &self.values)
     }
 
     pub(crate) fn values(&self) -> &Values {
@@ -81,6 +95,7 @@ impl Settings {
         config.max_completed_frameworks = count("max_completed_frameworks", 50);
         config.max_completed_tasks_per_framework = count("max_completed_tasks_per_framework", 1000);
         config.max_unreachable_tasks_per_framework = count("max_unreachable_tasks_per_framework", 1000);
+        config.max_operator_event_stream_subscribers = count("max_operator_event_stream_subscribers", 1000);
         config.publish_per_framework_metrics = values.bool("publish_per_framework_metrics");
         config.flags = values.all();
         config

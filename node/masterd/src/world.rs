@@ -20,6 +20,12 @@ impl World<Effect> for FromMaster {
     fn apply(&mut self, effect: Effect) {
         match effect {
             Effect::Net(effect) => self.outlet.apply(effect),
+            Effect::Show(stream, first) => {
+                // Large states take long to write down; what follows waits in the stream, and nobody else does.
+                if let Some(promise) = self.outlet.promise(stream) {
+                    tokio::task::spawn_blocking(move || promise.keep(first.record()));
+                }
+            }
             Effect::Registry(input) => self.registry.post(input),
             Effect::Allocator(input) => self.allocations.post(input),
             Effect::Exit(reason) => drop(self.exit.send_replace(Some(reason))),

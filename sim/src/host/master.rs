@@ -14,7 +14,7 @@ use tepui_base::Instant;
 use tepui_hooks::NoHooks;
 use tepui_master::{Config, Effect, Input as In, Master};
 use tepui_registry::Registrar;
-use tepui_wire::Upid;
+use tepui_wire::{NetEffect, Upid};
 
 /// How long an offer may stay unanswered.
 pub const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -64,6 +64,9 @@ impl Machines {
                 observe::master_effect(world, me, &effect);
                 match effect {
                     Effect::Net(effect) => world.net(me, effect),
+                    Effect::Show(stream, first) => {
+                        world.net(me, NetEffect::StreamWrite(stream, first.record()));
+                    }
                     Effect::Registry(input) => self.hop(world, me, 0, Local::ToRegistrar(input)),
                     Effect::Allocator(input) => self.hop(world, me, 2, Local::ToAllocator(input)),
                     // Only a master with a removal limit ends itself, and these have none.

@@ -1,6 +1,6 @@
 //! A master and an agent of the binary under test, as the processes an operator would start.
 
-use std::net::TcpListener;
+use std::net::{SocketAddrV4, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +24,26 @@ const MARK: &str = "TEPUI_INTEROP_RUN";
 const STAYS: &str = "interop-mentos";
 
 /// Log lines that are to be expected, with the reason each is.
-const EXPECTED_COMPLAINTS: [(&str, &str); 0] = [];
+const EXPECTED_COMPLAINTS: [(&str, &str); 1] =
+    [("Closing a connection that cannot be decoded", "the differential suite sends such requests")];
+
+/// A flag's name and its value.
+pub type Flag = (&'static str, String);
+
+/// What both daemons are told besides where they are.
+pub struct Flags {
+    /// Of the master.
+    pub master: Vec<Flag>,
+    /// Of the agent.
+    pub agent: Vec<Flag>,
+}
+
+impl Default for Flags {
+    fn default() -> Flags {
+        let resources = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]".to_owned();
+        Flags { master: Vec::new(), agent: vec![("resources", resources)] }
+    }
+}
 
 /// A running cluster.
 pub struct Cluster {
@@ -32,13 +51,16 @@ pub struct Cluster {
     agent_process: Daemon,
     /// `host:port` of the master.
     pub master: String,
-    folder: PathBuf,
+    /// `host:port` of the agent.
+    pub agent: String,
+    /// Where both keep everything.
+    pub folder: PathBuf,
     mark: String,
 }
 
 impl Cluster {
     /// Starts both daemons below a folder of their own and waits until an agent is registered.
-    pub fn start(tepui: &Path, tools: &Path) -> Result<Cluster> {
+    pub fn start(tepui: &Path, tools: &Path, flags: &Flags) -> Result<Cluster> {
         let run = std::process::id();
         let folder = tools.join(format!("run-{run}"));
         let mark = format!("{MARK}={run}");
@@ -48,19 +70,16 @@ impl Cluster {
             symlink(tepui, bin.join(name)).with_context(|| bin.join(name).display().to_string())?;
         }
         let master = format!("127.0.0.1:{}", free_port()?);
-        let daemon = |name: &'static str, flags: &[String]| {
+        let agent = format!("127.0.0.1:{}", free_port()?);
+        let daemon = |name: &'static str, own: Vec<Flag>, flags: &[Flag]| {
             let mut command = Command::new(bin.join(name));
-            command.args(flags).env(MARK, run.to_string());
-            // The daemons' configuration is what stands here, whatever the caller's environment holds.
-            let inherited = std::env::vars_os().map(|(name, _)| name);
-            inherited.filter(|name| name.to_string_lossy().starts_with("MESOS_")).for_each(|name| {
-                command.env_remove(name);
-            });
-            Daemon::start(name, command, folder.join(format!("{name}.log")))
+            command.args(own.iter().chain(flags).map(|(name, value)| format!("--{name}={value}")));
+            without_mesos_variables(&mut command);
+            Daemon::start(name, command.env(MARK, run.to_string()), folder.join(format!("{name}.log")))
         };
-        let master_process = daemon("mesos-master", &master_flags(&master, &folder))?;
-        let agent_process = daemon("mesos-agent", &agent_flags(&master, &folder)?)?;
-        let mut cluster = Cluster { master_process, agent_process, master, folder, mark };
+        let master_process = daemon("mesos-master", master_flags(&master, &folder), &flags.master)?;
+        let agent_process = daemon("mesos-agent", agent_flags(&master, &agent, &folder), &flags.agent)?;
+        let mut cluster = Cluster { master_process, agent_process, master, agent, folder, mark };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
@@ -105,35 +124,78 @@ impl Cluster {
     }
 }
 
-fn master_flags(master: &str, folder: &Path) -> Vec<String> {
-    let port = master.rsplit(':').next().unwrap_or_default();
-    [
-        "--ip=127.0.0.1".to_owned(),
-        format!("--port={port}"),
-        "--hostname=localhost".to_owned(),
-        "--registry=in_memory".to_owned(),
-        format!("--work_dir={}", folder.join("master").display()),
-    ]
-    .into()
+/// A master alone.
+pub struct Master {
+    process: Daemon,
+    /// Where it listens.
+    pub address: SocketAddrV4,
 }
 
-fn agent_flags(master: &str, folder: &Path) -> Result<Vec<String>> {
-    let flags = [
-        "--ip=127.0.0.1".to_owned(),
-        format!("--port={}", free_port()?),
-        "--hostname=localhost".to_owned(),
-        format!("--master={master}"),
-        format!("--work_dir={}", folder.join("agent").display()),
-        format!("--runtime_dir={}", folder.join("runtime").display()),
-        "--resources=cpus:4;mem:4096;disk:4096;ports:[31000-32000]".to_owned(),
-        "--launcher=posix".to_owned(),
-        "--no-systemd_enable_support".to_owned(),
-    ];
-    Ok(flags.into())
+impl Master {
+    /// Starts a master below a folder of its own and waits until it answers.
+    pub fn start(tepui: &Path, folder: &Path, flags: &Flags) -> Result<Master> {
+        std::fs::create_dir_all(folder)?;
+        let program = folder.join("mesos-master");
+        symlink(tepui, &program)?;
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut command = Command::new(&program);
+        let own = master_flags(&address, folder);
+        command.args(own.iter().chain(&flags.master).map(|(name, value)| format!("--{name}={value}")));
+        without_mesos_variables(&mut command);
+        let mut process = Daemon::start("mesos-master", &mut command, folder.join("mesos-master.log"))?;
+        let ready = wait_for("a healthy master", READY_WITHIN, || match process.is_alive() {
+            Err(error) => Some(Err(error)),
+            Ok(()) => http::get(&address, "/health").ok().map(|_| Ok(())),
+        });
+        ready.and_then(|ready| ready)?;
+        Ok(Master { process, address: address.parse()? })
+    }
+
+    /// Ends it; it must leave cleanly.
+    pub fn stop(mut self) -> Result<()> {
+        let status = self.process.stop(STOP_WITHIN)?;
+        ensure!(status.success(), "after SIGTERM: {status}\n{}", tail(&self.process.log));
+        Ok(())
+    }
+}
+
+fn port(address: &str) -> String {
+    address.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+fn master_flags(master: &str, folder: &Path) -> Vec<Flag> {
+    vec![
+        ("ip", "127.0.0.1".to_owned()),
+        ("port", port(master)),
+        ("hostname", "localhost".to_owned()),
+        ("registry", "in_memory".to_owned()),
+        ("work_dir", folder.join("master").display().to_string()),
+    ]
+}
+
+fn agent_flags(master: &str, agent: &str, folder: &Path) -> Vec<Flag> {
+    vec![
+        ("ip", "127.0.0.1".to_owned()),
+        ("port", port(agent)),
+        ("hostname", "localhost".to_owned()),
+        ("master", master.to_owned()),
+        ("work_dir", folder.join("agent").display().to_string()),
+        ("runtime_dir", folder.join("runtime").display().to_string()),
+        ("launcher", "posix".to_owned()),
+        ("systemd_enable_support", "false".to_owned()),
+    ]
+}
+
+/// The daemons' configuration is what they are told, whatever the caller's environment holds.
+pub fn without_mesos_variables(command: &mut Command) {
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    inherited.filter(|name| name.to_string_lossy().starts_with("MESOS_")).for_each(|name| {
+        command.env_remove(name);
+    });
 }
 
 /// A port that was free a moment ago. The system does not hand the same one out again soon.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

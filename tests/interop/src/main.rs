@@ -4,7 +4,10 @@
 //! 1.11.0 shows it. The same cases run against any master given by address, above all a real Mesos: that is how the
 //! cases themselves are tested.
 //!
-//! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. Nothing here knows Tepui's crates.
+//! `interop differential` goes further: it asks a real Mesos and Tepui the same questions and shows where the answers
+//! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]).
+//!
+//! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. The peers know nothing of Tepui's crates.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,15 +16,19 @@ use anyhow::{Context, Result, bail};
 
 mod case;
 mod cluster;
+mod differential;
 mod http;
 mod process;
+mod scenarios;
 mod shim;
 mod tools;
 
 use cluster::Cluster;
 
 const USAGE: &str = "\
-usage: interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
+usage: interop differential [...]   (see interop differential --help)
+       interop scenarios [...]      (see interop scenarios --help)
+       interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
 
   --tepui BINARY       start a master and an agent of this binary for the run
   --master HOST:PORT   use a cluster that runs already, such as a real Mesos
@@ -39,6 +46,16 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    let mut words = std::env::args();
+    let called = words.next().unwrap_or_default();
+    if called.ends_with(differential::CONTAINERIZER) {
+        return differential::containerizer();
+    }
+    match words.next().as_deref() {
+        Some("differential") => return differential::main(words),
+        Some("scenarios") => return scenarios::main(words),
+        _ => {}
+    }
     match options().and_then(|options| options.map_or(Ok(true), |options| run(&options))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -84,7 +101,7 @@ fn options() -> Result<Option<Options>> {
 fn run(options: &Options) -> Result<bool> {
     let mut tools = tools::Tools::new(&options.tools);
     let cluster = match (&options.tepui, &options.master) {
-        (Some(tepui), _) => Some(Cluster::start(tepui, &options.tools)?),
+        (Some(tepui), _) => Some(Cluster::start(tepui, &options.tools, &cluster::Flags::default())?),
         _ => None,
     };
     let master = cluster.as_ref().map(|c| c.master.clone()).or(options.master.clone()).unwrap_or_default();

@@ -32,9 +32,14 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts it.
-    pub fn start(name: &'static str, mut command: Command, log: PathBuf) -> Result<Daemon> {
+    pub fn start(name: &'static str, command: &mut Command, log: PathBuf) -> Result<Daemon> {
+        Daemon::start_with(name, command, log, Stdio::null())
+    }
+
+    /// Starts it with something to read.
+    pub fn start_with(name: &'static str, command: &mut Command, log: PathBuf, stdin: Stdio) -> Result<Daemon> {
         let file = File::create(&log)?;
-        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        command.stdin(stdin).stdout(file.try_clone()?).stderr(file);
         let child = command.spawn().with_context(|| format!("starting {name}"))?;
         Ok(Daemon { name, child, log })
     }

@@ -57,18 +57,25 @@ pub fn fuzz(setting: &Setting, log: &mut Log) -> Result<Tally> {
 
 /// Real peers against the real binary. The suite installs what its peers need.
 pub fn interop(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    against_mesos(setting, log, "interop", &[])
+}
+
+/// The same requests to a real Mesos and to the real binary.
+pub fn differential(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    against_mesos(setting, log, "differential", &["differential"])
+}
+
+fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
     let tepui = match release_binary(setting, log)? {
         Ok(path) => path,
         Err(failure) => return Ok(failure),
     };
     let mut command = cargo(setting);
-    command
-        .args(["run", "-p", "interop", "--", "--tepui"])
-        .arg(tepui)
-        .arg("--tools")
-        .arg(setting.target.join("interop"));
+    command.args(["run", "-p", "interop", "--"]).args(arguments).arg("--tepui").arg(tepui);
+    command.arg("--tools").arg(setting.target.join("interop"));
     let ended = log.run(&mut command, BUILD_LIMIT)?;
-    Ok(report::of_cases(&ended.text).and_status("the interop suite", ended.status.success()).or_nothing_ran("interop"))
+    let suite = format!("the {part} suite");
+    Ok(report::of_cases(&ended.text).and_status(&suite, ended.status.success()).or_nothing_ran(part))
 }
 
 /// Builds the binary that people get; a failure to build is a failure of the part that asked.

@@ -39,7 +39,7 @@ struct Part {
     run: fn(&Setting, &mut Log) -> Result<Tally>,
 }
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part {
         name: "unit",
         about: "tests beside the code, and the examples in its documentation",
@@ -70,6 +70,12 @@ const PARTS: [Part; 7] = [
         about: "clients written by others for Mesos 1.11, against real processes",
         quick: false,
         run: cargo_tests::interop,
+    },
+    Part {
+        name: "differential",
+        about: "the same requests to a real Mesos 1.11.0 and to Tepui: every difference in the answers",
+        quick: false,
+        run: cargo_tests::differential,
     },
     Part { name: "acceptance", about: "the commands a person types", quick: false, run: acceptance::run },
 ];

@@ -6,11 +6,12 @@ mod glog;
 use anyhow::{Context, Result, bail};
 use files::Files;
 use glog::Glog;
+use std::sync::OnceLock;
 use tepui_flags::Values;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Registry, fmt};
+use tracing_subscriber::{Registry, fmt, reload};
 
 /// Sets the level with finer words (`debug`, `trace`) than `--logging_level` has.
 const LEVEL_VARIABLE: &str = "TEPUI_LOG";
@@ -65,8 +66,29 @@ fn level(name: &str) -> Result<LevelFilter> {
     Ok(std::env::var(LEVEL_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(level))
 }
 
+type Change = Box<dyn Fn(LevelFilter) + Send + Sync>;
+
+/// The log's level at the start, and how it is changed.
+static LEVEL: OnceLock<(LevelFilter, Change)> = OnceLock::new();
+
 /// A second call in one process (a cluster started by a command that logs already) changes nothing.
 fn install(files: Option<Boxed>, stderr: Option<Boxed>, level: LevelFilter) {
     let layers: Vec<Boxed> = files.into_iter().chain(stderr).collect();
-    let _ = tracing_subscriber::registry().with(layers).with(level).try_init();
+    let (filter, handle) = reload::Layer::new(level);
+    if tracing_subscriber::registry().with(layers).with(filter).try_init().is_ok() {
+        let change = move |level| drop(handle.reload(level));
+        let _ = LEVEL.set((level, Box::new(change)));
+    }
+}
+
+/// Makes the log as verbose as a level of `/logging/toggle` says: 0 as it was at the start, 1 debug, more traces. It never
+/// becomes less verbose than it was.
+pub fn set_verbosity(verbosity: u32) {
+    let Some((original, change)) = LEVEL.get() else { return };
+    let wanted = match verbosity {
+        0 => *original,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    change(wanted.max(*original));
 }

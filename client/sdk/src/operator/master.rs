@@ -6,12 +6,13 @@ use crate::address::{self, AddressError};
 use crate::connection::Answer;
 use std::collections::VecDeque;
 use tepui_framework::MAX_RECORD_BYTES;
-use tepui_proto::mesos::VersionInfo;
-use tepui_proto::mesos::master::call::Type;
+use tepui_proto::mesos::maintenance::{ClusterStatus, Schedule};
+use tepui_proto::mesos::master::call::{self, Type};
 use tepui_proto::mesos::master::response::{
     GetAgents, GetExecutors, GetFlags, GetFrameworks, GetMaster, GetMetrics, GetRoles, GetState, GetTasks,
 };
 use tepui_proto::mesos::master::{Call, Event, Response};
+use tepui_proto::mesos::{MachineID, VersionInfo};
 use tepui_proto::{ContentType, MessageField, recordio};
 
 /// A client of the leading master's operator API.
@@ -99,6 +100,42 @@ impl Operator {
     /// The roles.
     pub async fn roles(&self) -> Result<GetRoles, Error> {
         self.get(Type::GET_ROLES, |response| response.get_roles).await
+    }
+
+    /// When which machines are to be maintained.
+    pub async fn maintenance_schedule(&self) -> Result<Schedule, Error> {
+        let answer = self.get(Type::GET_MAINTENANCE_SCHEDULE, |response| response.get_maintenance_schedule).await?;
+        Ok(answer.schedule.into_option().unwrap_or_default())
+    }
+
+    /// Which machines drain, with what frameworks say to it, and which are down.
+    pub async fn maintenance_status(&self) -> Result<ClusterStatus, Error> {
+        let answer = self.get(Type::GET_MAINTENANCE_STATUS, |response| response.get_maintenance_status).await?;
+        Ok(answer.status.into_option().unwrap_or_default())
+    }
+
+    /// Puts a schedule in place of the present one: machines in it drain.
+    pub async fn update_maintenance_schedule(&self, schedule: Schedule) -> Result<(), Error> {
+        let update = call::UpdateMaintenanceSchedule { schedule: schedule.into(), ..Default::default() };
+        let kind = Some(Type::UPDATE_MAINTENANCE_SCHEDULE);
+        self.make(Call { r#type: kind, update_maintenance_schedule: update.into(), ..Call::default() }).await
+    }
+
+    /// Takes draining machines down: their agents are shut down, and refused until [`Operator::stop_maintenance`].
+    pub async fn start_maintenance(&self, machines: Vec<MachineID>) -> Result<(), Error> {
+        let start = call::StartMaintenance { machines, ..Default::default() };
+        self.make(Call { r#type: Some(Type::START_MAINTENANCE), start_maintenance: start.into(), ..Call::default() })
+            .await
+    }
+
+    /// Brings machines up that are down, and takes them off the schedule.
+    pub async fn stop_maintenance(&self, machines: Vec<MachineID>) -> Result<(), Error> {
+        let stop = call::StopMaintenance { machines, ..Default::default() };
+        self.make(Call { r#type: Some(Type::STOP_MAINTENANCE), stop_maintenance: stop.into(), ..Call::default() }).await
+    }
+
+    async fn make(&self, call: Call) -> Result<(), Error> {
+        self.call(&call).await.map(|_| ())
     }
 
     /// The leading master.

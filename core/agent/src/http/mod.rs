@@ -4,6 +4,7 @@ mod executor;
 
 use crate::view;
 use crate::{Agent, Cx};
+use tepui_api::NoHost;
 use tepui_wire::{NetEffect, Request, RequestId};
 
 impl Agent {
@@ -14,7 +15,7 @@ impl Agent {
 
     pub(crate) fn http(&mut self, cx: &mut Cx<'_>, id: RequestId, request: &Request) {
         if Agent::is_read(request) {
-            let response = view::respond(&self.snapshot(), request);
+            let response = view::respond(&self.snapshot(), &NoHost, request);
             cx.net(NetEffect::Respond(id, response));
         } else {
             self.executor_request(cx, id, request);

@@ -13,6 +13,7 @@ use crate::Config;
 use crate::state::{Executor, Framework, State};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tepui_api::Host;
 use tepui_authz::{Action, Approvers, Principal};
 use tepui_base::Now;
 use tepui_proto::json::Writer;
@@ -33,18 +34,37 @@ pub struct Snapshot {
     pub now: Now,
 }
 
-/// Answers a request that only reads.
-pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+/// What `/containerizer/debug` shows: operations of containers that have not come to an end. None can be watched here.
+const NO_OPERATIONS: &str = r#"{"pending":[]}"#;
+
+/// Whether a request asks for all metrics, whose answers are limited in number by time.
+pub fn is_metrics(request: &Request) -> bool {
+    path(request) == "/metrics/snapshot"
+}
+
+/// Whether a request asks for what all containers use, with a limit of its own.
+pub fn is_monitor(request: &Request) -> bool {
+    path(request) == "/monitor/statistics"
+}
+
+/// Answers a request that only reads, with the help of the process around the agent.
+pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Response {
     let viewer = Viewer { principal: &request.principal, approvers: &snapshot.approvers };
     match path(request) {
-        "/api/v1" => operator::respond(snapshot, request, viewer),
+        "/api/v1" => operator::respond(snapshot, host, request, viewer),
         "/health" => get(request, || Response::empty(200)),
         "/version" => get_json(request, || version(&snapshot.config)),
         "/flags" if !viewer.sees(Action::ViewFlags, "") => Response::text(403, "403 Forbidden."),
         "/flags" => get_json(request, || flags(&snapshot.config)),
         "/state" => get_json(request, || state::json(snapshot, viewer)),
-        "/containers" => get_json(request, || containers::json(snapshot, request, viewer)),
-        "/metrics/snapshot" => get_json(request, || metrics::json(snapshot)),
+        "/containers" => get_json(request, || containers::json(snapshot, host, request, viewer)),
+        "/monitor/statistics" => get_json(request, || containers::monitor(snapshot, host, viewer)),
+        "/containerizer/debug" => get_json(request, || NO_OPERATIONS.to_owned()),
+        "/metrics/snapshot" => get(request, || {
+            let mut values = metrics::values(snapshot);
+            values.extend(host.metrics());
+            tepui_api::metrics::respond(&values, request)
+        }),
         _ => Response::text(404, "404 Not Found."),
     }
 }

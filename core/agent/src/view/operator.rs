@@ -6,15 +6,16 @@
 use super::{Snapshot, Viewer, agent_info, containers, metrics};
 use crate::state::{Executor, Framework, task};
 use std::sync::Arc;
-use tepui_api::{accepted_or, content_type, post_only};
+use std::time::Duration;
+use tepui_api::{FilesError, Host, accepted_or, content_type, post_only};
 use tepui_authz::Action;
 use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::agent::response::{
-    self, GetAgent, GetContainers, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetMetrics, GetState, GetTasks,
-    GetVersion,
+    self, GetAgent, GetContainers, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetLoggingLevel, GetMetrics,
+    GetState, GetTasks, GetVersion, ListFiles, ReadFile,
 };
 use tepui_proto::mesos::agent::{Call, Response as Answer, call};
-use tepui_proto::mesos::{Flag, Metric, Task, TaskState};
+use tepui_proto::mesos::{Flag, Task, TaskState};
 use tepui_proto::{ContentType, Message, MessageField, MessageName, ToProto, codec};
 use tepui_wire::{Request, Response};
 
@@ -24,29 +25,96 @@ const NOT_ACCEPTABLE: &str =
     "Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio";
 
 /// Answers a call.
-pub fn respond(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> Response {
-    match answer(snapshot, request, viewer) {
-        Ok((form, answer)) => Response::with_type(200, form.as_str(), encode(form, &answer)),
+pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request, viewer: Viewer<'_>) -> Response {
+    match answer(snapshot, host, request, viewer) {
+        Ok((form, Some(answer))) => Response::with_type(200, form.as_str(), encode(form, &answer)),
+        Ok((_, None)) => Response::empty(200),
         Err(response) => response,
     }
 }
 
-fn answer(snapshot: &Snapshot, request: &Request, viewer: Viewer<'_>) -> Result<(ContentType, Answer), Response> {
+/// Nothing to say is an answer, too.
+fn answer(
+    snapshot: &Snapshot,
+    host: &dyn Host,
+    request: &Request,
+    viewer: Viewer<'_>,
+) -> Result<(ContentType, Option<Answer>), Response> {
     post_only(request)?;
     let form = content_type(request, UNSUPPORTED)?;
     let accept = accepted_or(request, NOT_ACCEPTABLE)?;
     let call = read(form, &request.body).map_err(|text| Response::text(400, text))?;
-    let kind = call.r#type;
-    let kind =
-        kind.ok_or_else(|| Response::text(400, "Failed to validate agent::Call: Expecting 'type' to be present"))?;
-    if kind == call::Type::GET_METRICS && !call.get_metrics.is_set() {
-        return Err(Response::text(400, "Failed to validate agent::Call: Expecting 'get_metrics' to be present"));
-    }
+    let kind = validate(&call).map_err(|part| {
+        Response::text(400, format!("Failed to validate agent::Call: Expecting '{part}' to be present"))
+    })?;
     if kind == call::Type::GET_FLAGS && !viewer.sees(Action::ViewFlags, "") {
         return Err(Response::text(403, "403 Forbidden."));
     }
-    let answer = of_call(snapshot, kind, viewer).ok_or_else(|| Response::text(501, "501 Not Implemented."))?;
-    Ok((accept, answer))
+    if let Some(answer) = of_host(snapshot, host, &call, viewer) {
+        return answer.map(|answer| (accept, answer)).map_err(|error| error.response());
+    }
+    match of_call(snapshot, kind, viewer) {
+        Some(answer) => Ok((accept, Some(answer))),
+        None if kind == call::Type::UNKNOWN => Err(Response::status(501)),
+        None => Err(Response::text(501, format!("{kind:?} calls are not implemented by this agent"))),
+    }
+}
+
+/// Every call but the plain reads has a part of its own, named as its type is.
+fn validate(call: &Call) -> Result<call::Type, &'static str> {
+    let kind = call.r#type.ok_or("type")?;
+    let expected = match kind {
+        call::Type::GET_METRICS => ("get_metrics", call.get_metrics.is_set()),
+        call::Type::SET_LOGGING_LEVEL => ("set_logging_level", call.set_logging_level.is_set()),
+        call::Type::LIST_FILES => ("list_files", call.list_files.is_set()),
+        call::Type::READ_FILE => ("read_file", call.read_file.is_set()),
+        _ => return Ok(kind),
+    };
+    if expected.1 { Ok(kind) } else { Err(expected.0) }
+}
+
+/// What the process around the agent answers, or helps to answer; nothing if the call is not for it.
+fn of_host(
+    snapshot: &Snapshot,
+    host: &dyn Host,
+    call: &Call,
+    viewer: Viewer<'_>,
+) -> Option<Result<Option<Answer>, FilesError>> {
+    use response::Type;
+    let of = |kind| Answer { r#type: Some(kind), ..Answer::default() };
+    let answer = match call.r#type? {
+        call::Type::GET_METRICS => {
+            let mut values = metrics::values(snapshot);
+            values.extend(host.metrics());
+            let part = GetMetrics { metrics: tepui_api::metrics::to_proto(values), ..Default::default() };
+            Ok(Answer { get_metrics: set(part), ..of(Type::GET_METRICS) })
+        }
+        call::Type::GET_CONTAINERS => {
+            Ok(Answer { get_containers: set(get_containers(snapshot, host, viewer)), ..of(Type::GET_CONTAINERS) })
+        }
+        call::Type::GET_LOGGING_LEVEL => {
+            let part = GetLoggingLevel { level: host.logging_level(), ..Default::default() };
+            Ok(Answer { get_logging_level: set(part), ..of(Type::GET_LOGGING_LEVEL) })
+        }
+        call::Type::SET_LOGGING_LEVEL => {
+            let nanoseconds = u64::try_from(call.set_logging_level.duration.nanoseconds).unwrap_or(0);
+            host.set_logging_level(call.set_logging_level.level, Duration::from_nanos(nanoseconds));
+            return Some(Ok(None));
+        }
+        call::Type::LIST_FILES => host.list_files(&call.list_files.path).map(|file_infos| Answer {
+            list_files: set(ListFiles { file_infos, ..Default::default() }),
+            ..of(Type::LIST_FILES)
+        }),
+        call::Type::READ_FILE => {
+            let asked = &call.read_file;
+            host.read_file(&asked.path, asked.offset, asked.length).map(|(size, data)| Answer {
+                read_file: set(ReadFile { size, data, ..Default::default() }),
+                ..of(Type::READ_FILE)
+            })
+        }
+        _ => return None,
+    };
+    Some(answer.map(Some))
 }
 
 fn read(form: ContentType, body: &[u8]) -> Result<Call, String> {
@@ -77,9 +145,15 @@ fn of_call(snapshot: &Snapshot, kind: call::Type, viewer: Viewer<'_>) -> Option<
             let version = GetVersion { version_info, ..GetVersion::default() };
             Answer { r#type: Some(response::Type::GET_VERSION), get_version: set(version), ..none }
         }
-        call::Type::GET_METRICS => {
-            Answer { r#type: Some(response::Type::GET_METRICS), get_metrics: set(get_metrics(snapshot)), ..none }
+        // Neither operations nor resource providers can be there yet.
+        call::Type::GET_OPERATIONS => {
+            Answer { r#type: Some(response::Type::GET_OPERATIONS), get_operations: set(Default::default()), ..none }
         }
+        call::Type::GET_RESOURCE_PROVIDERS => Answer {
+            r#type: Some(response::Type::GET_RESOURCE_PROVIDERS),
+            get_resource_providers: set(Default::default()),
+            ..none
+        },
         call::Type::GET_AGENT => {
             let agent_info = set(agent_info(&snapshot.config, &snapshot.state));
             let agent = GetAgent { agent_info, ..GetAgent::default() };
@@ -107,11 +181,6 @@ fn of_call(snapshot: &Snapshot, kind: call::Type, viewer: Viewer<'_>) -> Option<
             get_frameworks: set(frameworks(snapshot, viewer)),
             ..none
         },
-        call::Type::GET_CONTAINERS => Answer {
-            r#type: Some(response::Type::GET_CONTAINERS),
-            get_containers: set(get_containers(snapshot, viewer)),
-            ..none
-        },
         _ => return None,
     })
 }
@@ -126,18 +195,15 @@ fn flags(snapshot: &Snapshot) -> GetFlags {
     GetFlags { flags: snapshot.config.flags.iter().map(flag).collect(), ..GetFlags::default() }
 }
 
-fn get_metrics(snapshot: &Snapshot) -> GetMetrics {
-    let metric = |(name, value)| Metric { name, value: Some(value), ..Metric::default() };
-    GetMetrics { metrics: metrics::values(snapshot).into_iter().map(metric).collect(), ..GetMetrics::default() }
-}
-
-fn get_containers(snapshot: &Snapshot, viewer: Viewer<'_>) -> GetContainers {
+fn get_containers(snapshot: &Snapshot, host: &dyn Host, viewer: Viewer<'_>) -> GetContainers {
     let container = |executor: &Executor| response::get_containers::Container {
         framework_id: executor.framework.to_field(),
         executor_id: executor.id.to_field(),
         executor_name: executor.info.name.clone(),
         container_id: executor.container.to_field(),
         container_status: set(containers::status(executor)),
+        resource_statistics: containers::statistics(snapshot, host, executor)
+            .map_or_else(MessageField::none, MessageField::some),
         ..Default::default()
     };
     GetContainers {

@@ -20,6 +20,11 @@ pub fn json(snapshot: &Snapshot, viewer: Viewer<'_>) -> String {
             out.field_string("master_hostname", name);
         }
         if viewer.sees(Action::ViewFlags, "") {
+            for name in ["log_dir", "external_log_file"] {
+                if let Some(path) = snapshot.config.flags.get(name) {
+                    out.field_string(name, path);
+                }
+            }
             out.field_object("flags", |out| write_flags(out, &snapshot.config));
         }
         let seen = |framework: &&Arc<Framework>| viewer.framework(framework);

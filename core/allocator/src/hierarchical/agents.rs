@@ -63,6 +63,7 @@ impl Hierarchical {
         self.pool.replace(agent.total_scalars(), &Amounts::default());
         agent.dismantle(&mut self.roles);
         self.filters.forget_agent(key);
+        self.maintenance.forget_agent(key);
         self.candidates.some.remove(&key);
     }
 
@@ -91,6 +92,7 @@ impl Hierarchical {
         // Frameworks may have refused it for an attribute it did not have, and could not learn of the change otherwise.
         if agent.facts.attributes != facts.attributes {
             self.filters.forget_agent(key);
+            self.maintenance.forget_refusals_of_agent(key);
         }
         (agent.facts, agent.whitelisted, agent.remote) = (facts, whitelisted, remote);
         agent.reconsider();

@@ -52,6 +52,10 @@ impl Hierarchical {
 
     /// Whether nothing is known any more: what is left when all frameworks and agents are gone.
     pub fn is_empty(&self) -> bool {
-        self.frameworks.is_empty() && self.agents.is_empty() && self.roles.len() == 0 && self.filters.len() == 0
+        self.frameworks.is_empty()
+            && self.agents.is_empty()
+            && self.roles.len() == 0
+            && self.filters.len() == 0
+            && self.maintenance.is_empty()
     }
 }

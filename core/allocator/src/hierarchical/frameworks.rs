@@ -32,6 +32,7 @@ impl Hierarchical {
             self.reconsider_everywhere(id);
         }
         self.apply_terms(key, &terms);
+        self.maintenance.forget_refusals_by(key);
         self.schedule_all(now);
     }
 
@@ -52,6 +53,7 @@ impl Hierarchical {
             self.clients.get_mut(id).subscribed = false;
             self.untrack_if_idle(id);
         }
+        self.maintenance.forget_framework(key);
         self.frameworks.remove(key);
     }
 
@@ -64,6 +66,7 @@ impl Hierarchical {
         for id in self.set_framework_active(key, false) {
             self.forget_filters(id);
         }
+        self.maintenance.forget_refusals_by(key);
     }
 
     pub(super) fn suppress(&mut self, key: FrameworkKey, roles: &[Role]) {
@@ -79,6 +82,7 @@ impl Hierarchical {
             self.forget_filters(id);
             self.rerank(id);
         }
+        self.maintenance.forget_refusals_by(key);
         self.schedule_all(now);
     }
 

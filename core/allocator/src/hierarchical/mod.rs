@@ -16,13 +16,14 @@
 //! were recovered. Resources that a framework gives back without a filter still wait for it here, too: otherwise a
 //! framework that declines without a filter would be asked again and again as fast as it answers.
 //!
-//! Not done here: quota guarantees and limits, maintenance and inverse offers, resource providers
+//! Not done here: quota guarantees and limits, resource providers
 //! and operator operations on free resources, recovery that waits for agents.
 
 mod account;
 mod agents;
 mod audit;
 mod frameworks;
+mod maintenance;
 mod metrics;
 mod recover;
 mod run;
@@ -64,6 +65,7 @@ pub struct Hierarchical {
     frameworks: Slab<FrameworkKey, Framework>,
     agents: Slab<AgentKey, Agent>,
     filters: Filters,
+    maintenance: maintenance::Maintenance,
     /// Frameworks that hold something on an agent but have not been added.
     unknown: Set<FrameworkKey>,
     whitelist: Option<Set<String>>,
@@ -104,6 +106,7 @@ impl Hierarchical {
             frameworks: Slab::default(),
             agents: Slab::default(),
             filters: Filters::default(),
+            maintenance: maintenance::Maintenance::default(),
             unknown: Set::default(),
             whitelist: None,
             paused: false,
@@ -164,6 +167,10 @@ impl Machine for Hierarchical {
             Input::RemoveAgent(key) => self.remove_agent(key),
             Input::ActivateAgent(key) => self.set_agent_active(key, true, now),
             Input::DeactivateAgent(key) => self.set_agent_active(key, false, now),
+            Input::UpdateUnavailability { agent, planned } => self.update_unavailability(agent, planned, now),
+            Input::EndInverseOffer { framework, agent, refuse } => {
+                self.end_inverse_offer(framework, agent, refuse, now);
+            }
             Input::UpdateWhitelist(whitelist) => self.update_whitelist(whitelist),
             Input::Recover { framework, agent, resources, refuse, allocated } => {
                 self.recover(framework, agent, &resources, refuse, now);

@@ -43,6 +43,7 @@ impl Hierarchical {
         self.runs += 1;
         self.expire_filters(time);
         let mut offers = Offers::new();
+        let planned = self.maintenance.among(self.candidates.all, &self.candidates.some);
         let candidates = self.take_candidates();
         if !candidates.is_empty() {
             self.roles.refresh(&mut self.clients.standings, &self.pool);
@@ -53,6 +54,8 @@ impl Hierarchical {
         for (framework, offers) in offers {
             out.push(Effect::Offer { framework, offers });
         }
+        // Who was just offered something has something to give back, too.
+        self.make_inverse_offers(planned, time, out);
     }
 
     fn expire_filters(&mut self, time: Instant) {

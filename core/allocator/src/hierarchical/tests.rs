@@ -32,6 +32,8 @@ struct Pair {
     agents: Vec<AgentKey>,
     offers: Vec<(FrameworkKey, OfferedAgent)>,
     used: Vec<(FrameworkKey, OfferedAgent)>,
+    /// Inverse offers that are out.
+    asked: Vec<(FrameworkKey, AgentKey)>,
 }
 
 fn allocator(seed: u64) -> Hierarchical {
@@ -58,6 +60,7 @@ impl Pair {
             agents: Vec::new(),
             offers: Vec::new(),
             used: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -132,6 +135,7 @@ impl Pair {
             12..=14 => self.answer(),
             15 => self.finish(),
             16 => self.operate(),
+            17 => self.plan(),
             _ => self.wait(),
         }
         self.tick();
@@ -169,6 +173,7 @@ impl Pair {
                 pair.offers.retain(|(framework, _)| *framework != key);
             }
             pair.used.retain(|(framework, _)| *framework != key);
+            pair.asked.retain(|(framework, _)| *framework != key);
         });
     }
 
@@ -181,6 +186,7 @@ impl Pair {
         self.agent_keys.retire(key);
         self.handle(Input::RemoveAgent(key));
         self.used.retain(|(_, offer)| offer.agent != key);
+        self.asked.retain(|(_, agent)| *agent != key);
     }
 
     fn update_agent(&mut self) {
@@ -245,6 +251,21 @@ impl Pair {
         self.handle(Input::UpdateAllocation { framework, agent, offered, conversions });
     }
 
+    /// A window for an agent, or an answer to what was asked about one.
+    fn plan(&mut self) {
+        if !self.asked.is_empty() && self.below(2) == 0 {
+            let at = self.below(self.asked.len());
+            let (framework, agent) = self.asked.swap_remove(at);
+            let refuse = [None, Some(0), Some(3)][self.below(3)].map(Duration::from_secs);
+            self.handle(Input::EndInverseOffer { framework, agent, refuse });
+        } else if !self.agents.is_empty() {
+            let at = self.below(self.agents.len());
+            let (agent, planned) = (self.agents[at], self.below(3) > 0);
+            self.asked.retain(|(_, of)| *of != agent);
+            self.handle(Input::UpdateUnavailability { agent, planned });
+        }
+    }
+
     fn wait(&mut self) {
         let by = Duration::from_millis(300 * (1 + self.rng.below(5)));
         self.now.monotonic = self.now.monotonic + by;
@@ -257,9 +278,13 @@ impl Pair {
         let (mut plain, mut forgetful) = (Outbox::default(), Outbox::default());
         self.plain.tick(self.now, &mut plain);
         self.forgetful.tick(self.now, &mut forgetful);
-        let (plain, forgetful) = (offers(&mut plain), offers(&mut forgetful));
+        let (plain, forgetful) = (decisions(&mut plain), decisions(&mut forgetful));
         assert_eq!(plain, forgetful, "remembering changes nothing");
-        self.offers.extend(plain);
+        self.offers.extend(plain.0);
+        for asked in plain.1 {
+            assert!(!self.asked.contains(&asked), "a framework is asked once about an agent");
+            self.asked.push(asked);
+        }
     }
 
     /// Everybody leaves.
@@ -276,11 +301,21 @@ impl Pair {
     }
 }
 
-fn offers(out: &mut Outbox<Effect>) -> Vec<(FrameworkKey, OfferedAgent)> {
-    let mut all = Vec::new();
+/// Offers, and who is asked about which agent.
+type Decisions = (Vec<(FrameworkKey, OfferedAgent)>, Vec<(FrameworkKey, AgentKey)>);
+
+fn decisions(out: &mut Outbox<Effect>) -> Decisions {
+    let mut all = Decisions::default();
     for entry in out.drain() {
-        let Entry::Free(Effect::Offer { framework, offers }) = entry else { panic!("an allocator writes nothing") };
-        all.extend(offers.into_iter().map(|offer| (framework, offer)));
+        match entry {
+            Entry::Free(Effect::Offer { framework, offers }) => {
+                all.0.extend(offers.into_iter().map(|offer| (framework, offer)));
+            }
+            Entry::Free(Effect::InverseOffer { framework, agents }) => {
+                all.1.extend(agents.into_iter().map(|agent| (framework, agent)));
+            }
+            other => panic!("an allocator writes nothing: {other:?}"),
+        }
     }
     all
 }

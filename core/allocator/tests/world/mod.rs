@@ -12,16 +12,17 @@
 //! finish F A role RESOURCES     what was used is free again
 //! reserve F A role RESOURCES | share F A role RESOURCES    converts what was offered
 //! suppress F [a,b] | revive F [a,b] | weight role=2 | whitelist A,B | whitelist | pause | resume
+//! plan A | unplan A             A will be away, or will not       answer F A [for=5s]  ends F's inverse offer of A
 //! advance 1s                    lets time pass      shares            prints each role's share
 //! ```
-//! Offers come out as `F role A: resources`, sorted.
+//! Offers come out as `F role A: resources`, sorted, inverse offers as `F is asked about A`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_allocator::{
     AgentFacts, AgentKey, Allocator, Effect, FrameworkCapabilities, FrameworkKey, FrameworkTerms, Hierarchical, Input,
-    Issuer, OfferConstraintsFilter, Options, RegexLimits,
+    Issuer, OfferConstraintsFilter, OfferedAgent, Options, RegexLimits,
 };
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox, Wall, duration};
@@ -168,6 +169,13 @@ impl World {
                 let names = words.0.first().map(|list| list.split(',').map(str::to_owned).collect());
                 Input::UpdateWhitelist(names)
             }
+            "plan" | "unplan" => {
+                Input::UpdateUnavailability { agent: self.agents[words.at(0)], planned: command == "plan" }
+            }
+            "answer" => {
+                let (framework, agent) = (self.frameworks[words.at(0)], self.agents[words.at(1)]);
+                Input::EndInverseOffer { framework, agent, refuse: words.one("for").map(time) }
+            }
             "pause" => Input::Pause,
             "resume" => Input::Resume,
             other => panic!("no such command: {other}"),
@@ -279,17 +287,29 @@ impl World {
         self.allocator.tick(self.now, &mut out);
         let mut lines = Vec::new();
         for entry in out.drain() {
-            let Entry::Free(Effect::Offer { framework, offers }) = entry else { panic!("an allocator writes nothing") };
-            for offer in offers {
-                let (of, on) = (name(&self.frameworks, framework), name(&self.agents, offer.agent));
-                lines.push(format!("{of} {} {on}: {}\n", offer.role, offer.resources.clone().unallocated()));
-                let key = (framework, offer.agent, offer.role);
-                let held = self.offers.remove(&key).unwrap_or_default();
-                self.offers.insert(key, &held + &offer.resources);
+            let Entry::Free(effect) = entry else { panic!("an allocator writes nothing") };
+            match effect {
+                Effect::Offer { framework, offers } => {
+                    lines.extend(offers.into_iter().map(|offer| self.note(framework, offer)));
+                }
+                Effect::InverseOffer { framework, agents } => {
+                    let of = name(&self.frameworks, framework);
+                    lines.extend(agents.iter().map(|on| format!("{of} is asked about {}\n", name(&self.agents, *on))));
+                }
             }
         }
         lines.sort();
         lines.concat()
+    }
+
+    /// Keeps an offer, and says what it is.
+    fn note(&mut self, framework: FrameworkKey, offer: OfferedAgent) -> String {
+        let (of, on) = (name(&self.frameworks, framework), name(&self.agents, offer.agent));
+        let line = format!("{of} {} {on}: {}\n", offer.role, offer.resources.clone().unallocated());
+        let key = (framework, offer.agent, offer.role);
+        let held = self.offers.remove(&key).unwrap_or_default();
+        self.offers.insert(key, &held + &offer.resources);
+        line
     }
 
     fn shares(&self) -> String {

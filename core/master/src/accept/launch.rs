@@ -57,7 +57,7 @@ impl Master {
         let resources = Resources::from_proto(&task.resources);
         consumed += &resources;
         purse.spend(&consumed);
-        self.add_task(Task::staging(&task, &purse.framework, resources));
+        self.add_task(cx, Task::staging(&task, &purse.framework, resources));
         let framework = self.state.framework_mut(&purse.framework).expect("a caller is registered");
         framework.metrics.launch += 1;
         self.send_run_task(cx, purse, task, launch_executor);

@@ -29,7 +29,7 @@ impl Master {
         for task in &mut tasks {
             let resources = Resources::from_proto(&task.resources);
             consumed += &resources;
-            self.add_task(Task::staging(task, &purse.framework, resources));
+            self.add_task(cx, Task::staging(task, &purse.framework, resources));
         }
         purse.spend(&consumed);
         let framework = self.state.framework_mut(&purse.framework).expect("a caller is registered");

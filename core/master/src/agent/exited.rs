@@ -39,12 +39,13 @@ impl Master {
         self.timers.set(cx.now.monotonic + patience, Timer::Reregister(id.clone(), number));
     }
 
-    /// Takes back every offer of the agent's resources.
+    /// Takes back every offer of the agent's resources, and every inverse offer about it.
     pub(crate) fn rescind_agent(&mut self, cx: &mut Cx, id: &AgentId) {
         let offers: Vec<OfferId> = self.state.agents[id].offers.iter().cloned().collect();
         for offer in offers {
             self.rescind_offer(cx, &offer);
         }
+        self.rescind_inverse_offers_of_agent(cx, id);
     }
 
     fn drop_from_agent(&mut self, cx: &mut Cx, id: &AgentId, owner: &FrameworkId) {

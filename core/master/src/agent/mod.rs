@@ -18,7 +18,9 @@ pub(crate) use removals::Removals;
 
 use crate::Master;
 use crate::cx::Cx;
-use crate::state::Agent;
+use crate::state::agent::machine;
+use crate::state::{Agent, Shown};
+use crate::subscribers::Change;
 use crate::terms;
 use crate::timers::Timer;
 use crate::validate::version::Version;
@@ -78,6 +80,7 @@ impl Master {
         self.addresses.observers.insert(observer, id.clone());
         self.addresses.agents.insert(arrival.pid.clone(), id.clone());
         cx.link(&arrival.pid);
+        let unavailability = self.unavailability(&machine(&arrival.info, &arrival.pid));
         let agent = Agent {
             id: id.clone(),
             key,
@@ -100,25 +103,36 @@ impl Master {
             tasks: Default::default(),
             executors: Default::default(),
             offers: Default::default(),
+            unavailability,
+            inverse_offers: Default::default(),
+            inverse_statuses: Default::default(),
             killed: Default::default(),
         };
-        let before = self.state.agents.insert(id, Arc::new(agent));
+        let before = self.state.agents.insert(id, Shown::new(agent));
         assert!(before.is_none(), "an agent is added once");
         self.timers.set(cx.now.monotonic, Timer::Ping(observer));
     }
 
-    /// The allocator may offer what the agent has.
+    /// The allocator may offer what the agent has. Operators hear of the agent now.
     fn offer_agent(&mut self, cx: &mut Cx, id: &tepui_base::AgentId) {
         let agent = &self.state.agents[id];
         let key_of = |framework: &FrameworkId| self.state.frameworks[framework].key;
         let used = agent.used.iter().map(|(framework, used)| (key_of(framework), used.clone())).collect();
         let (key, facts, total) = (agent.key, terms::agent(agent), agent.total.clone());
+        let planned = agent.unavailability.is_set();
         cx.allocator(Input::AddAgent { key, facts, total, used });
+        if planned {
+            cx.allocator(Input::UpdateUnavailability { agent: key, planned });
+        }
+        self.publish(cx, Change::AgentAdded(id));
     }
 }
 
-/// A description with its resources in the newest form.
+/// A description with its resources in the newest form, in no more room than it needs: it is kept for as long as its
+/// agent.
 fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
     format::upgrade_all(&mut info.resources);
+    info.resources.shrink_to_fit();
+    info.attributes.shrink_to_fit();
     Arc::new(info)
 }

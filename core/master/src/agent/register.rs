@@ -15,13 +15,18 @@ use tepui_wire::Upid;
 impl Master {
     /// Gives the agent an id and asks the registrar to admit it. What cannot be taken is ignored: the agent tries
     /// again.
-    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, mut message: RegisterAgentMessage) {
+    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, message: RegisterAgentMessage) {
         self.state.metrics.count(Counter::RegisterAgent);
         let refused = self.known.registering.contains(&pid)
             || validate::agent::register(&message).is_err()
-            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname)
-            || !self.is_acceptable(&message.agent, message.version.as_deref());
+            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
         if refused {
+            return;
+        }
+        if self.refuse_if_down(cx, &message.agent, &pid) {
+            return;
+        }
+        if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
         if let Some(id) = self.addresses.agents.get(&pid).cloned() {
@@ -30,36 +35,32 @@ impl Master {
                 return self.send_registered(cx, &id);
             }
             let cause = "a new agent registered at the same address".to_owned();
-            self.remove_agent(cx, &id, cause, Counter::AgentRemovalsRegistered);
+            self.remove_agent(cx, &id, cause, Some(Counter::AgentRemovalsRegistered));
         }
-        let id = self.next_agent_id();
-        if let Some(info) = message.agent.as_option_mut() {
-            info.id = id.to_field();
-        }
-        let info = upgraded((*message.agent).clone());
+        let mut info = message.agent.into_option().unwrap_or_default();
+        info.id = self.next_agent_id().to_field();
+        // The registrar and the master share the one description: there is one for every agent of the cluster.
+        let info = upgraded(info);
         self.known.registering.insert(pid.clone());
-        self.apply(cx, Operation::AdmitAgent(info), Pending::Admit(pid, Box::new(message)));
+        let arrival = Arrival {
+            pid,
+            info: info.clone(),
+            version: message.version.unwrap_or_default(),
+            capabilities: message.agent_capabilities,
+            resource_version: message.resource_version_uuid.into_option().map(|uuid| uuid.value),
+        };
+        self.apply(cx, Operation::AdmitAgent(info), Pending::Admit(Box::new(arrival)));
     }
 
     /// The registrar has admitted the agent, or knows its id already.
-    pub(crate) fn admitted(&mut self, cx: &mut Cx, pid: Upid, message: RegisterAgentMessage, admitted: bool) {
-        self.known.registering.remove(&pid);
+    pub(crate) fn admitted(&mut self, cx: &mut Cx, arrival: Arrival, admitted: bool) {
+        self.known.registering.remove(&arrival.pid);
         if !admitted {
             return;
         }
-        let info = upgraded(message.agent.into_option().unwrap_or_default());
-        let id = tepui_base::AgentId::from(&*info.id);
+        let id = tepui_base::AgentId::from(&*arrival.info.id);
         self.state.metrics.count(Counter::AgentRegistrations);
-        self.add_agent(
-            cx,
-            Arrival {
-                pid,
-                info,
-                version: message.version.unwrap_or_default(),
-                capabilities: message.agent_capabilities,
-                resource_version: message.resource_version_uuid.into_option().map(|uuid| uuid.value),
-            },
-        );
+        self.add_agent(cx, arrival);
         self.offer_agent(cx, &id);
         self.send_registered(cx, &id);
     }

@@ -6,6 +6,7 @@ use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::state::status;
+use crate::subscribers::Change;
 use tepui_allocator::Input;
 use tepui_base::AgentId;
 use tepui_proto::ProtoId;
@@ -21,12 +22,13 @@ impl Master {
         self.state.metrics.count(Counter::UnregisterAgent);
         let id = message.agent_id.id();
         if self.state.agents.get(&id).is_some_and(|agent| agent.pid == *from) {
-            self.remove_agent(cx, &id, "the agent unregistered".to_owned(), Counter::AgentRemovalsUnregistered);
+            let reason = Some(Counter::AgentRemovalsUnregistered);
+            self.remove_agent(cx, &id, "the agent unregistered".to_owned(), reason);
         }
     }
 
     /// Asks the registrar to remove an agent, unless it is on its way out already.
-    pub(super) fn remove_agent(&mut self, cx: &mut Cx, id: &AgentId, cause: String, reason: Counter) {
+    pub(crate) fn remove_agent(&mut self, cx: &mut Cx, id: &AgentId, cause: String, reason: Option<Counter>) {
         if self.known.marking_unreachable.contains(id) || !self.known.removing.insert(id.clone()) {
             return;
         }
@@ -35,11 +37,12 @@ impl Master {
     }
 
     /// The registrar has it: the agent's tasks are lost.
-    pub(crate) fn agent_removed(&mut self, cx: &mut Cx, id: &AgentId, cause: &str, reason: Counter) {
+    pub(crate) fn agent_removed(&mut self, cx: &mut Cx, id: &AgentId, cause: &str, reason: Option<Counter>) {
         self.known.removing.remove(id);
         self.state.metrics.count(Counter::AgentRemovals);
-        self.state.metrics.count(reason);
-        self.rescind_agent(cx, id);
+        if let Some(reason) = reason {
+            self.state.metrics.count(reason);
+        }
         let agent = self.state.agents[id].clone();
         let text = format!("Agent {} removed: {cause}", agent.info.hostname);
         for (owner, task_id) in &agent.tasks {
@@ -55,14 +58,19 @@ impl Master {
         for (owner, executor) in &agent.executors {
             self.remove_executor(cx, owner, id, executor);
         }
+        self.rescind_agent(cx, id);
         self.forget_agent(cx, id);
         self.tell_lost(cx, &agent.info);
+        self.publish(cx, Change::AgentRemoved(id));
     }
 
     /// Takes the emptied record of an agent away.
     pub(super) fn forget_agent(&mut self, cx: &mut Cx, id: &AgentId) {
         let agent = self.state.agents.remove(id).expect("an agent is forgotten once");
-        assert!(agent.used.is_empty() && agent.offers.is_empty(), "an agent that goes holds nothing");
+        assert!(
+            agent.used.is_empty() && agent.offers.is_empty() && agent.inverse_offers.is_empty(),
+            "an agent that goes holds nothing"
+        );
         cx.allocator(Input::RemoveAgent(agent.key));
         self.keys.agent_ids.remove(agent.key);
         self.keys.agents.retire(agent.key);

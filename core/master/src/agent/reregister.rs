@@ -7,7 +7,7 @@ use crate::cx::Cx;
 use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
-use crate::state::{Executor, Task, status};
+use crate::state::{Executor, Shown, Task, status};
 use crate::validate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,9 +37,11 @@ impl Master {
         }
         upgrade(&mut message);
         let refused = validate::agent::reregister(&message).is_err()
-            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname)
-            || !self.is_acceptable(&message.agent, message.version.as_deref());
-        if refused {
+            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
+        if refused || self.refuse_if_down(cx, &message.agent, &pid) {
+            return;
+        }
+        if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
         let info = upgraded((*message.agent).clone());
@@ -65,7 +67,8 @@ impl Master {
         }
     }
 
-    fn shut_down(&mut self, cx: &mut Cx, pid: &Upid, text: &str) {
+    /// Tells an agent, known or not, to end, and why.
+    pub(crate) fn shut_down(&mut self, cx: &mut Cx, pid: &Upid, text: &str) {
         cx.send(&self.config.pid, pid, &ShutdownMessage { message: Some(text.to_owned()), ..Default::default() });
     }
 
@@ -91,7 +94,7 @@ impl Master {
         );
         let agent = self.state.agent_mut(&id).expect("it was just added");
         agent.reregistered = Some(cx.now.wall);
-        self.adopt(&id, &message);
+        self.adopt(cx, &id, &message);
         self.offer_agent(cx, &id);
         let reregistered =
             AgentReregisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
@@ -195,7 +198,7 @@ impl Master {
     }
 
     /// Takes over the executors and tasks an agent reports, except those of frameworks that are over.
-    fn adopt(&mut self, id: &AgentId, message: &ReregisterAgentMessage) {
+    fn adopt(&mut self, cx: &mut Cx, id: &AgentId, message: &ReregisterAgentMessage) {
         for info in &message.executor_infos {
             let owner = info.framework_id.id();
             if self.state.frameworks.contains_key(&owner) {
@@ -207,7 +210,7 @@ impl Master {
         for task in &message.tasks {
             let known = self.state.frameworks.get(&task.framework_id.id());
             if known.is_some_and(|framework| !framework.tasks.contains_key(&task.task_id.id())) {
-                self.add_task(Task::reported(task, Resources::from_proto(&task.resources)));
+                self.add_task(cx, Task::reported(task, Resources::from_proto(&task.resources)));
             }
         }
         let limit = self.config.max_completed_tasks_per_framework;
@@ -215,7 +218,7 @@ impl Master {
             let Some(framework) = self.state.framework_mut(&framework_info.id.id()) else { continue };
             for task in tasks {
                 let task = Task::reported(task, Resources::from_proto(&task.resources));
-                framework.add_completed(Arc::new(task), limit);
+                framework.add_completed(Shown::new(task), limit);
             }
         }
     }

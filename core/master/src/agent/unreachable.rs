@@ -89,7 +89,6 @@ impl Master {
             self.state.metrics.count(Counter::RecoveryAgentRemovals);
             return self.tell_lost(cx, info);
         }
-        self.rescind_agent(cx, &id);
         let agent = self.state.agents[&id].clone();
         for (owner, task_id) in &agent.tasks {
             let framework = &self.state.frameworks[owner];
@@ -106,6 +105,7 @@ impl Master {
         for (owner, executor) in &agent.executors {
             self.remove_executor(cx, owner, &id, executor);
         }
+        self.rescind_agent(cx, &id);
         self.forget_agent(cx, &id);
         self.tell_lost(cx, info);
     }

@@ -10,10 +10,12 @@ use tepui_base::{FrameworkId, duration};
 use tepui_wire::{RequestId, Upid};
 
 impl Master {
-    /// The stream of a V1 framework broke.
+    /// A stream broke: a V1 framework's or an operator's.
     pub(crate) fn stream_closed(&mut self, cx: &mut Cx, stream: RequestId) {
         if let Some(id) = self.addresses.streams.remove(&stream) {
             self.framework_lost(cx, &id);
+        } else {
+            self.operator_left(stream);
         }
     }
 

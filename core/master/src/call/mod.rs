@@ -3,6 +3,7 @@
 mod acknowledge;
 mod decline;
 mod disconnect;
+mod inverse_offers;
 mod kill;
 mod message;
 mod operations;
@@ -17,6 +18,7 @@ mod update;
 use crate::Master;
 use crate::cx::Cx;
 use tepui_base::FrameworkId;
+use tepui_proto::mesos::allocator::inverse_offer_status::Status;
 use tepui_proto::mesos::scheduler::Call;
 use tepui_proto::mesos::scheduler::call::Type;
 
@@ -52,8 +54,20 @@ impl Master {
             Type::MESSAGE => self.message(cx, from, call.message.into_option().unwrap_or_default()),
             Type::REQUEST => self.request(),
             Type::SUBSCRIBE => return Err(NotBuilt("SUBSCRIBE")),
-            Type::ACCEPT_INVERSE_OFFERS => return Err(NotBuilt("ACCEPT_INVERSE_OFFERS")),
-            Type::DECLINE_INVERSE_OFFERS => return Err(NotBuilt("DECLINE_INVERSE_OFFERS")),
+            Type::ACCEPT_INVERSE_OFFERS => {
+                let call = &call.accept_inverse_offers;
+                self.answer_inverse_offers(cx, from, &call.inverse_offer_ids, call.filters.as_option(), Status::ACCEPT);
+            }
+            Type::DECLINE_INVERSE_OFFERS => {
+                let call = &call.decline_inverse_offers;
+                self.answer_inverse_offers(
+                    cx,
+                    from,
+                    &call.inverse_offer_ids,
+                    call.filters.as_option(),
+                    Status::DECLINE,
+                );
+            }
             Type::ACKNOWLEDGE_OPERATION_STATUS => self.acknowledge_operation(),
             Type::RECONCILE_OPERATIONS => {
                 let reconcile = call.reconcile_operations.into_option().unwrap_or_default();

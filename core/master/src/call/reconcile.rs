@@ -5,7 +5,6 @@ use crate::cx::Cx;
 use crate::event::Event;
 use crate::metrics::Counter;
 use crate::state::status::{Made, add_unreachable_time, known};
-use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, TaskId, Wall};
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::TaskState;
@@ -75,6 +74,6 @@ impl Master {
     }
 }
 
-fn latest(task: &Arc<crate::state::Task>, now: Wall) -> StatusUpdate {
+fn latest(task: &crate::state::Task, now: Wall) -> StatusUpdate {
     known(task, task.told_state(), Reason::REASON_RECONCILIATION, "Reconciliation: Latest task state", now)
 }

@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::event::{self, Event};
 use crate::metrics::Counter;
 use crate::state::{Connection, Framework, Http, framework};
+use crate::subscribers::Change;
 use crate::{Master, terms, validate};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -115,6 +116,7 @@ impl Master {
         self.activate_framework(cx, &id);
         self.tell(cx, &id, Event::Registered);
         self.first_heartbeat(cx, &id);
+        self.publish(cx, Change::FrameworkAdded(&id));
     }
 
     fn subscribe_again(&mut self, cx: &mut Cx, from: Subscriber, mut info: FrameworkInfo, wishes: Wishes, force: bool) {
@@ -183,7 +185,9 @@ impl Master {
 
     /// A framework is known from agents, or from the id it brings; it has not subscribed with this master.
     pub(crate) fn recover_framework(&mut self, cx: &mut Cx, info: FrameworkInfo) {
+        let id = info.id.id();
         self.add_framework(cx, info, Wishes::none());
+        self.publish(cx, Change::FrameworkAdded(&id));
     }
 
     /// Makes a record of a framework that is not connected, and tells the allocator.
@@ -263,8 +267,10 @@ impl Master {
         self.withdraw_offers(cx, id, rescind);
     }
 
-    /// Every agent may run something of the framework, and must know what it is now and where to reach it.
+    /// Every agent may run something of the framework, and must know what it is now and where to reach it. Operators
+    /// hear of it, too.
     pub(super) fn tell_agents_of(&mut self, cx: &mut Cx, id: &FrameworkId) {
+        self.publish(cx, Change::FrameworkUpdated(id));
         let message = update_message(&self.state.frameworks[id]);
         for agent in self.state.agents.values() {
             cx.send(&self.config.pid, &agent.pid, &message);

@@ -5,6 +5,7 @@ use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::state::task::is_terminal;
 use crate::state::{Connection, status};
+use crate::subscribers::Change;
 use std::sync::Arc;
 use tepui_allocator::Input;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
@@ -46,10 +47,12 @@ impl Master {
         cx.allocator(Input::RemoveFramework(record.key));
         self.keys.framework_ids.remove(record.key);
         self.keys.frameworks.retire(record.key);
+        let info = framework.info.clone();
         self.state.completed.push_back(framework);
         while self.state.completed.len() > self.config.max_completed_frameworks {
             self.state.completed.pop_front();
         }
+        self.publish(cx, Change::FrameworkRemoved(&info));
     }
 
     fn kill_all(&mut self, cx: &mut Cx, id: &FrameworkId) {
@@ -64,6 +67,7 @@ impl Master {
         }
         let limit = self.config.max_completed_tasks_per_framework;
         let framework = self.state.framework_mut(id).expect("a framework is removed once");
+        let mut told = Vec::new();
         for task_id in std::mem::take(&mut framework.unreachable_order) {
             let Some(mut task) = framework.unreachable.remove(&task_id) else { continue };
             let killed = Arc::make_mut(&mut task);
@@ -72,8 +76,15 @@ impl Master {
             if !is_terminal(killed.state) {
                 killed.state = TaskState::TASK_KILLED;
             }
+            let is_news = killed.is_news(&update.status);
             killed.add_status(&update.status);
+            if is_news {
+                told.push((killed.state, update));
+            }
             framework.add_completed(task, limit);
+        }
+        for (state, update) in told {
+            self.publish(cx, Change::TaskUpdated(id, state, &update.status));
         }
     }
 }

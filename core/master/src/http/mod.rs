@@ -5,6 +5,7 @@ mod scheduler;
 
 use crate::cx::Cx;
 use crate::{Master, Phase, view};
+use tepui_api::NoHost;
 use tepui_wire::{Request, RequestId};
 
 impl Master {
@@ -16,16 +17,19 @@ impl Master {
                 let response = self.teardown_request(cx, &request);
                 return cx.respond(id, response);
             }
+            "maintenance/schedule" if request.method != "GET" => {
+                return self.post_maintenance_schedule(cx, id, &request);
+            }
+            "machine/down" => return self.post_machine_down(cx, id, &request),
+            "machine/up" => return self.post_machine_up(cx, id, &request),
             _ => {}
         }
-        let response = match self.operator_write(cx, &request) {
-            Some(response) => response,
-            None => view::respond(&self.state, &request),
-        };
-        cx.respond(id, response);
+        if !self.operator_write(cx, id, &request) {
+            cx.respond(id, view::respond(&self.state, &NoHost, &request));
+        }
     }
 
-    fn is_leading(&self) -> bool {
+    pub(crate) fn is_leading(&self) -> bool {
         self.phase == Phase::Leading
     }
 }

@@ -1,4 +1,4 @@
-//! What operators can change: `POST /teardown` and TEARDOWN of `/api/v1`.
+//! What operators ask of the machine itself: calls of `/api/v1` that change something or open a stream, and `POST /teardown`.
 
 use super::route;
 use crate::Master;
@@ -8,19 +8,37 @@ use tepui_authz::Action;
 use tepui_base::FrameworkId;
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::master::call::Type;
-use tepui_wire::{Request, Response, query};
+use tepui_wire::{Request, RequestId, Response, query};
 
 impl Master {
-    /// The answer to a call of `/api/v1` that changes something; nothing if this is none.
-    pub(super) fn operator_write(&mut self, cx: &mut Cx, request: &Request) -> Option<Response> {
+    /// Carries out a call of `/api/v1` that a snapshot cannot answer and sees to its answer; says whether this is one.
+    pub(super) fn operator_write(&mut self, cx: &mut Cx, id: RequestId, request: &Request) -> bool {
         if route(&request.path) != "api/v1" || !self.is_leading() {
-            return None;
+            return false;
         }
-        let (call, _) = api::read_call(request).ok()?;
-        match call.r#type? {
-            Type::TEARDOWN => Some(self.teardown_checked(cx, request, &call.teardown.framework_id.id())),
-            _ => None,
+        let (Ok((call, accepted)), principal) = (api::read_call(request), &request.principal) else { return false };
+        match call.r#type {
+            Some(Type::TEARDOWN) => {
+                let response = self.teardown_checked(cx, request, &call.teardown.framework_id.id());
+                cx.respond(id, response);
+            }
+            Some(Type::SUBSCRIBE) => self.operator_subscribe(cx, id, principal, accepted),
+            Some(Type::UPDATE_MAINTENANCE_SCHEDULE) => {
+                let call = call.update_maintenance_schedule.into_option().unwrap_or_default();
+                let schedule = call.schedule.into_option().unwrap_or_default();
+                self.update_maintenance_schedule(cx, id, principal, schedule);
+            }
+            Some(Type::START_MAINTENANCE) => {
+                let call = call.start_maintenance.into_option().unwrap_or_default();
+                self.start_maintenance(cx, id, principal, call.machines);
+            }
+            Some(Type::STOP_MAINTENANCE) => {
+                let call = call.stop_maintenance.into_option().unwrap_or_default();
+                self.stop_maintenance(cx, id, principal, call.machines);
+            }
+            _ => return false,
         }
+        true
     }
 
     /// `frameworkId=<id>` in a form body.

@@ -4,9 +4,11 @@ use imbl::{OrdMap, OrdSet};
 use std::sync::Arc;
 use tepui_allocator::AgentKey;
 use tepui_base::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId, Wall};
-use tepui_proto::mesos::AgentInfo;
+use tepui_proto::MessageField;
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::agent_info::capability::Type;
+use tepui_proto::mesos::allocator::InverseOfferStatus;
+use tepui_proto::mesos::{Address, AgentInfo, MachineID, URL, Unavailability};
 use tepui_resources::Resources;
 use tepui_wire::Upid;
 
@@ -55,6 +57,12 @@ pub struct Agent {
     pub executors: OrdSet<(FrameworkId, ExecutorId)>,
     /// Outstanding offers of its resources.
     pub offers: OrdSet<OfferId>,
+    /// When its machine is to be maintained, if it is. Offers and inverse offers do not outlive a change of it.
+    pub unavailability: MessageField<Unavailability>,
+    /// Outstanding inverse offers about it.
+    pub inverse_offers: OrdSet<OfferId>,
+    /// The last answer of each framework to an inverse offer about it, under its present window.
+    pub inverse_statuses: OrdMap<FrameworkId, InverseOfferStatus>,
     /// Tasks whose kill was asked for; asked again when the agent comes back.
     pub killed: OrdSet<(FrameworkId, TaskId)>,
 }
@@ -63,6 +71,27 @@ impl Agent {
     /// Whether it has a capability.
     pub fn has(&self, capability: Type) -> bool {
         self.capabilities.iter().any(|known| known.r#type == Some(capability))
+    }
+
+    /// The machine it runs on.
+    pub fn machine(&self) -> MachineID {
+        machine(&self.info, &self.pid)
+    }
+
+    /// Where it listens, as offers show it.
+    pub fn url(&self) -> URL {
+        let address = Address {
+            hostname: Some(self.info.hostname.clone()),
+            ip: Some(self.pid.ip.to_string()),
+            port: i32::from(self.pid.port),
+            ..Default::default()
+        };
+        URL {
+            scheme: "http".to_owned(),
+            address: MessageField::some(address),
+            path: Some(format!("/{}", self.pid.id)),
+            ..Default::default()
+        }
     }
 
     /// Ids of a framework's executors on it.
@@ -102,4 +131,9 @@ impl Agent {
             self.used.remove(framework);
         }
     }
+}
+
+/// The machine an agent runs on: its host name, and the address it speaks from.
+pub fn machine(info: &AgentInfo, pid: &Upid) -> MachineID {
+    MachineID { hostname: Some(info.hostname.clone()), ip: Some(pid.ip.to_string()), ..Default::default() }
 }

@@ -78,17 +78,19 @@ pub struct Framework {
     /// The same as the allocator takes it.
     pub constraints_filter: OfferConstraintsFilter,
     /// Tasks that are not over, or whose end the framework has not acknowledged.
-    pub tasks: OrdMap<TaskId, Arc<Task>>,
+    pub tasks: OrdMap<TaskId, Arc<Shown<Task>>>,
     /// Tasks on unreachable agents, with the order they became so in `unreachable_order`; bounded.
-    pub unreachable: OrdMap<TaskId, Arc<Task>>,
+    pub unreachable: OrdMap<TaskId, Arc<Shown<Task>>>,
     /// Ids of `unreachable`, oldest first.
     pub unreachable_order: Vector<TaskId>,
     /// Tasks that are over, oldest first; bounded.
-    pub completed: Vector<Arc<Task>>,
+    pub completed: Vector<Arc<Shown<Task>>>,
     /// Its executors.
     pub executors: OrdMap<(AgentId, ExecutorId), Executor>,
     /// Offers it can accept.
     pub offers: OrdSet<OfferId>,
+    /// Inverse offers it has not answered.
+    pub inverse_offers: OrdSet<OfferId>,
     /// Used by its tasks and executors.
     pub used: Resources,
     /// In its offers.
@@ -97,7 +99,7 @@ pub struct Framework {
     pub metrics: FrameworkMetrics,
 }
 
-use super::Task;
+use super::{Shown, Task};
 
 impl Framework {
     /// A framework that nothing is known of but its description.
@@ -124,6 +126,7 @@ impl Framework {
             completed: Vector::new(),
             executors: OrdMap::new(),
             offers: OrdSet::new(),
+            inverse_offers: OrdSet::new(),
             used: Resources::default(),
             offered: Resources::default(),
             metrics: FrameworkMetrics::default(),
@@ -152,7 +155,7 @@ impl Framework {
     }
 
     /// A task became unreachable.
-    pub fn add_unreachable(&mut self, task: Arc<Task>, limit: usize) {
+    pub fn add_unreachable(&mut self, task: Arc<Shown<Task>>, limit: usize) {
         if self.unreachable.insert(task.id.clone(), task.clone()).is_none() {
             self.unreachable_order.push_back(task.id.clone());
         }
@@ -163,14 +166,14 @@ impl Framework {
     }
 
     /// A task is no longer unreachable.
-    pub fn remove_unreachable(&mut self, task: &TaskId) -> Option<Arc<Task>> {
+    pub fn remove_unreachable(&mut self, task: &TaskId) -> Option<Arc<Shown<Task>>> {
         let removed = self.unreachable.remove(task)?;
         self.unreachable_order.retain(|known| known != task);
         Some(removed)
     }
 
     /// A task is over.
-    pub fn add_completed(&mut self, task: Arc<Task>, limit: usize) {
+    pub fn add_completed(&mut self, task: Arc<Shown<Task>>, limit: usize) {
         self.completed.push_back(task);
         while self.completed.len() > limit {
             self.completed.pop_front();

@@ -7,13 +7,17 @@
 
 pub mod agent;
 pub mod framework;
+pub mod inverse_offer;
 pub mod offer;
+pub mod shown;
 pub mod status;
 pub mod task;
 
 pub use agent::Agent;
 pub use framework::{Connection, Executor, Framework, Http};
+pub use inverse_offer::InverseOffer;
 pub use offer::Offer;
+pub use shown::Shown;
 pub use task::Task;
 
 use crate::config::Config;
@@ -23,6 +27,7 @@ use std::sync::Arc;
 use tepui_authz::Approvers;
 use tepui_base::{AgentId, FrameworkId, OfferId, Wall};
 use tepui_proto::mesos::{AgentInfo, MasterInfo};
+use tepui_registry::Maintenance;
 
 /// Everything readers can ask about.
 #[derive(Clone, Debug)]
@@ -44,7 +49,7 @@ pub struct Snapshot {
     /// Frameworks that are over, oldest first; bounded.
     pub completed: Vector<Arc<Framework>>,
     /// Registered agents, connected or not.
-    pub agents: OrdMap<AgentId, Arc<Agent>>,
+    pub agents: OrdMap<AgentId, Arc<Shown<Agent>>>,
     /// Agents in the registry that have not come back since this master was elected.
     pub recovered_agents: OrdMap<AgentId, Arc<AgentInfo>>,
     /// Agents marked unreachable, with the time in nanoseconds since the epoch.
@@ -53,6 +58,12 @@ pub struct Snapshot {
     pub gone: OrdMap<AgentId, i64>,
     /// Offers that frameworks can still accept.
     pub offers: OrdMap<OfferId, Arc<Offer>>,
+    /// How many read the operator event stream.
+    pub subscribers: usize,
+    /// Inverse offers that frameworks have not answered.
+    pub inverse_offers: OrdMap<OfferId, Arc<InverseOffer>>,
+    /// The maintenance schedule and its machines, as the registry has them.
+    pub maintenance: Maintenance,
     /// Counters.
     pub metrics: Metrics,
     /// Who may do and see what.
@@ -67,7 +78,7 @@ impl Snapshot {
 
     /// An agent to change; copied first if a reader holds it.
     pub fn agent_mut(&mut self, id: &AgentId) -> Option<&mut Agent> {
-        self.agents.get_mut(id).map(Arc::make_mut)
+        self.agents.get_mut(id).map(|agent| &mut **Arc::make_mut(agent))
     }
 
     /// Whether a framework of this id is over.

@@ -3,7 +3,7 @@
 use crate::state::{Agent, Framework};
 use tepui_base::{AgentId, FrameworkId, OfferId};
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
-use tepui_proto::mesos::{self, Address, ExecutorID, URL, resource::AllocationInfo};
+use tepui_proto::mesos::{self, ExecutorID, resource::AllocationInfo};
 use tepui_proto::{MessageField, ToProto};
 use tepui_resources::{Resources, Role, format};
 
@@ -54,27 +54,16 @@ impl Offer {
     }
 
     fn base(&self, agent: &Agent, executor_ids: Vec<ExecutorID>) -> mesos::Offer {
-        let address = Address {
-            hostname: Some(agent.info.hostname.clone()),
-            ip: Some(agent.pid.ip.to_string()),
-            port: i32::from(agent.pid.port),
-            ..Default::default()
-        };
-        let url = URL {
-            scheme: "http".to_owned(),
-            address: MessageField::some(address),
-            path: Some(format!("/{}", agent.pid.id)),
-            ..Default::default()
-        };
         mesos::Offer {
             id: self.id.to_field(),
             framework_id: self.framework.to_field(),
             agent_id: self.agent.to_field(),
             hostname: agent.info.hostname.clone(),
-            url: MessageField::some(url),
+            url: MessageField::some(agent.url()),
             domain: agent.info.domain.clone(),
             attributes: agent.info.attributes.clone(),
             executor_ids,
+            unavailability: agent.unavailability.clone(),
             ..Default::default()
         }
     }

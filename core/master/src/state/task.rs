@@ -149,6 +149,14 @@ impl Task {
         self.forwarded.map_or(self.state, |(state, _)| state)
     }
 
+    /// Whether operators are to hear of a status: its state is not that of the last one, or it tells of a check.
+    pub fn is_news(&self, status: &TaskStatus) -> bool {
+        use tepui_proto::mesos::task_status::Reason;
+        let checks = [Reason::REASON_TASK_CHECK_STATUS_UPDATED, Reason::REASON_TASK_HEALTH_CHECK_STATUS_UPDATED];
+        status.reason.is_some_and(|reason| checks.contains(&reason))
+            || self.statuses.last().is_none_or(|last| last.state != status.state)
+    }
+
     /// Keeps a status: it replaces the last one if that has the same state. Its `data` is not kept.
     pub fn add_status(&mut self, status: &TaskStatus) {
         let kept = Arc::new(TaskStatus { data: None, ..status.clone() });

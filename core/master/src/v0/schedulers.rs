@@ -62,6 +62,7 @@ impl Master {
             }
             "AuthenticateMessage" => {
                 let _: AuthenticateMessage = decode(message)?;
+                self.state.metrics.count(Counter::Authenticate);
                 let error = Some("No authenticator loaded".to_owned());
                 cx.send(&self.config.pid, from, &AuthenticationErrorMessage { error, ..Default::default() });
             }

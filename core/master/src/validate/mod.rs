@@ -9,6 +9,7 @@ pub mod container;
 pub mod executor;
 pub mod framework;
 pub mod group;
+pub mod maintenance;
 pub mod offer;
 pub mod resource;
 pub mod task;

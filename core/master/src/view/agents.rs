@@ -1,11 +1,11 @@
-//! `/slaves`, and agents in `/state`.
+//! `/slaves`, and agents in `/state` and `/state-summary`.
 
 use super::{Query, json};
-use crate::state::{Agent, Snapshot};
+use crate::state::{Agent, Shown, Snapshot};
 use tepui_authz::{Action, Principal};
 use tepui_proto::json::{Names, Writer};
-use tepui_proto::mesos::Resource;
-use tepui_resources::Resources;
+use tepui_proto::mesos;
+use tepui_resources::{Resource, Resources};
 use tepui_wire::Request;
 
 /// `/slaves?slave_id=`
@@ -32,7 +32,23 @@ pub(super) fn write_in_state(snapshot: &Snapshot, principal: &Principal, w: &mut
     w.field_array("recovered_slaves", recovered, |w, info| w.object(|w| json::agent_info(w, info)));
 }
 
-fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Agent, w: &mut Writer) {
+/// The fields of an agent. The text beside the record has all roles it is reserved for; who may not see one of them gets
+/// a text of their own.
+pub(super) fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Shown<Agent>, w: &mut Writer) {
+    let may_see = |role: &str| snapshot.approvers.approved(principal, Action::ViewRole, role);
+    let mut roles = agent.total.iter().filter_map(Resource::reservation_role);
+    if roles.all(|role| may_see(role.as_str())) {
+        w.raw(agent.text(|agent| {
+            let mut w = Writer::new();
+            write_fields(agent, |_| true, &mut w);
+            w.finish()
+        }));
+    } else {
+        write_fields(agent, may_see, w);
+    }
+}
+
+fn write_fields(agent: &Agent, may_see: impl Fn(&str) -> bool, w: &mut Writer) {
     json::agent_info(w, &agent.info);
     w.field_string("pid", &agent.pid.to_string());
     json::time(w, "registered_time", agent.registered);
@@ -43,11 +59,11 @@ fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Agent, w: &mu
     json::resources(w, "used_resources", &agent.used_total());
     json::resources(w, "offered_resources", &agent.offered);
     w.field_object("reserved_resources", |w| {
-        for (role, reserved) in reservations(snapshot, principal, agent) {
+        for (role, reserved) in reservations(agent, may_see) {
             json::resources(w, &role, &reserved);
         }
     });
-    json::resources(w, "unreserved_resources", &agent.total.unreserved());
+    json::resources(w, "unreserved_resources", agent.total.iter().filter(|one| one.is_unreserved()));
     w.field_bool("active", agent.active);
     // Deactivation by an operator belongs to a room not built yet.
     w.field_bool("deactivated", false);
@@ -56,16 +72,16 @@ fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Agent, w: &mu
 }
 
 fn write_full_resources(snapshot: &Snapshot, principal: &Principal, agent: &Agent, w: &mut Writer) {
-    let visible = |resource: &Resource| {
-        let role = resource.reservations.last().and_then(|last| last.role.as_deref());
-        role.is_none_or(|role| snapshot.approvers.approved(principal, Action::ViewRole, role))
+    let may_see = |role: &str| snapshot.approvers.approved(principal, Action::ViewRole, role);
+    let visible = |resource: &mesos::Resource| {
+        resource.reservations.last().and_then(|last| last.role.as_deref()).is_none_or(may_see)
     };
     let array = |w: &mut Writer, key: &str, resources: &Resources| {
         let shown = resources.to_endpoint().into_iter().filter(visible);
         w.field_array(key, shown, |w, resource| w.message(&resource, Names::V0));
     };
     w.field_object("reserved_resources_full", |w| {
-        for (role, reserved) in reservations(snapshot, principal, agent) {
+        for (role, reserved) in reservations(agent, may_see) {
             array(w, &role, &reserved);
         }
     });
@@ -75,12 +91,10 @@ fn write_full_resources(snapshot: &Snapshot, principal: &Principal, agent: &Agen
 }
 
 /// Reserved resources by role, for the roles a principal may see.
-fn reservations(snapshot: &Snapshot, principal: &Principal, agent: &Agent) -> Vec<(String, Resources)> {
-    agent
-        .total
-        .reservations()
-        .into_iter()
-        .map(|(role, reserved)| (role.to_string(), reserved))
-        .filter(|(role, _)| snapshot.approvers.approved(principal, Action::ViewRole, role))
-        .collect()
+fn reservations(agent: &Agent, may_see: impl Fn(&str) -> bool) -> Vec<(String, Resources)> {
+    if agent.total.iter().all(Resource::is_unreserved) {
+        return Vec::new();
+    }
+    let by_role = agent.total.reservations().into_iter().map(|(role, reserved)| (role.to_string(), reserved));
+    by_role.filter(|(role, _)| may_see(role)).collect()
 }

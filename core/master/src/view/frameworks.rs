@@ -75,7 +75,7 @@ fn write_tasks(snapshot: &Snapshot, principal: &Principal, framework: &Framework
     w.field_array("completed_tasks", completed, |w, task| json::task(w, task));
 }
 
-fn write_summary(framework: &Framework, w: &mut Writer) {
+pub(super) fn write_summary(framework: &Framework, w: &mut Writer) {
     let info = &framework.info;
     w.field_string("id", framework.id.as_str());
     w.field_string("name", &info.name);

@@ -1,7 +1,6 @@
 //! The small shapes that the legacy endpoints share.
 
-use crate::state::{Executor, Offer, Task};
-use std::collections::BTreeMap;
+use crate::state::{Executor, Offer, Shown, Task};
 use tepui_base::Wall;
 use tepui_proto::json::{Names, Writer};
 use tepui_proto::mesos::{
@@ -9,7 +8,7 @@ use tepui_proto::mesos::{
 };
 use tepui_proto::names::v0_value;
 use tepui_proto::{Message, MessageName};
-use tepui_resources::{Quantities, Ranges, Resources, Scalar, Set, Value};
+use tepui_resources::{Quantities, Ranges, Resource, Scalar, Set, Value};
 
 use buffa::Enumeration;
 
@@ -35,31 +34,65 @@ pub(super) fn capabilities<E: Enumeration>(w: &mut Writer, kinds: impl IntoItera
     w.field_array("capabilities", kinds.into_iter().flatten(), |w, kind| w.string(&v0_value(kind.proto_name())));
 }
 
+/// Scalars that are always shown, with 0.0 if there is none.
+const USUAL: [&str; 4] = ["disk", "mem", "gpus", "cpus"];
+
 /// Sums by name: scalars as numbers, cpus, gpus, mem and disk always; ranges and sets as text. Reservations and
 /// volumes do not show; revocable resources have a name of their own.
-pub(super) fn resources(w: &mut Writer, key: &str, resources: &Resources) {
-    w.field_object(key, |w| write_resources(w, resources));
-}
-
-fn write_resources(w: &mut Writer, resources: &Resources) {
-    let mut scalars: BTreeMap<String, Scalar> = BTreeMap::new();
-    let mut ranges: BTreeMap<String, Ranges> = BTreeMap::new();
-    let mut sets: BTreeMap<String, Set> = BTreeMap::new();
-    for name in ["cpus", "gpus", "mem", "disk"] {
-        scalars.insert(name.to_owned(), Scalar::default());
-    }
-    for resource in resources.iter() {
-        let suffix = if resource.is_revocable() { "_revocable" } else { "" };
-        let name = format!("{}{suffix}", resource.name().as_str());
-        match resource.value() {
-            Value::Scalar(amount) => *scalars.entry(name).or_default() += *amount,
-            Value::Ranges(more) => *ranges.entry(name).or_default() += more,
-            Value::Set(more) => *sets.entry(name).or_default() += more,
+pub(super) fn resources<'a>(w: &mut Writer, key: &str, resources: impl IntoIterator<Item = &'a Resource>) {
+    let mut usual = [Scalar::ZERO; USUAL.len()];
+    let mut others: Vec<&Resource> = Vec::new();
+    for resource in resources {
+        let name = resource.name().as_str();
+        match (USUAL.iter().position(|one| *one == name), resource.value()) {
+            (Some(at), Value::Scalar(amount)) if !resource.is_revocable() => usual[at] += *amount,
+            _ => others.push(resource),
         }
     }
-    scalars.iter().for_each(|(name, amount)| w.field_double(name, amount.to_f64()));
-    ranges.iter().for_each(|(name, ranges)| w.field_string(name, &ranges.to_string()));
-    sets.iter().for_each(|(name, set)| w.field_string(name, &set.to_string()));
+    w.field_object(key, |w| {
+        USUAL.iter().zip(usual).for_each(|(name, amount)| w.field_double(name, amount.to_f64()));
+        other_resources(w, others);
+    });
+}
+
+/// Scalars first, then ranges, then sets, each by name; equal names are added together.
+fn other_resources(w: &mut Writer, mut others: Vec<&Resource>) {
+    let place = |resource: &Resource| match resource.value() {
+        Value::Scalar(_) => 0,
+        Value::Ranges(_) => 1,
+        Value::Set(_) => 2,
+    };
+    others.sort_by_key(|resource| (place(resource), resource.name().as_str(), resource.is_revocable()));
+    let is_same = |left: &&Resource, right: &&Resource| {
+        left.name() == right.name() && left.is_revocable() == right.is_revocable() && place(left) == place(right)
+    };
+    for same in others.chunk_by(is_same) {
+        let first = same[0];
+        w.key(&format!("{}{}", first.name().as_str(), if first.is_revocable() { "_revocable" } else { "" }));
+        let values = || same.iter().map(|resource| resource.value());
+        match first.value() {
+            Value::Scalar(_) => w.double(values().map(Value::quantity).sum::<Scalar>().to_f64()),
+            Value::Ranges(only) if same.len() == 1 => w.string(&only.to_string()),
+            Value::Ranges(_) => {
+                let mut sum = Ranges::default();
+                values().for_each(|value| {
+                    if let Value::Ranges(more) = value {
+                        sum += more
+                    }
+                });
+                w.string(&sum.to_string());
+            }
+            Value::Set(_) => {
+                let mut sum = Set::default();
+                values().for_each(|value| {
+                    if let Value::Set(more) = value {
+                        sum += more
+                    }
+                });
+                w.string(&sum.to_string());
+            }
+        }
+    }
 }
 
 /// Amounts by name, none for those that are zero.
@@ -111,32 +144,38 @@ pub(super) fn master_info(w: &mut Writer, info: &MasterInfo) {
     domain(w, info.domain.as_option());
 }
 
-/// A task.
-pub(super) fn task(w: &mut Writer, task: &Task) {
+/// A task; who may see one sees all of it, so that its text serves every reader.
+pub(super) fn task(w: &mut Writer, task: &Shown<Task>) {
+    w.raw(task.text(|task| {
+        let mut w = Writer::new();
+        w.object(|w| task_fields(w, task));
+        w.finish()
+    }));
+}
+
+fn task_fields(w: &mut Writer, task: &Task) {
     let details = task.details.as_deref();
-    w.object(|w| {
-        w.field_string("id", task.id.as_str());
-        w.field_string("name", &task.name);
-        w.field_string("framework_id", task.framework.as_str());
-        w.field_string("executor_id", task.executor.as_ref().map_or("", |id| id.as_str()));
-        w.field_string("slave_id", task.agent.as_str());
-        w.field_string("state", task.state.proto_name());
-        resources(w, "resources", &task.resources);
-        if let Some(limits) = details.map(|details| &details.limits).filter(|limits| !limits.is_empty()) {
-            w.field_object("limits", |w| limits.iter().for_each(|(name, limit)| w.field_double(name, limit.value)));
-        }
-        w.field_string("role", task.role().map_or("", |role| role.as_str()));
-        w.field_array("statuses", &task.statuses, |w, one| status(w, one));
-        if let Some(user) = &task.user {
-            w.field_string("user", user);
-        }
-        if let Some(details) = details {
-            labels(w, details.labels.as_option());
-            optional(w, "discovery", details.discovery.as_option());
-            optional(w, "container", details.container.as_option());
-            optional(w, "health_check", details.health_check.as_option());
-        }
-    });
+    w.field_string("id", task.id.as_str());
+    w.field_string("name", &task.name);
+    w.field_string("framework_id", task.framework.as_str());
+    w.field_string("executor_id", task.executor.as_ref().map_or("", |id| id.as_str()));
+    w.field_string("slave_id", task.agent.as_str());
+    w.field_string("state", task.state.proto_name());
+    resources(w, "resources", task.resources.iter());
+    if let Some(limits) = details.map(|details| &details.limits).filter(|limits| !limits.is_empty()) {
+        w.field_object("limits", |w| limits.iter().for_each(|(name, limit)| w.field_double(name, limit.value)));
+    }
+    w.field_string("role", task.role().map_or("", |role| role.as_str()));
+    w.field_array("statuses", &task.statuses, |w, one| status(w, one));
+    if let Some(user) = &task.user {
+        w.field_string("user", user);
+    }
+    if let Some(details) = details {
+        labels(w, details.labels.as_option());
+        optional(w, "discovery", details.discovery.as_option());
+        optional(w, "container", details.container.as_option());
+        optional(w, "health_check", details.health_check.as_option());
+    }
 }
 
 fn status(w: &mut Writer, status: &TaskStatus) {
@@ -186,7 +225,7 @@ pub(super) fn offer(w: &mut Writer, offer: &Offer) {
         w.field_string("framework_id", offer.framework.as_str());
         w.field_object("allocation_info", |w| w.field_string("role", offer.role.as_str()));
         w.field_string("slave_id", offer.agent.as_str());
-        resources(w, "resources", &offer.resources);
+        resources(w, "resources", offer.resources.iter());
     });
 }
 
@@ -198,7 +237,7 @@ pub(super) fn executor(w: &mut Writer, executor: &Executor, agent: &str) {
         w.field_string("name", info.name.as_deref().unwrap_or_default());
         w.field_string("framework_id", &info.framework_id.value);
         w.field_object("command", |w| command(w, &info.command));
-        resources(w, "resources", &executor.resources);
+        resources(w, "resources", executor.resources.iter());
         if let Some(first) = executor.resources.iter().next() {
             w.field_string("role", first.allocation_role().map_or("", |role| role.as_str()));
         }

@@ -1,20 +1,16 @@
 //! `/metrics/snapshot`: counters as they are kept, gauges computed here.
 //!
-//! Only what is fed is shown: a key of Mesos that would always be zero is left out.
+//! Every name of the master's part of 1.11 is shown; those of the queues and of what lies around the master are added by
+//! whoever runs it. Source: Mesos `src/master/metrics.cpp`.
 
 use crate::metrics::FrameworkMetrics;
 use crate::state::{Framework, Snapshot};
 use buffa::Enumeration;
-use std::collections::BTreeMap;
-use tepui_base::duration;
-use tepui_proto::json::Writer;
+use tepui_api::metrics::Values;
 use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::scheduler::{call, event};
-use tepui_resources::{Name, Resources};
-use tepui_wire::{Request, Response, query};
-
-/// Names and values, sorted.
-pub type Values = BTreeMap<String, f64>;
+use tepui_resources::{Resource, Scalar, Value};
+use tepui_wire::percent;
 
 /// All metrics of the master. Those of the allocator, the system and so on are added by whoever runs it.
 pub fn collect(snapshot: &Snapshot) -> Values {
@@ -25,6 +21,7 @@ pub fn collect(snapshot: &Snapshot) -> Values {
     values.extend(snapshot.metrics.counters().map(|(name, count)| (name.to_owned(), count as f64)));
     values.extend(snapshot.metrics.transitions().map(|(name, count)| (name, count as f64)));
     collect_counts(snapshot, &mut values);
+    collect_operations(&mut values);
     collect_resources(snapshot, &mut values);
     if snapshot.config.publish_per_framework_metrics {
         for framework in snapshot.frameworks.values().chain(&snapshot.completed) {
@@ -32,19 +29,6 @@ pub fn collect(snapshot: &Snapshot) -> Values {
         }
     }
     values
-}
-
-/// The answer, with these values.
-pub fn respond(values: &Values, request: &Request) -> Response {
-    let query = query::decode(&request.query).unwrap_or_default();
-    if let Some(timeout) = query.get("timeout")
-        && let Err(error) = duration::parse(timeout)
-    {
-        return Response::text(400, format!("Invalid timeout '{timeout}': {error}.\n"));
-    }
-    let mut writer = Writer::new();
-    writer.object(|w| values.iter().for_each(|(name, value)| w.field_double(name, *value)));
-    Response::json(writer.finish(), query.get("jsonp").map(String::as_str))
 }
 
 fn collect_counts(snapshot: &Snapshot, values: &mut Values) {
@@ -64,16 +48,18 @@ fn collect_counts(snapshot: &Snapshot, values: &mut Values) {
         ("frameworks_active", frameworks(|framework| framework.active)),
         ("frameworks_inactive", frameworks(|framework| !framework.active)),
         ("outstanding_offers", snapshot.offers.len() as f64),
+        ("operator_event_stream_subscribers", snapshot.subscribers as f64),
     ];
     for (name, value) in gauges {
         values.insert(format!("master/{name}"), value);
     }
-    for state in ACTIVE {
-        let count: usize = snapshot.frameworks.values().map(|framework| active(framework, state)).sum();
-        values.insert(
-            format!("master/{}", state.proto_name().to_lowercase().replacen("task_", "tasks_", 1)),
-            count as f64,
-        );
+    let mut sums = [0; ACTIVE.len()];
+    for framework in snapshot.frameworks.values() {
+        sums.iter_mut().zip(active(framework)).for_each(|(sum, count)| *sum += count);
+    }
+    for (state, count) in ACTIVE.iter().zip(sums) {
+        let name = state.proto_name().to_lowercase().replacen("task_", "tasks_", 1);
+        values.insert(format!("master/{name}"), count as f64);
     }
 }
 
@@ -86,24 +72,60 @@ const ACTIVE: [TaskState; 5] = [
     TaskState::TASK_UNREACHABLE,
 ];
 
-fn active(framework: &Framework, state: TaskState) -> usize {
-    let tasks = framework.tasks.values().chain(framework.unreachable.values());
-    tasks.filter(|task| task.state == state).count()
+/// Offer operations that the master keeps track of, by the names of their metrics.
+const OPERATIONS: [&str; 8] =
+    ["reserve", "unreserve", "create", "destroy", "grow_volume", "shrink_volume", "create_disk", "destroy_disk"];
+
+/// Where an operation can stand.
+const OPERATION_STATES: [&str; 9] =
+    ["total", "pending", "recovering", "unreachable", "finished", "failed", "error", "dropped", "gone_by_operator"];
+
+/// No operation can be made yet, so there is none in any state.
+fn collect_operations(values: &mut Values) {
+    for state in OPERATION_STATES {
+        values.insert(format!("master/operations/{state}"), 0.0);
+        for operation in OPERATIONS {
+            values.insert(format!("master/operations/{operation}/{state}"), 0.0);
+        }
+    }
+}
+
+/// How many tasks of a framework are in each of the states that are not over.
+fn active(framework: &Framework) -> [u64; ACTIVE.len()] {
+    let mut counts = [0; ACTIVE.len()];
+    for task in framework.tasks.values().chain(framework.unreachable.values()) {
+        if let Some(at) = ACTIVE.iter().position(|state| *state == task.state) {
+            counts[at] += 1;
+        }
+    }
+    counts
+}
+
+/// Resources that have gauges.
+const MEASURED: [&str; 4] = ["cpus", "gpus", "mem", "disk"];
+
+/// Amounts of the measured resources: those that stay, then those that can be taken back.
+#[derive(Default)]
+struct Amounts([[Scalar; MEASURED.len()]; 2]);
+
+impl Amounts {
+    fn add(&mut self, resource: &Resource) {
+        let at = MEASURED.iter().position(|name| *name == resource.name().as_str());
+        if let (Some(at), Value::Scalar(amount)) = (at, resource.value()) {
+            self.0[usize::from(resource.is_revocable())][at] += *amount;
+        }
+    }
 }
 
 fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
-    let mut total = Resources::new();
-    let mut used = Resources::new();
+    let (mut total, mut used) = (Amounts::default(), Amounts::default());
     for agent in snapshot.agents.values() {
-        total += &agent.total;
-        used += &agent.used_total();
+        agent.total.iter().for_each(|resource| total.add(resource));
+        agent.used_total().iter().for_each(|resource| used.add(resource));
     }
-    let parts =
-        [("", total.non_revocable(), used.non_revocable()), ("revocable_", total.revocable(), used.revocable())];
-    for (kind, total, used) in &parts {
-        for name in ["cpus", "gpus", "mem", "disk"] {
-            let amount = |resources: &Resources| resources.amount(&Name::from(name)).map_or(0.0, |a| a.to_f64());
-            let (total, used) = (amount(total), amount(used));
+    for (kind, (total, used)) in ["", "revocable_"].iter().zip(total.0.iter().zip(&used.0)) {
+        for (name, (total, used)) in MEASURED.iter().zip(total.iter().zip(used)) {
+            let (total, used) = (total.to_f64(), used.to_f64());
             values.insert(format!("master/{name}_{kind}total"), total);
             values.insert(format!("master/{name}_{kind}used"), used);
             values.insert(format!("master/{name}_{kind}percent"), if total > 0.0 { used / total } else { 0.0 });
@@ -112,23 +134,21 @@ fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
 }
 
 fn collect_framework(framework: &Framework, values: &mut Values) {
-    let prefix = format!("master/frameworks/{}/{}", framework.info.name.replace('/', "%2F"), framework.id);
+    let prefix = format!("master/frameworks/{}/{}", percent::encode(&framework.info.name), framework.id);
     let mut put = |name: &str, value: f64| {
         values.insert(format!("{prefix}/{name}"), value);
     };
     let FrameworkMetrics { calls, events, terminal, .. } = &framework.metrics;
     put("subscribed", f64::from(u8::from(framework.is_connected())));
     put("calls", calls.iter().sum::<u64>() as f64);
-    for (number, count) in (0..).zip(calls).filter(|(_, count)| **count > 0) {
-        if let Some(kind) = call::Type::from_i32(number) {
-            put(&format!("calls/{}", kind.proto_name().to_lowercase()), *count as f64);
-        }
+    for kind in call::Type::values().iter().filter(|kind| **kind != call::Type::UNKNOWN) {
+        let count = calls.get(kind.to_i32() as usize).copied().unwrap_or(0);
+        put(&format!("calls/{}", kind.proto_name().to_lowercase()), count as f64);
     }
     put("events", events.iter().sum::<u64>() as f64);
-    for (number, count) in (0..).zip(events).filter(|(_, count)| **count > 0) {
-        if let Some(kind) = event::Type::from_i32(number) {
-            put(&format!("events/{}", kind.proto_name().to_lowercase()), *count as f64);
-        }
+    for kind in event::Type::values().iter().filter(|kind| **kind != event::Type::UNKNOWN) {
+        let count = events.get(kind.to_i32() as usize).copied().unwrap_or(0);
+        put(&format!("events/{}", kind.proto_name().to_lowercase()), count as f64);
     }
     let metrics = &framework.metrics;
     put("offers/sent", metrics.offers_sent as f64);
@@ -138,8 +158,11 @@ fn collect_framework(framework: &Framework, values: &mut Values) {
     put("operations", (metrics.launch + metrics.launch_group) as f64);
     put("operations/launch", metrics.launch as f64);
     put("operations/launch_group", metrics.launch_group as f64);
-    for state in ACTIVE {
-        put(&format!("tasks/active/{}", state.proto_name().to_lowercase()), active(framework, state) as f64);
+    OPERATIONS.iter().for_each(|operation| put(&format!("operations/{operation}"), 0.0));
+    // A task the master keeps is never in the state that stands for not knowing it.
+    put("tasks/active/task_unknown", 0.0);
+    for (state, count) in ACTIVE.iter().zip(active(framework)) {
+        put(&format!("tasks/active/{}", state.proto_name().to_lowercase()), count as f64);
     }
     for (number, count) in (0..).zip(terminal) {
         if let Some(state) = TaskState::from_i32(number).filter(|state| crate::state::task::is_terminal(*state)) {

@@ -7,14 +7,17 @@ mod agents;
 pub(crate) mod api;
 mod frameworks;
 mod json;
+mod maintenance;
 pub mod metrics;
 mod roles;
 mod state;
+mod summary;
 mod tasks;
 
 use crate::http::route;
 use crate::state::Snapshot;
 use std::collections::BTreeMap;
+use tepui_api::Host;
 use tepui_authz::Action;
 use tepui_proto::json::Writer;
 use tepui_wire::{Request, Response, query};
@@ -25,22 +28,39 @@ pub(crate) type Query = BTreeMap<String, String>;
 /// Whether a request changes nothing, so that a snapshot suffices to answer it.
 pub fn is_read(request: &Request) -> bool {
     match route(&request.path) {
-        "api/v1/scheduler" | "teardown" => false,
+        "api/v1/scheduler" | "teardown" | "machine/down" | "machine/up" => false,
+        "maintenance/schedule" => request.method == "GET",
         "api/v1" => api::is_read(request),
         _ => true,
     }
 }
 
-/// Answers a request from a snapshot. What is not known, or not built yet, is not found.
-pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
+/// Whether the answer to a request grows with the cluster and is the same for everybody who asks the same at the same
+/// moment, so that it pays to make it once for all of them.
+pub fn is_shared(request: &Request) -> bool {
+    match route(&request.path) {
+        "state" | "state-summary" | "slaves" | "frameworks" | "tasks" | "roles" => true,
+        "api/v1" => api::is_shared(request),
+        _ => false,
+    }
+}
+
+/// Whether a request asks for all metrics, whose answers are limited in number by time.
+pub fn is_metrics(request: &Request) -> bool {
+    route(&request.path) == "metrics/snapshot"
+}
+
+/// Answers a request from a snapshot, with the help of the process around the master. What is not known, or not built
+/// yet, is not found.
+pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Response {
     let query = query::decode(&request.query).unwrap_or_default();
     let show = |fill: fn(&Snapshot, &Request, &Query, &mut Writer)| {
-        let mut writer = Writer::new();
+        let mut writer = Writer::with_capacity(room(snapshot));
         writer.object(|writer| fill(snapshot, request, &query, writer));
         Response::json(writer.finish(), query.get("jsonp").map(String::as_str))
     };
     match route(&request.path) {
-        "api/v1" => api::respond(snapshot, request),
+        "api/v1" => api::respond(snapshot, host, request),
         "health" => Response::empty(200),
         "version" => show(state::write_version),
         "flags" if !snapshot.approvers.approved(&request.principal, Action::ViewFlags, "") => {
@@ -48,13 +68,43 @@ pub fn respond(snapshot: &Snapshot, request: &Request) -> Response {
         }
         "flags" => show(state::write_flags),
         "state" => show(state::write_state),
+        "state-summary" => show(summary::write_summary),
         "slaves" => show(agents::write_agents),
         "frameworks" => show(frameworks::write_frameworks),
         "tasks" => show(tasks::write_tasks),
         "roles" => show(roles::write_roles),
+        "maintenance/schedule" => show(maintenance::write_schedule),
+        "maintenance/status" if request.method != "GET" => Response::method_not_allowed(&["GET"], &request.method),
+        "maintenance/status" => show(maintenance::write_status),
         "redirect" => redirect(snapshot),
-        "metrics/snapshot" => metrics::respond(&metrics::collect(snapshot), request),
+        // Neither quota nor weights can be set yet: there are none.
+        "quota" => unset(request, &["GET", "POST", "DELETE"], "{}"),
+        "weights" => unset(request, &["GET", "PUT"], "[]"),
+        "metrics/snapshot" => {
+            let mut values = metrics::collect(snapshot);
+            values.extend(host.metrics());
+            tepui_api::metrics::respond(&values, request)
+        }
         _ => Response::text(404, "404 Not Found."),
+    }
+}
+
+/// Bytes that an agent takes in most answers, and what else there is.
+const AGENT_BYTES: usize = 1024;
+
+/// Room for most answers, so that large ones are not moved while they grow. It costs address space only.
+fn room(snapshot: &Snapshot) -> usize {
+    snapshot.agents.len().saturating_add(1).saturating_mul(AGENT_BYTES)
+}
+
+/// What is empty because it cannot be set yet.
+fn unset(request: &Request, methods: &[&str], nothing: &'static str) -> Response {
+    match request.method.as_str() {
+        "GET" | "HEAD" => Response::json(nothing, request.query_pairs().get("jsonp").map(String::as_str)),
+        method if methods.contains(&method) => {
+            Response::text(501, format!("{method} {} is not implemented by this master", request.path))
+        }
+        method => Response::method_not_allowed(methods, method),
     }
 }
 

@@ -51,6 +51,7 @@ pub(super) fn write_state(snapshot: &Snapshot, request: &Request, query: &Query,
     w.field_double("activated_slaves", active as f64);
     w.field_double("deactivated_slaves", (snapshot.agents.len() - active) as f64);
     w.field_double("unreachable_slaves", snapshot.unreachable.len() as f64);
+    json::optional(w, "domain", snapshot.info.domain.as_option());
     w.field_string("leader", &snapshot.config.pid.to_string());
     w.field_object("leader_info", |w| json::master_info(w, &snapshot.info));
     if snapshot.approvers.approved(&request.principal, Action::ViewFlags, "") {

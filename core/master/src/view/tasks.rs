@@ -1,7 +1,7 @@
 //! `/tasks`: tasks of all frameworks, a page at a time.
 
 use super::{Query, json};
-use crate::state::{Framework, Snapshot, Task};
+use crate::state::{Framework, Shown, Snapshot, Task};
 use std::sync::Arc;
 use tepui_authz::Action;
 use tepui_proto::json::Writer;
@@ -20,7 +20,7 @@ pub(super) fn write_tasks(snapshot: &Snapshot, request: &Request, query: &Query,
             && snapshot.approvers.approved(&request.principal, Action::ViewTask, &framework.info.user)
     };
     let frameworks = snapshot.frameworks.values().chain(&snapshot.completed).filter(shown);
-    let mut tasks: Vec<&Arc<Task>> = frameworks
+    let mut tasks: Vec<&Arc<Shown<Task>>> = frameworks
         .flat_map(|one| one.tasks.values().chain(one.unreachable.values()).chain(&one.completed))
         .filter(|task| query.get("task_id").is_none_or(|id| task.id.as_str() == id))
         .collect();

@@ -55,6 +55,10 @@ pub struct World {
     pub links: Vec<Upid>,
     pub responses: BTreeMap<RequestId, Response>,
     pub streams: BTreeMap<RequestId, VecDeque<Event>>,
+    /// What was written to the streams of operators.
+    pub records: BTreeMap<RequestId, Vec<bytes::Bytes>>,
+    /// Which streams those are.
+    operators: BTreeSet<RequestId>,
     pub closed: BTreeSet<RequestId>,
     next_request: u64,
     /// Whether the registrar answers; a test may hold its answers back.
@@ -70,6 +74,20 @@ impl World {
     }
 
     pub fn with(config: Config, registrar: Registrar) -> World {
+        let mut world = World::unstarted(config, registrar);
+        world.tick();
+        world
+    }
+
+    /// A master whose registrar has not answered yet.
+    pub fn recovering() -> World {
+        let mut world = World::unstarted(Config::new(master_pid(), "master.local"), Registrar::default());
+        world.hold_registry = true;
+        world.tick();
+        world
+    }
+
+    fn unstarted(config: Config, registrar: Registrar) -> World {
         let now = Now { monotonic: Instant(0), wall: Wall(1_700_000_000_000_000_000) };
         let options = Options {
             interval: Duration::from_secs(1),
@@ -78,7 +96,7 @@ impl World {
             fair_sharing_excluded: Vec::new(),
             region: None,
         };
-        let mut world = World {
+        World {
             master: Master::new(config, 7, Arc::new(NoHooks)),
             registrar,
             allocator: Hierarchical::new(options, 7, now),
@@ -88,14 +106,14 @@ impl World {
             links: Vec::new(),
             responses: BTreeMap::new(),
             streams: BTreeMap::new(),
+            records: BTreeMap::new(),
+            operators: BTreeSet::new(),
             closed: BTreeSet::new(),
             next_request: 0,
             hold_registry: false,
             held: VecDeque::new(),
             exit: None,
-        };
-        world.tick();
-        world
+        }
     }
 
     /// Everything that is due by now.
@@ -140,10 +158,20 @@ impl World {
     fn offer(&mut self, out: &mut Outbox<tepui_allocator::Effect>) {
         for entry in out.drain() {
             let Entry::Free(effect) = entry else { panic!("the allocator writes nothing to a disk") };
-            let mut out = Outbox::default();
-            self.master.handle(self.now, Input::Allocator(effect), &mut out);
-            self.take(&mut out);
+            self.decided(effect);
         }
+    }
+
+    fn decided(&mut self, effect: tepui_allocator::Effect) {
+        let mut out = Outbox::default();
+        self.master.handle(self.now, Input::Allocator(effect), &mut out);
+        self.take(&mut out);
+    }
+
+    /// Something the allocator decided a while ago reaches the master now.
+    pub fn allocator_decides(&mut self, effect: tepui_allocator::Effect) {
+        self.decided(effect);
+        self.settle();
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -166,6 +194,10 @@ impl World {
             }
             Effect::Net(effect) => self.net(effect),
             Effect::Exit(reason) => self.exit = Some(reason),
+            Effect::Show(stream, first) => {
+                self.operators.insert(stream);
+                self.net(NetEffect::StreamWrite(stream, first.record()));
+            }
         }
     }
 
@@ -191,9 +223,12 @@ impl World {
             NetEffect::StreamWrite(id, chunk) => {
                 assert!(!self.closed.contains(&id), "nothing is written to a closed stream");
                 let content = self.header(id, "Content-Type");
-                let mut decoder = recordio::Decoder::new(1 << 20);
+                let mut decoder = recordio::Decoder::new(1 << 26);
                 decoder.push(&chunk);
                 let record = decoder.next_record().unwrap().expect("one chunk is one record");
+                if self.operators.contains(&id) {
+                    return self.records.entry(id).or_default().push(record);
+                }
                 let event = match ContentType::from_header(&content).unwrap() {
                     ContentType::Json => json::from_slice(&record, json::Names::V1).unwrap(),
                     ContentType::Protobuf => codec::decode(&record).unwrap(),
@@ -365,7 +400,24 @@ impl World {
             framework.executors.values().for_each(|executor| used += &executor.resources);
             assert!(used.contains(&framework.used) && framework.used.contains(&used), "{used} {}", framework.used);
         }
+        self.audit_inverse_offers();
         self.allocator.audit();
+    }
+
+    /// Who is asked can answer, is asked about an agent that will be away, and once; the indices agree.
+    fn audit_inverse_offers(&self) {
+        let snapshot = self.master.snapshot();
+        let mut asked = BTreeSet::new();
+        for (id, offer) in &snapshot.inverse_offers {
+            let (framework, agent) = (&snapshot.frameworks[&offer.framework], &snapshot.agents[&offer.agent]);
+            assert!(framework.is_connected() && framework.active && agent.active, "{id} cannot be answered");
+            assert!(agent.unavailability.is_set(), "{id} is about no window");
+            assert!(framework.inverse_offers.contains(id) && agent.inverse_offers.contains(id));
+            assert!(asked.insert((&offer.framework, &offer.agent)), "{id} is asked twice");
+        }
+        let by_framework: usize = snapshot.frameworks.values().map(|framework| framework.inverse_offers.len()).sum();
+        let by_agent: usize = snapshot.agents.values().map(|agent| agent.inverse_offers.len()).sum();
+        assert_eq!((by_framework, by_agent), (snapshot.inverse_offers.len(), snapshot.inverse_offers.len()));
     }
 }
 

@@ -9,7 +9,7 @@ mod write;
 mod writer;
 
 pub use read::{Error, MAX_DEPTH, from_slice, from_value, parse};
-pub use writer::Writer;
+pub use writer::{Writer, sorted};
 
 use crate::schema;
 use buffa::{Message, MessageName};
@@ -83,6 +83,14 @@ mod tests {
     }
 
     #[test]
+    fn keys_can_be_sorted() {
+        let text = r#"{"timestamp":1.0,"cpus_limit":0.10,"mem_rss_bytes":18446744073709551615}"#;
+        let statistics: mesos::ResourceStatistics = from_slice(text.as_bytes(), Names::V0).unwrap();
+        let expected = r#"{"cpus_limit":0.1,"mem_rss_bytes":18446744073709551615,"timestamp":1.0}"#;
+        assert_eq!(sorted(&statistics, Names::V0), expected);
+    }
+
+    #[test]
     fn maps_are_objects() {
         let text = concat!(
             r#"{"user":"u","name":"n","failover_timeout":0.0,"checkpoint":false,"offer_filters":{"a":"#,
@@ -136,8 +144,29 @@ mod tests {
         assert_eq!(text(r#"{"scalar":{}}"#), "Missing required fields: type, scalar.value");
         assert_eq!(text("[]"), "Expecting a JSON object");
         assert!(matches!(from_slice::<mesos::Value>(b"{", Names::V1), Err(Error::Syntax { line: 1, .. })));
+        assert_eq!(text("nonsense"), "syntax error at line 1 near: onsense");
+        assert_eq!(text("{\"type\":"), "syntax error at line 1 near: ");
+        assert_eq!(text("{} and more \n"), "Parsed JSON included non-whitespace trailing characters:  and more");
+        let number = "Failed to parse 'long' as a JSON number for field 'value': syntax error at line 1 near: long";
+        assert_eq!(text(r#"{"scalar":{"value":"long"}}"#), number);
+        let number = "Failed to parse '{}' as a JSON number for field 'value': Unexpected JSON type parsed";
+        assert_eq!(text(r#"{"scalar":{"value":"{}"}}"#), number);
         let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
         assert!(from_slice::<mesos::Value>(deep.as_bytes(), Names::V1).is_err());
+    }
+
+    #[test]
+    fn base64_is_read_as_stout_reads_it() {
+        let data = |text: &str| {
+            let json = format!(r#"{{"task_id":{{"value":"t"}},"state":"TASK_RUNNING","data":"{text}"}}"#);
+            from_slice::<TaskStatus>(json.as_bytes(), Names::V1).map(|status| status.data.unwrap_or_default().to_vec())
+        };
+        for text in ["aGVsbG8=", "aGVsbG8", "aGVs bG8=", "aGVsbG8=ignored", "aGVsbG9="] {
+            assert_eq!(data(text).unwrap(), b"hello", "{text}");
+        }
+        assert_eq!(data("a").unwrap(), b"");
+        let error = data("aG?s").unwrap_err().to_string();
+        assert_eq!(error, "Failed to base64 decode bytes field 'data': Invalid character '?'");
     }
 
     #[test]

@@ -6,6 +6,8 @@ use crate::names;
 use crate::schema::{self, Field, Kind, Label, Message};
 use crate::wire_format::{Value, put};
 use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value as Json;
 
 /// Deepest nesting of objects and arrays accepted, so that no input can exhaust the stack (CVE-2018-11793). It is the
@@ -23,6 +25,9 @@ pub enum Error {
         /// What stands there, to the end of the line.
         near: String,
     },
+    /// JSON, and then something else.
+    #[error("Parsed JSON included non-whitespace trailing characters: {0}")]
+    Trailing(String),
     /// JSON, but not this message.
     #[error("{0}")]
     Conversion(String),
@@ -30,11 +35,23 @@ pub enum Error {
 
 /// Parses JSON text within [`MAX_DEPTH`].
 pub fn parse(text: &[u8]) -> Result<Json, Error> {
-    serde_json::from_slice(text).map_err(|error| {
-        let line = text.split(|b| *b == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
-        let near = line.get(error.column().saturating_sub(1)..).unwrap_or_default();
-        Error::Syntax { line: error.line().max(1), near: String::from_utf8_lossy(near).into_owned() }
-    })
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter();
+    match values.next() {
+        Some(Ok(value)) => match text[values.byte_offset()..].trim_ascii_end() {
+            [] => Ok(value),
+            rest => Err(Error::Trailing(String::from_utf8_lossy(rest).into_owned())),
+        },
+        Some(Err(error)) => Err(syntax(text, &error)),
+        None => Err(Error::Syntax { line: 1, near: String::new() }),
+    }
+}
+
+fn syntax(text: &[u8], error: &serde_json::Error) -> Error {
+    let line = text.split(|b| *b == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    // Nothing stands where the text ends too early.
+    let near = if error.is_eof() { None } else { line.get(error.column().saturating_sub(1)..) };
+    let near = String::from_utf8_lossy(near.unwrap_or_default()).into_owned();
+    Error::Syntax { line: error.line().max(1), near }
 }
 
 /// Reads a message from JSON text. Unknown names are ignored.
@@ -124,7 +141,7 @@ fn write_string(field: &Field, text: &str, names: Names, out: &mut Vec<u8>) -> R
     match field.kind {
         Kind::String => put(field.number, Value::Bytes(text.as_bytes()), out),
         Kind::Bytes => {
-            let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| {
+            let bytes = from_base64(text).map_err(|error| {
                 Error::Conversion(format!("Failed to base64 decode bytes field '{}': {error}", field.name))
             })?;
             put(field.number, Value::Bytes(&bytes), out);
@@ -133,26 +150,46 @@ fn write_string(field: &Field, text: &str, names: Names, out: &mut Vec<u8>) -> R
         Kind::Bool => match text {
             "true" => put(field.number, Value::Varint(1), out),
             "false" => put(field.number, Value::Varint(0), out),
-            _ => return Err(not_a("boolean", text, field)),
+            _ => return Err(not_a("boolean", text, field, parse(text.as_bytes()))),
         },
         Kind::Message(_) | Kind::Map(_) => return Err(unexpected("string", field)),
         Kind::Double | Kind::Float if text == "Infinity" => return write_number(field, "inf", out),
         Kind::Double | Kind::Float if text == "-Infinity" => return write_number(field, "-inf", out),
         _ => {
-            if serde_json::from_str::<serde_json::Number>(text).is_err() {
-                return Err(not_a("number", text, field));
-            }
-            return write_number(field, text, out);
+            return match parse(text.as_bytes()) {
+                Ok(Json::Number(_)) => write_number(field, text, out),
+                other => Err(not_a("number", text, field, other)),
+            };
         }
     }
     Ok(())
 }
 
-fn not_a(what: &str, text: &str, field: &Field) -> Error {
-    Error::Conversion(format!(
-        "Failed to parse '{text}' as a JSON {what} for field '{}': syntax error at line 1 near: {text}",
-        field.name
-    ))
+/// A string that holds something else than the number or boolean it should.
+fn not_a(what: &str, text: &str, field: &Field, parsed: Result<Json, Error>) -> Error {
+    let why = parsed.map_or_else(|error| error.to_string(), |_| "Unexpected JSON type parsed".to_owned());
+    Error::Conversion(format!("Failed to parse '{text}' as a JSON {what} for field '{}': {why}", field.name))
+}
+
+/// Base64 as stout reads it: spaces between are skipped, and padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true),
+);
+
+fn from_base64(text: &str) -> Result<Vec<u8>, String> {
+    let digits = text.split('=').next().unwrap_or_default();
+    let mut digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != 0x0B).collect();
+    if let Some(other) = digits.iter().find(|byte| !byte.is_ascii_alphanumeric() && !matches!(byte, b'+' | b'/')) {
+        return Err(format!("Invalid character '{}'", char::from(*other)));
+    }
+    // One digit alone holds no byte.
+    if digits.len() % 4 == 1 {
+        digits.pop();
+    }
+    BASE64.decode(digits).map_err(|error| error.to_string())
 }
 
 fn write_enum(field: &Field, index: u16, text: &str, names: Names, out: &mut Vec<u8>) -> Result<(), Error> {

@@ -2,6 +2,10 @@
 
 use super::{Names, write_message};
 use buffa::{Message, MessageName};
+use std::fmt::Write;
+
+/// Doubles below this are exact integers whose digits need no search for the shortest form.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
 
 /// A JSON text under construction. Keys, elements and commas: call [`Writer::key`] before each value of an object;
 /// commas come by themselves. Unbalanced `begin`/`end` calls are a fault of the caller and give invalid JSON.
@@ -14,6 +18,11 @@ impl Writer {
     /// An empty text.
     pub fn new() -> Writer {
         Writer::default()
+    }
+
+    /// An empty text with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Writer {
+        Writer { out: String::with_capacity(bytes) }
     }
 
     /// The text.
@@ -70,7 +79,8 @@ impl Writer {
         self.separate();
         self.out.push('"');
         let mut rest = text;
-        while let Some(at) = rest.find(|c: char| c == '"' || c == '\\' || c < ' ') {
+        // Bytes of longer characters are all above these, so no character is cut in two.
+        while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < b' ') {
             self.out.push_str(&rest[..at]);
             self.escape(rest.as_bytes()[at]);
             rest = &rest[at + 1..];
@@ -95,27 +105,33 @@ impl Writer {
     /// A double: the shortest digits that read back the same, always with a fraction or an exponent.
     pub fn double(&mut self, value: f64) {
         self.separate();
-        let text = match value {
-            v if v.is_nan() => "\"NaN\"".to_owned(),
-            f64::INFINITY => "\"Infinity\"".to_owned(),
-            f64::NEG_INFINITY => "\"-Infinity\"".to_owned(),
-            v if v == 0.0 || (1e-6..1e21).contains(&v.abs()) => {
-                let text = format!("{v}");
-                if text.contains('.') { text } else { text + ".0" }
+        let out = &mut self.out;
+        // Writing to a string cannot fail.
+        let _ = match value {
+            v if v.is_nan() => out.write_str("\"NaN\""),
+            f64::INFINITY => out.write_str("\"Infinity\""),
+            f64::NEG_INFINITY => out.write_str("\"-Infinity\""),
+            v if v.fract() == 0.0 && v.abs() < EXACT_INTEGERS && (v != 0.0 || v.is_sign_positive()) => {
+                write!(out, "{}.0", v as i64)
             }
-            v => format!("{v:e}"),
+            v if v == 0.0 || (1e-6..1e21).contains(&v.abs()) => {
+                let fraction = if v.fract() == 0.0 { ".0" } else { "" };
+                write!(out, "{v}{fraction}")
+            }
+            v => write!(out, "{v:e}"),
         };
-        self.out.push_str(&text);
     }
 
     /// An unsigned integer, also beyond 2^53.
     pub fn u64(&mut self, value: u64) {
-        self.raw(&value.to_string());
+        self.separate();
+        let _ = write!(self.out, "{value}");
     }
 
     /// A signed integer.
     pub fn i64(&mut self, value: i64) {
-        self.raw(&value.to_string());
+        self.separate();
+        let _ = write!(self.out, "{value}");
     }
 
     /// `true` or `false`.
@@ -123,7 +139,7 @@ impl Writer {
         self.raw(if value { "true" } else { "false" });
     }
 
-    /// A complete JSON value made elsewhere (a cached fragment, a default).
+    /// A complete JSON value, or some complete fields of an object, made elsewhere (a cached fragment, a default).
     pub fn raw(&mut self, json: &str) {
         self.separate();
         self.out.push_str(json);
@@ -158,6 +174,12 @@ impl Writer {
         self.message(value, names);
     }
 
+    /// `key` and a message with the keys of all objects sorted, as what stout first makes a `JSON::Object` of.
+    pub fn field_sorted<M: Message + MessageName>(&mut self, key: &str, value: &M, names: Names) {
+        self.key(key);
+        self.raw(&sorted(value, names));
+    }
+
     /// `key` and an array, one call of `each` per item.
     pub fn field_array<T>(&mut self, key: &str, items: impl IntoIterator<Item = T>, each: impl FnMut(&mut Self, T)) {
         self.key(key);
@@ -185,4 +207,11 @@ impl Writer {
         self.key(key);
         self.object(fill);
     }
+}
+
+/// A message as JSON text with sorted keys. Numbers keep their digits.
+pub fn sorted<M: Message + MessageName>(message: &M, names: Names) -> String {
+    let text = super::to_string(message, names);
+    // What was just written can be read; and serde's maps are sorted.
+    super::parse(text.as_bytes()).map_or(text, |value| value.to_string())
 }

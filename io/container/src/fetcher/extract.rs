@@ -89,6 +89,27 @@ mod tests {
         assert!(!extract(&plain, &box_).unwrap());
     }
 
+    /// The issue: the fetcher died of a file name in an archive.
+    #[test]
+    fn mesos_9393_names_in_an_archive_need_not_be_ascii() {
+        use std::ffi::OsStr;
+        use std::os::unix::ffi::OsStrExt;
+        let root = tempfile::tempdir().unwrap();
+        let (box_, from) = (root.path().join("box"), root.path().join("from"));
+        fs::create_dir_all(&box_).unwrap();
+        fs::create_dir_all(&from).unwrap();
+        // The second is no UTF-8 at all.
+        let names = [OsStr::new("naïve-日本"), OsStr::from_bytes(b"latin-\xe9")];
+        names.iter().for_each(|name| fs::write(from.join(name), "inside").unwrap());
+        let archive = root.path().join("архив.tar.gz");
+        let made = Command::new("tar").arg("-C").arg(&from).arg("-czf").arg(&archive).args(names).status();
+        assert!(made.unwrap().success());
+        assert!(extract(&archive, &box_).unwrap());
+        for name in names {
+            assert_eq!(fs::read(box_.join(name)).unwrap(), b"inside");
+        }
+    }
+
     #[test]
     fn a_single_file_is_unpacked_under_its_own_name() {
         let root = tempfile::tempdir().unwrap();

@@ -13,16 +13,20 @@ pub const MAX_LENGTH: u64 = 16 * 4096;
 
 /// Answers a request. Touches the disk.
 pub fn read(files: &Files, request: &Request) -> Response {
-    let answer = parameters(request).and_then(|(path, query)| Ok((piece(files, &path, &query)?, query)));
+    let answer = parameters(request).and_then(|(path, query)| {
+        let (offset, length) = (number(&query, "offset")?, number(&query, "length")?);
+        let (size, data) = piece(files, &path, offset, length)?;
+        // JSON is text: what is not UTF-8 is shown as the replacement character.
+        Ok((json(&String::from_utf8_lossy(&data), offset.unwrap_or(size)), query))
+    });
     match answer {
         Ok((json, query)) => Response::json(json, query.get("jsonp").map(String::as_str)),
         Err(error) => error.response(),
     }
 }
 
-fn piece(files: &Files, path: &str, query: &BTreeMap<String, String>) -> Result<String, Error> {
-    let offset = number(query, "offset")?;
-    let length = number(query, "length")?;
+/// The size of a file and what stands at an offset; without one only the size is asked for. Touches the disk.
+pub fn piece(files: &Files, path: &str, offset: Option<u64>, length: Option<u64>) -> Result<(u64, Vec<u8>), Error> {
     let real = files.resolve(path)?;
     if real.is_dir() {
         return Err(Error::Invalid("Cannot read a directory.\n".to_owned()));
@@ -31,12 +35,10 @@ fn piece(files: &Files, path: &str, query: &BTreeMap<String, String>) -> Result<
         |error: std::io::Error| Error::Failed(format!("Failed to open file at '{}': {error}.\n", real.display()));
     let file = File::open(&real).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
-    // Without an offset only the size is asked for.
-    let Some(offset) = offset else { return Ok(json("", size)) };
+    let Some(offset) = offset else { return Ok((size, Vec::new())) };
     let length = length.unwrap_or(MAX_LENGTH).min(MAX_LENGTH).min(size.saturating_sub(offset));
     let data = bytes_at(&file, offset, length).map_err(|error| failed_read(&real, &error))?;
-    // JSON is text: what is not UTF-8 is shown as the replacement character.
-    Ok(json(&String::from_utf8_lossy(&data), offset))
+    Ok((size, data))
 }
 
 fn failed_read(path: &Path, error: &std::io::Error) -> Error {

@@ -1,8 +1,9 @@
 use super::*;
 use tepui_net::Answer;
+use tepui_wire::Response;
 use tepui_wire::http::Body;
 
-fn request(query: &str) -> Request {
+pub(crate) fn request(query: &str) -> Request {
     Request {
         method: "GET".into(),
         path: "/files/read".into(),

@@ -7,42 +7,21 @@ mod browse;
 mod download;
 mod read;
 
-pub use browse::browse;
+pub use browse::{browse, list};
 pub use download::download;
-pub use read::read;
+pub use read::{piece, read};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use tepui_api::FilesError as Error;
 use tepui_proto::json::Writer;
-use tepui_wire::{Request, Response, query};
+use tepui_wire::{Request, query};
 
 /// What is attached where. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Files {
     attached: Arc<RwLock<BTreeMap<String, PathBuf>>>,
-}
-
-/// Why a path leads nowhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Error {
-    /// There is nothing.
-    NotFound,
-    /// It is not for clients, or makes no sense; the text says why.
-    Invalid(String),
-    /// The system failed; the text says how.
-    Failed(String),
-}
-
-impl Error {
-    /// The answer: 404 without text, 400 and 500 with.
-    pub fn response(&self) -> Response {
-        match self {
-            Error::NotFound => Response::text(404, ""),
-            Error::Invalid(text) => Response::text(400, text.clone()),
-            Error::Failed(text) => Response::text(500, text.clone()),
-        }
-    }
 }
 
 impl Files {
@@ -109,4 +88,4 @@ fn parameters(request: &Request) -> Result<(String, BTreeMap<String, String>), E
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,0 +1,153 @@
+//! A whole master under load: emulated agents register, are looked at, and run tasks of an emulated framework.
+//!
+//! What is measured is the master: tasks are simulated, so that no process is started, and the emulator says how much
+//! processor time it took itself. The same command runs against Tepui and against a real Mesos master; it uses only
+//! paths below `/master`, which both serve.
+
+mod clients;
+mod launched;
+mod memory;
+mod register;
+mod state;
+mod tasks;
+
+use crate::emulator::{Agent, AgentSpec, Emulator};
+use crate::process::{self, Cpu};
+use anyhow::{Context, Result};
+use launched::Launched;
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tepui_proto::mesos::TaskState;
+
+/// What to put on which master.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The master, `ip:port`. Without it a Tepui is started.
+    #[arg(long, requires = "pid")]
+    master: Option<SocketAddrV4>,
+    /// The process of that master, whose memory and processor time are read.
+    #[arg(long, requires = "master")]
+    pid: Option<u32>,
+    /// The Tepui to start; by default the `tepui` beside this one.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// Afterwards the same against the master that this shell command starts at the port `$PORT`.
+    #[arg(long, conflicts_with = "master")]
+    oracle: Option<String>,
+    /// How many agents register.
+    #[arg(long, default_value_t = 1000)]
+    agents: usize,
+    /// Registrations that are under way at once.
+    #[arg(long, default_value_t = 200)]
+    window: usize,
+    /// A port and so a connection for each agent, in place of one for all.
+    #[arg(long)]
+    ports: bool,
+    /// How many tasks run, from launch to the last acknowledgement.
+    #[arg(long, default_value_t = 20_000)]
+    tasks: usize,
+    /// Clients that ask for `/state` all the time.
+    #[arg(long, default_value_t = 10)]
+    pollers: usize,
+    /// Seconds they do so; 0 leaves `/state` out.
+    #[arg(long, default_value_t = 5)]
+    poll_secs: u64,
+    /// Seconds of rest before memory is read.
+    #[arg(long, default_value_t = 3)]
+    settle: u64,
+}
+
+/// Runs everything and prints the figures.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(drive(arguments))
+}
+
+/// The master under load.
+struct Target {
+    address: SocketAddrV4,
+    pid: u32,
+    _launched: Option<Launched>,
+}
+
+impl From<Launched> for Target {
+    fn from(launched: Launched) -> Target {
+        Target { address: launched.address(), pid: launched.pid(), _launched: Some(launched) }
+    }
+}
+
+async fn drive(arguments: &Arguments) -> Result<()> {
+    if let (Some(address), Some(pid)) = (arguments.master, arguments.pid) {
+        return load(arguments, Target { address, pid, _launched: None }).await;
+    }
+    println!("Tepui");
+    load(arguments, Launched::tepui(arguments.program.clone()).await?.into()).await?;
+    if let Some(command) = &arguments.oracle {
+        println!("{command}");
+        load(arguments, Launched::other(command).await?.into()).await?;
+    }
+    Ok(())
+}
+
+/// Puts everything on one master, in the order of the figures.
+async fn load(arguments: &Arguments, target: Target) -> Result<()> {
+    println!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
+    let (emulator, rest) = (Emulator::new(target.address), Duration::from_secs(arguments.settle));
+    tokio::time::sleep(rest).await;
+    let before = memory::Reading::of(target.pid)?;
+    let agents = register::all(arguments, &target, &emulator).await?;
+    tokio::time::sleep(rest).await;
+    memory::Reading::of(target.pid)?.report(before, agents.len());
+    if arguments.poll_secs > 0 {
+        state::poll(arguments, &target).await?;
+    }
+    if arguments.tasks > 0 {
+        tasks::run(arguments, &target, &agents).await?;
+    }
+    Ok(())
+}
+
+/// What each agent has and does: room for its share of the tasks, which run and finish by themselves.
+fn spec(arguments: &Arguments, number: usize) -> Result<AgentSpec> {
+    let share = arguments.tasks.div_ceil(arguments.agents.max(1)).max(1);
+    let resources = format!("cpus:{share};mem:{};disk:{};ports:[31000-32000]", share * 64, share * 64);
+    let spec = AgentSpec::new(&format!("agent-{number}"), &resources)?.attributes("rack:a;os:linux")?;
+    Ok(spec.task_states(&[TaskState::TASK_RUNNING, TaskState::TASK_FINISHED]))
+}
+
+async fn agent(arguments: &Arguments, emulator: &Emulator, number: usize) -> Result<Agent> {
+    let spec = spec(arguments, number)?;
+    Ok(if arguments.ports { emulator.agent_with_port(spec).await } else { emulator.agent(spec).await }?)
+}
+
+/// A stretch of time, and what master and emulator took of it.
+struct Stretch {
+    pid: u32,
+    started: Instant,
+    master: Cpu,
+    own: Cpu,
+}
+
+impl Stretch {
+    fn begin(target: &Target) -> Result<Stretch> {
+        let master = process::cpu(target.pid).context("the master's process")?;
+        Ok(Stretch { pid: target.pid, started: Instant::now(), master, own: process::cpu(std::process::id())? })
+    }
+
+    /// Prints a rate, and whose processor time it took.
+    fn report(self, count: usize, what: &str) -> Result<()> {
+        let seconds = self.started.elapsed().as_secs_f64();
+        let (master, own) = (process::cpu(self.pid)? - self.master, process::cpu(std::process::id())? - self.own);
+        let per = |cpu: Cpu| cpu.total().as_secs_f64() * 1e6 / count as f64;
+        println!(
+            "{what}: {:.0} per second ({count} in {seconds:.2} s); processor time of each: master {:.0} us ({:.0} user, \
+             {:.0} system), emulator {:.0} us",
+            count as f64 / seconds,
+            per(master),
+            master.user.as_secs_f64() * 1e6 / count as f64,
+            master.system.as_secs_f64() * 1e6 / count as f64,
+            per(own)
+        );
+        Ok(())
+    }
+}

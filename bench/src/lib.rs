@@ -1,0 +1,10 @@
+//! Benchmarks of Tepui and of any other master, and the emulated agents and frameworks they are made with.
+
+pub mod allocator;
+pub mod cluster;
+pub mod durations;
+pub mod emulator;
+pub mod idle;
+pub mod process;
+pub mod tasks;
+pub mod views;

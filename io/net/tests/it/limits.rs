@@ -1,0 +1,236 @@
+//! What a peer may cost: slow readers, silent peers, connections without number. The bounds are those of docs/limits.md.
+//!
+//! Time is paused in most of these tests: it leaps to the next timer whenever nothing else is left to do.
+
+use crate::peer::*;
+use bytes::Bytes;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use std::time::Duration;
+use tepui_net::{Inbox, NetConfig, Node, Outlet};
+use tepui_wire::{NetEffect, NetInput, RequestId, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// More than the sockets of a connection hold by themselves.
+const MUCH: usize = 32 << 20;
+
+/// Until nothing is left to do but to wait.
+async fn settled() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The memory of this process that is in use, in bytes.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// The issue: one who subscribes and does not read made the master grow until it was killed.
+#[tokio::test]
+async fn mesos_7748_a_subscriber_that_does_not_read_costs_four_megabytes() {
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say("POST /m HTTP/1.1\r\n\r\n").await;
+    let (id, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(id, Response::stream("x/y")));
+    peer.until("\r\n\r\n").await;
+    let before = resident();
+    let mut written = 0;
+    while inbox.is_empty() {
+        // Each chunk is memory of its own, as events are.
+        outlet.apply(NetEffect::StreamWrite(id, Bytes::from(vec![b'x'; 16 << 10])));
+        written += 16 << 10;
+        tokio::task::yield_now().await;
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 16 << 20, "{grown} bytes more after {written}; 4 MiB were to be kept, the rest is leeway");
+    }
+    assert_eq!(soon(inbox.recv()).await, NetInput::StreamClosed(id));
+    assert_eq!(node.measures().open_streams, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_a_large_record_is_dropped() {
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say("POST /m HTTP/1.1\r\n\r\n").await;
+    let (id, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(id, Response::stream("x/y")));
+    outlet.apply(NetEffect::StreamWrite(id, Bytes::from(vec![b'x'; MUCH])));
+    outlet.apply(NetEffect::StreamWrite(id, Bytes::from_static(b"an event after the snapshot is no reason")));
+    assert_eq!(inbox.try_recv(), None);
+    assert_eq!(inbox.recv().await, NetInput::StreamClosed(id));
+    let mut said = Vec::new();
+    let _ = soon(peer.0.read_to_end(&mut said)).await;
+    assert!(said.len() < MUCH);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_a_large_answer_is_dropped() {
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say("GET /m HTTP/1.1\r\n\r\n").await;
+    let (id, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(id, Response::with_type(200, "x/y", vec![b'x'; MUCH])));
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let mut said = Vec::new();
+    let _ = soon(peer.0.read_to_end(&mut said)).await;
+    assert!(said.len() < MUCH, "the connection was cut");
+}
+
+/// A stream with [`MUCH`] unread, in chunks that are small for its node.
+async fn behind() -> (Node, Inbox, Outlet, Peer, RequestId) {
+    let node = Node::bind(NetConfig { stream_queued_bytes_max: MUCH, ..NetConfig::loopback() }).await.unwrap();
+    let (mut inbox, outlet) = node.spawn("m").unwrap();
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say("POST /m HTTP/1.1\r\n\r\n").await;
+    let (id, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(id, Response::stream("x/y")));
+    for _ in 0..MUCH >> 20 {
+        outlet.apply(NetEffect::StreamWrite(id, Bytes::from(vec![b'x'; 1 << 20])));
+    }
+    (node, inbox, outlet, peer, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_of_a_stream_that_is_over_is_dropped() {
+    let (_node, _inbox, outlet, mut peer, id) = behind().await;
+    outlet.apply(NetEffect::StreamClose(id));
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    let mut said = Vec::new();
+    let _ = soon(peer.0.read_to_end(&mut said)).await;
+    assert!(said.len() < MUCH, "the connection was cut");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_client_of_a_small_stream_is_waited_for() {
+    let (_node, mut inbox, _outlet, mut peer, _) = behind().await;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    peer.until("\r\n\r\n").await;
+    let mut said = vec![0; (MUCH >> 20) * ("100000\r\n\r\n".len() + (1 << 20))];
+    soon(peer.0.read_exact(&mut said)).await.unwrap();
+    assert!(said.ends_with(b"x\r\n"));
+    assert_eq!(inbox.try_recv(), None);
+}
+
+#[tokio::test]
+async fn what_is_promised_comes_before_what_is_written_later() {
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say("POST /m HTTP/1.1\r\n\r\n").await;
+    let (id, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(id, Response::stream("x/y")));
+    let promise = outlet.promise(id).expect("the stream is open");
+    outlet.apply(NetEffect::StreamWrite(id, Bytes::from_static(b"second")));
+    outlet.apply(NetEffect::StreamClose(id));
+    assert!(outlet.promise(id).is_none(), "nothing more can be said");
+    peer.until("\r\n\r\n").await;
+    std::thread::spawn(move || promise.keep(Bytes::from_static(b"first"))).join().unwrap();
+    assert_eq!(peer.until("0\r\n\r\n").await, "5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_stops_within_a_request_is_cut_and_one_between_requests_is_not() {
+    let (node, mut inbox, _) = process("m").await;
+    let mut silent = Peer::connect(node.address()).await;
+    silent.say(&raw_message("m", "n.First", "x")).await;
+    let mut halves = Vec::new();
+    for half in [
+        "POST /m/n.Half HTTP/1.1\r\nLibprocess-From: a@1",
+        "POST /m HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf",
+        "POST /m HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+    ] {
+        let mut peer = Peer::connect(node.address()).await;
+        peer.say(half).await;
+        halves.push(peer);
+    }
+    assert_eq!(inbox.recv().await.body_bytes(), 1);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    for mut peer in halves {
+        assert_eq!(peer.rest().await, b"", "closed without an answer");
+    }
+    silent.say(&raw_message("m", "n.Again", "x")).await;
+    assert_eq!(next_message(&mut inbox).await.name, "n.Again", "a link may be silent for an hour");
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_requests_of_one_connection_are_unanswered_at_most() {
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say(&"GET /m HTTP/1.1\r\n\r\n".repeat(40)).await;
+    settled().await;
+    assert_eq!(inbox.len(), 32);
+    let (first, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(first, Response::empty(200)));
+    settled().await;
+    assert_eq!(inbox.len(), 32, "one answer makes room for one request");
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_beyond_the_limit_wait_for_a_place() {
+    let node = Node::bind(NetConfig { connections_max: 2, ..NetConfig::loopback() }).await.unwrap();
+    let (mut inbox, _outlet) = node.spawn("m").unwrap();
+    let first = Peer::connect(node.address()).await;
+    let _second = Peer::connect(node.address()).await;
+    let mut third = Peer::connect(node.address()).await;
+    third.say(&raw_message("m", "n.Third", "x")).await;
+    settled().await;
+    assert!(inbox.is_empty());
+    drop(first);
+    assert_eq!(next_message(&mut inbox).await.name, "n.Third");
+}
+
+#[tokio::test]
+async fn ten_thousand_silent_connections_cost_little_and_disturb_nobody() {
+    // Both ends are in this process, and the runtime and the test need some files, too.
+    const OTHERS: u64 = 150;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    let count = (hard.saturating_sub(OTHERS) / 2).min(10_000) as usize;
+    if count < 5_000 {
+        println!("SKIPPED ten_thousand_silent_connections: only {hard} files may be open");
+        return;
+    }
+    let (node, mut inbox, _outlet) = process("m").await;
+    let before = resident();
+    let mut silent = Vec::with_capacity(count);
+    for number in 0..count {
+        let mut stream = TcpStream::connect(node.address()).await.unwrap();
+        // Some say nothing, some have spoken and been answered, some stop within a request.
+        match number % 3 {
+            0 => stream.write_all(raw_message("m", "n.A", "x").as_bytes()).await.unwrap(),
+            1 => stream.write_all(b"POST /m HTTP/1.1\r\n").await.unwrap(),
+            _ => {}
+        }
+        silent.push(stream);
+    }
+    for _ in (0..count).step_by(3) {
+        next_message(&mut inbox).await;
+    }
+    let each = resident().saturating_sub(before) / count;
+    assert!(each < 48 << 10, "{each} bytes of memory for each connection, both ends counted");
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say(&raw_message("m", "n.Last", "x")).await;
+    assert_eq!(next_message(&mut inbox).await.name, "n.Last");
+    println!("{each} bytes for each of {count} silent connections, both ends counted");
+}
+
+#[tokio::test]
+async fn a_reset_within_a_message_concerns_only_its_connection() {
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut good = Peer::connect(node.address()).await;
+    for round in 0..50 {
+        let mut bad = Peer::connect(node.address()).await;
+        let whole = raw_message("m", "n.Whole", "x");
+        bad.say(&whole).await;
+        bad.say(&whole[..whole.len() / 2]).await;
+        assert_eq!(next_message(&mut inbox).await.name, "n.Whole");
+        bad.0.readable().await.unwrap();
+        // The answer is there and not read, so the kernel resets the connection.
+        drop(bad);
+        good.say(&raw_message("m", "n.Good", &round.to_string())).await;
+        assert_eq!(next_message(&mut inbox).await.body, round.to_string());
+    }
+    drop(outlet);
+    assert_eq!(inbox.try_recv(), None, "half a message is none");
+}
