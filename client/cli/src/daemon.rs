@@ -26,9 +26,12 @@ pub fn master(args: Vec<String>) -> ExitCode {
         let mut settings = tepui_masterd::Settings::new(values, variable)?;
         settings.verbosity = crate::logging::set_verbosity;
         until_told(async {
-            let running = tepui_masterd::start(settings).await?;
+            let mut running = tepui_masterd::start(settings).await?;
             tracing::info!(address = %running.address(), "the master listens");
-            told_to_leave().await?;
+            tokio::select! {
+                told = told_to_leave() => told?,
+                reason = running.exited() => bail!("{reason}"),
+            }
             running.stop().await;
             Ok(())
         })

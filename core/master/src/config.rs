@@ -38,6 +38,17 @@ pub struct Config {
     pub max_agent_ping_timeouts: u32,
     /// `--agent_reregister_timeout`: how long a disconnected agent may take to come back.
     pub agent_reregister_timeout: Duration,
+    /// `--agent_removal_rate_limit`, as the time between two agents that become unreachable.
+    pub agent_removal_interval: Option<Duration>,
+    /// `--recovery_agent_removal_limit` as a share (1 is 100%): if more of the agents in the registry do not come back
+    /// after a failover, the master ends.
+    pub recovery_agent_removal_limit: f64,
+    /// `--registry_gc_interval`: how often old unreachable and gone agents are looked for.
+    pub registry_gc_interval: Duration,
+    /// `--registry_max_agent_age`: how long an unreachable or gone agent is remembered.
+    pub registry_max_agent_age: Duration,
+    /// `--registry_max_agent_count`: how many unreachable, and how many gone agents are remembered.
+    pub registry_max_agent_count: usize,
     /// `--offer_timeout`: after this time an offer is rescinded.
     pub offer_timeout: Option<Duration>,
     /// `--root_submissions`: whether frameworks may run as root.
@@ -78,6 +89,11 @@ impl Config {
             agent_ping_timeout: Duration::from_secs(15),
             max_agent_ping_timeouts: 5,
             agent_reregister_timeout: Duration::from_secs(600),
+            agent_removal_interval: None,
+            recovery_agent_removal_limit: 1.0,
+            registry_gc_interval: Duration::from_secs(15 * 60),
+            registry_max_agent_age: Duration::from_secs(14 * 24 * 3600),
+            registry_max_agent_count: 100 * 1024,
             offer_timeout: None,
             root_submissions: true,
             roles: None,

@@ -62,6 +62,11 @@ impl Cx<'_> {
         self.out.push(Effect::Registry(input));
     }
 
+    /// Ends this master.
+    pub fn exit(&mut self, why: String) {
+        self.out.push(Effect::Exit(why));
+    }
+
     fn net(&mut self, effect: NetEffect) {
         self.out.push(Effect::Net(effect));
     }

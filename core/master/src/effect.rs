@@ -15,4 +15,6 @@ pub enum Effect {
     Registry(tepui_registry::Input),
     /// To the allocator.
     Allocator(tepui_allocator::Input),
+    /// This master must not go on; why.
+    Exit(String),
 }

@@ -110,6 +110,7 @@ pub struct Master {
     timers: Timers,
     pending: BTreeMap<OperationId, Pending>,
     known: Known,
+    removals: agent::Removals,
     /// Of the operator event stream, oldest first.
     subscribers: Vec<subscribers::Subscriber>,
 }
@@ -151,6 +152,7 @@ impl Master {
             timers: Timers::default(),
             pending: BTreeMap::new(),
             known: Known::default(),
+            removals: agent::Removals::default(),
             subscribers: Vec::new(),
         }
     }
@@ -215,6 +217,8 @@ impl Master {
             Timer::Reregister(agent, number) => self.reregister_timeout(cx, &agent, number),
             Timer::Offer(offer) => self.offer_timeout(cx, &offer),
             Timer::Recovered => self.recovered_timeout(cx),
+            Timer::Removal => self.removal_due(cx),
+            Timer::Prune => self.prune(cx),
         }
     }
 }
@@ -270,6 +274,7 @@ fn master_info(config: &Config, id: String) -> MasterInfo {
             port: i32::from(pid.port),
             ..Default::default()
         }),
+        domain: config.domain.clone().into(),
         capabilities: [Type::AGENT_UPDATE, Type::AGENT_DRAINING, Type::QUOTA_V2].map(capability).to_vec(),
         ..Default::default()
     }

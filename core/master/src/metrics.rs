@@ -35,6 +35,8 @@ counters! {
     ReviveOffers "master/messages_revive_offers",
     SuppressOffers "master/messages_suppress_offers",
     ReconcileTasks "master/messages_reconcile_tasks",
+    ReconcileOperations "master/messages_reconcile_operations",
+    OperationStatusUpdateAcknowledgement "master/messages_operation_status_update_acknowledgement",
     FrameworkToExecutor "master/messages_framework_to_executor",
     ExecutorToFramework "master/messages_executor_to_framework",
     RegisterAgent "master/messages_register_slave",
@@ -44,8 +46,6 @@ counters! {
     ExitedExecutor "master/messages_exited_executor",
     UpdateAgent "master/messages_update_slave",
     OperationStatusUpdate "master/messages_operation_status_update",
-    OperationStatusUpdateAcknowledgement "master/messages_operation_status_update_acknowledgement",
-    ReconcileOperations "master/messages_reconcile_operations",
     ValidOperationStatusUpdates "master/valid_operation_status_updates",
     InvalidOperationStatusUpdates "master/invalid_operation_status_updates",
     ValidOperationStatusUpdateAcknowledgements "master/valid_operation_status_update_acknowledgements",
@@ -100,6 +100,18 @@ impl Metrics {
     /// Counts one.
     pub fn count(&mut self, counter: Counter) {
         self.counters[counter as usize] += 1;
+    }
+
+    /// Counts a scheduler's call that failed its first check, if there is a counter for its type.
+    pub fn count_invalid_call(&mut self, kind: Option<call::Type>) {
+        match kind {
+            Some(call::Type::ACKNOWLEDGE) => self.count(Counter::InvalidStatusUpdateAcknowledgements),
+            Some(call::Type::ACKNOWLEDGE_OPERATION_STATUS) => {
+                self.count(Counter::InvalidOperationStatusUpdateAcknowledgements);
+            }
+            Some(call::Type::MESSAGE) => self.count(Counter::InvalidFrameworkToExecutor),
+            _ => {}
+        }
     }
 
     /// The value of a counter.

@@ -31,6 +31,13 @@ pub(crate) enum Pending {
     Unreachable(Arc<AgentInfo>, i64, String),
     /// An agent that leaves, why, and what that counts as, if as anything.
     Remove(AgentId, String, Option<Counter>),
+    /// Agents that are forgotten.
+    Prune {
+        /// Of the unreachable ones.
+        unreachable: Vec<AgentId>,
+        /// Of those that are gone.
+        gone: Vec<AgentId>,
+    },
     /// A change of the maintenance schedule or its machines, and the request that wants it.
     Maintain(RequestId, Change),
 }
@@ -48,11 +55,18 @@ pub(crate) struct Known {
     pub removing: Set<AgentId>,
     /// Tasks that became unreachable with their agent.
     pub unreachable_tasks: Map<AgentId, Vec<(FrameworkId, TaskId)>>,
+    /// How many agents the registry had when it was recovered.
+    pub recovered: usize,
     removed: Set<AgentId>,
     removed_order: VecDeque<AgentId>,
 }
 
 impl Known {
+    /// Whether the registrar is being asked about the agent, so that nothing else can be decided of it now.
+    pub fn is_busy(&self, agent: &AgentId) -> bool {
+        self.reregistering.contains(agent) || self.removing.contains(agent) || self.marking_unreachable.contains(agent)
+    }
+
     /// Whether the agent was removed and has not come back.
     pub fn is_removed(&self, agent: &AgentId) -> bool {
         self.removed.contains(agent)
@@ -110,6 +124,10 @@ impl Master {
                         assert!(result.is_ok(), "an agent that is removed is in the registry");
                         self.agent_removed(cx, &agent, &cause, reason);
                     }
+                    Pending::Prune { unreachable, gone } => {
+                        assert!(result.is_ok(), "any list of agents may be pruned");
+                        self.pruned(&unreachable, &gone);
+                    }
                     // Two changes may cross, so that the later changes nothing; neither is refused.
                     Pending::Maintain(request, change) => self.maintained(cx, request, &change),
                 }
@@ -131,6 +149,7 @@ impl Master {
         }
         self.phase = Phase::Leading;
         self.state.recovered = true;
+        self.known.recovered = registry.admitted.len();
         self.state.recovered_agents = registry.admitted;
         self.state.unreachable = registry.unreachable;
         self.state.gone = registry.gone;
@@ -139,5 +158,6 @@ impl Master {
         if !self.state.recovered_agents.is_empty() {
             self.timers.set(cx.now.monotonic + self.config.agent_reregister_timeout, Timer::Recovered);
         }
+        self.prune_later(cx);
     }
 }

@@ -3,7 +3,7 @@
 use crate::state::{Agent, Framework};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tepui_allocator::{AgentFacts, FrameworkCapabilities, FrameworkTerms, OfferConstraintsFilter};
+use tepui_allocator::{AgentFacts, FrameworkCapabilities, FrameworkTerms};
 use tepui_proto::mesos::agent_info::capability::Type as AgentCapability;
 use tepui_proto::mesos::framework_info::capability::Type;
 use tepui_proto::mesos::offer_filters::ResourceQuantities;
@@ -35,7 +35,7 @@ pub(crate) fn framework(framework: &Framework) -> FrameworkTerms {
                 (Role::from(role.as_str()), minimum)
             })
             .collect(),
-        constraints: OfferConstraintsFilter::default(),
+        constraints: framework.constraints_filter.clone(),
     }
 }
 

@@ -24,6 +24,10 @@ pub enum Timer {
     Offer(OfferId),
     /// Agents known from the registry only had their time to come back after a master failover.
     Recovered,
+    /// An agent that waits at the removal limit may have its turn.
+    Removal,
+    /// Time to look for old entries of the registry.
+    Prune,
 }
 
 /// Timers in the order they come due, equal times in the order they were set.

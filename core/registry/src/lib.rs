@@ -7,7 +7,7 @@
 //!
 //! Invariants: an agent id is in at most one of admitted, unreachable and gone; an answer is given for every
 //! operation, in order. Not done here: storing (this registrar keeps the registry in memory only, as
-//! `--registry=in_memory` does), garbage collection of old unreachable agents, and the operations of later rooms
+//! `--registry=in_memory` does), and the operations of later rooms
 //! (gone, draining, weights, quota). Source: Mesos `src/master/{registrar,registry_operations,maintenance}.cpp`.
 
 pub mod maintenance;

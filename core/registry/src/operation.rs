@@ -30,6 +30,13 @@ pub enum Operation {
     MarkAgentReachable(Arc<AgentInfo>),
     /// An admitted agent is gone in good order.
     RemoveAgent(Arc<AgentInfo>),
+    /// These agents are forgotten.
+    Prune {
+        /// Of the unreachable ones.
+        unreachable: Vec<AgentId>,
+        /// Of those that are gone.
+        gone: Vec<AgentId>,
+    },
     /// The maintenance schedule changed, or machines go down or come up.
     Maintain(Change),
 }
@@ -47,6 +54,7 @@ impl Operation {
             Operation::UpdateAgent(info) => update(state, info),
             Operation::MarkAgentUnreachable(info, at) => mark_unreachable(state, info, *at),
             Operation::MarkAgentReachable(info) => Ok(mark_reachable(state, info)),
+            Operation::Prune { unreachable, gone } => Ok(prune(state, unreachable, gone)),
             Operation::RemoveAgent(info) => state.admitted.remove(&id(info)).map(|_| true).ok_or(Error::NotAdmitted),
             Operation::Maintain(change) => Ok(state.maintenance.apply(change)),
         }
@@ -72,6 +80,17 @@ fn mark_unreachable(state: &mut State, info: &Arc<AgentInfo>, at: i64) -> Result
     state.admitted.remove(&id(info)).ok_or(Error::NotAdmitted)?;
     state.unreachable.insert(id(info), at);
     Ok(true)
+}
+
+fn prune(state: &mut State, unreachable: &[AgentId], gone: &[AgentId]) -> bool {
+    let before = state.unreachable.len() + state.gone.len();
+    for id in unreachable {
+        state.unreachable.remove(id);
+    }
+    for id in gone {
+        state.gone.remove(id);
+    }
+    before != state.unreachable.len() + state.gone.len()
 }
 
 fn mark_reachable(state: &mut State, info: &Arc<AgentInfo>) -> bool {
@@ -127,6 +146,21 @@ mod tests {
         assert_eq!(Operation::MarkAgentReachable(agent("S0", "a")).perform(&mut state), Ok(false));
         assert_eq!(Operation::RemoveAgent(agent("S0", "a")).perform(&mut state), Ok(true));
         assert_eq!(Operation::RemoveAgent(agent("S0", "a")).perform(&mut state), Err(Error::NotAdmitted));
+    }
+
+    #[test]
+    fn agents_are_forgotten_from_the_list_they_are_in() {
+        let mut state = State::default();
+        state.unreachable.insert("a".into(), 1);
+        state.unreachable.insert("b".into(), 2);
+        state.gone.insert("c".into(), 3);
+        let prune = Operation::Prune { unreachable: vec!["a".into(), "c".into()], gone: vec!["b".into()] };
+        assert_eq!(prune.perform(&mut state), Ok(true));
+        assert_eq!((state.unreachable.len(), state.gone.len()), (1, 1));
+        assert_eq!(prune.perform(&mut state), Ok(false));
+        let prune = Operation::Prune { unreachable: vec![], gone: vec!["c".into()] };
+        assert_eq!(prune.perform(&mut state), Ok(true));
+        assert!(state.gone.is_empty() && state.unreachable.contains_key(&AgentId::from("b")));
     }
 
     #[test]

@@ -173,10 +173,27 @@ impl Resources {
     }
 }
 
-/// A message as text, valid or not. Like Mesos, it shows no reservation in the old format.
+/// A message as text, valid or not: ranges and items stand as they came. Like Mesos, it shows no reservation in the old
+/// format.
 pub(crate) fn describe(message: &mesos::Resource) -> String {
     let stack = message.reservations.iter().filter_map(|info| validate::reservation(info).ok());
-    read_traits(message, stack.collect()).to_string()
+    let resource = read_traits(message, stack.collect());
+    let (text, read) = (resource.to_string(), format!(":{}", resource.value()));
+    match (text.rfind(&read), as_it_came(message)) {
+        (Some(at), Some(raw)) => format!("{}:{raw}{}", &text[..at], &text[at + read.len()..]),
+        _ => text,
+    }
+}
+
+fn as_it_came(message: &mesos::Resource) -> Option<String> {
+    match message.r#type {
+        value::Type::RANGES => {
+            let ranges = message.ranges.range.iter().map(|range| format!("{}-{}", range.begin, range.end));
+            Some(format!("[{}]", ranges.collect::<Vec<_>>().join(", ")))
+        }
+        value::Type::SET => Some(format!("{{{}}}", message.set.item.join(", "))),
+        _ => None,
+    }
 }
 
 /// Reads a valid message.

@@ -29,6 +29,7 @@ use tepui_proto::codec;
 use tepui_registry::Registrar;
 use tepui_wire::NetInput;
 use timed::Timed;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -61,6 +62,7 @@ pub struct Running {
     node: Node,
     mailbox: Mailbox<Master>,
     intake: JoinHandle<()>,
+    exit: watch::Receiver<Option<String>>,
     watching: Option<JoinHandle<()>>,
 }
 
@@ -85,6 +87,7 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let whitelist = settings.whitelist().map(str::to_owned);
     let (allocator, allocations) =
         Driver::new(Timed::new(Hierarchical::new(settings.allocator, seed, clock.now())), clock);
+    let (exit, exited) = watch::channel(None);
     tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
     let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
     run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
@@ -94,10 +97,10 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     processes.serve(&node, pages::PAGES);
     let limiter = Arc::new(Limiter::new(settings.metrics_pause));
     let allocator = allocations.clone();
-    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations }));
+    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations, exit }));
     let reads = Reads::start(Reader { mailbox: mailbox.clone(), allocator, outlet, processes, limiter, hits });
     let intake = tokio::spawn(take_in(inbox, reads, mailbox.clone()));
-    Ok(Running { node, mailbox, intake, watching })
+    Ok(Running { node, mailbox, intake, exit: exited, watching })
 }
 
 /// The log, if it is in a file.
@@ -160,6 +163,13 @@ impl Running {
     /// How many agents are registered now: for those who wait for a cluster to come up.
     pub async fn agents(&self) -> usize {
         self.mailbox.inspect(|master| master.snapshot().agents.len()).await.unwrap_or(0)
+    }
+
+    /// Waits until the master must not go on; why.
+    pub async fn exited(&mut self) -> String {
+        let reason = self.exit.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        // Without the machine there is nothing that could go on either.
+        reason.ok().flatten().unwrap_or_else(|| "the master has stopped".to_owned())
     }
 
     /// Takes nothing more in, lets answers and streams go out, and closes.

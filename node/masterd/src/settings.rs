@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 use tepui_allocator::{Options, RegexLimits, Sorter};
 use tepui_flags::Values;
 use tepui_master::Config;
@@ -60,6 +61,8 @@ impl Settings {
         ping(&values)?;
         weights(&values)?;
         regex_limits(&values)?;
+        removal_interval(&values)?;
+        removal_limit(&values)?;
         Ok(Settings { net, allocator, verbosity: |_| {}, metrics_pause, record, values })
     }
 
@@ -88,6 +91,11 @@ impl Settings {
         config.agent_ping_timeout = values.duration("agent_ping_timeout");
         config.max_agent_ping_timeouts = values.number("max_agent_ping_timeouts").ok().flatten().unwrap_or(5);
         config.agent_reregister_timeout = values.duration("agent_reregister_timeout");
+        config.agent_removal_interval = removal_interval(values).ok().flatten();
+        config.recovery_agent_removal_limit = removal_limit(values).unwrap_or(config.recovery_agent_removal_limit);
+        config.registry_gc_interval = values.duration("registry_gc_interval");
+        config.registry_max_agent_age = values.duration("registry_max_agent_age");
+        config.registry_max_agent_count = count("registry_max_agent_count", config.registry_max_agent_count);
         config.offer_timeout = values.get("offer_timeout").map(|_| values.duration("offer_timeout"));
         config.root_submissions = values.bool("root_submissions");
         config.max_completed_frameworks = count("max_completed_frameworks", 50);
@@ -135,6 +143,26 @@ fn ping(values: &Values) -> Result<(), Error> {
         return Err(value("max_agent_ping_timeouts", text, "expecting at least 1"));
     }
     Ok(())
+}
+
+/// `--agent_removal_rate_limit`, agents in a time, as the time for one.
+fn removal_interval(values: &Values) -> Result<Option<Duration>, Error> {
+    const FLAG: &str = "agent_removal_rate_limit";
+    let Some(text) = values.get(FLAG) else { return Ok(None) };
+    let rate = text.split_once('/').and_then(|(agents, time)| {
+        let agents = agents.parse::<u32>().ok().filter(|agents| *agents > 0)?;
+        Some(tepui_base::duration::parse(time).ok()? / agents)
+    });
+    rate.map(Some).ok_or_else(|| value(FLAG, text, "expecting <Number of agents>/<Duration>, e.g. 1/10mins"))
+}
+
+/// `--recovery_agent_removal_limit`, a percentage, as a share.
+fn removal_limit(values: &Values) -> Result<f64, Error> {
+    const FLAG: &str = "recovery_agent_removal_limit";
+    let text = values.get(FLAG).unwrap_or("100%");
+    let percent = text.strip_suffix('%').unwrap_or(text).parse::<f64>().ok();
+    let share = percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
+    share.ok_or_else(|| value(FLAG, text, "expecting a percentage from 0% to 100%"))
 }
 
 fn allocator(values: &Values) -> Result<Options, Error> {
@@ -300,6 +328,24 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_read_as_what_they_limit() {
+        let of = |args: &[&str]| {
+            let args: Vec<&str> = [&["--registry=in_memory"], args].concat();
+            settings(&args).unwrap().config(Upid::new("master", Ipv4Addr::LOCALHOST, 5050))
+        };
+        let config = of(&["--agent_removal_rate_limit=2/10mins", "--recovery_agent_removal_limit=50%"]);
+        assert_eq!(config.agent_removal_interval, Some(Duration::from_secs(300)));
+        assert_eq!(config.recovery_agent_removal_limit, 0.5);
+        let config = of(&["--registry_max_agent_count=7", "--registry_max_agent_age=1hrs"]);
+        assert_eq!(config.registry_max_agent_count, 7);
+        assert_eq!(config.registry_max_agent_age, Duration::from_secs(3600));
+        let defaults = tepui_master::Config::new(Upid::new("master", Ipv4Addr::LOCALHOST, 5050), "");
+        assert_eq!(of(&[]).registry_gc_interval, defaults.registry_gc_interval);
+        assert_eq!(of(&[]).recovery_agent_removal_limit, defaults.recovery_agent_removal_limit);
+        assert_eq!(of(&[]).agent_removal_interval, None);
+    }
+
+    #[test]
     fn what_cannot_be_used_names_flag_and_remedy() {
         assert!(settings(&[]).unwrap_err().contains("start with --registry=in_memory"));
         let text = |arg| settings(&["--registry=in_memory", arg]).unwrap_err();
@@ -313,6 +359,9 @@ mod tests {
         assert!(text("--weights=a").ends_with("--weights should be of the form 'role=weight,role=weight'"));
         assert!(text("--weights=a=1,b=0").ends_with("Invalid weight: 'b=0'. Weights must be positive"));
         assert!(text("--domain={}").ends_with("`domain` must define `fault_domain`"));
+        assert!(text("--agent_removal_rate_limit=1").contains("expecting <Number of agents>/<Duration>"));
+        assert!(text("--agent_removal_rate_limit=0/1secs").contains("expecting <Number of agents>/<Duration>"));
+        assert!(text("--recovery_agent_removal_limit=101%").contains("expecting a percentage from 0% to 100%"));
         assert!(text("--min_allocatable_resources=cpus").starts_with("--min_allocatable_resources=cpus"));
     }
 }

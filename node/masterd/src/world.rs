@@ -5,12 +5,15 @@ use tepui_driver::{Mailbox, SyncFailed, Syncing, World};
 use tepui_master::{Effect, Input, Master};
 use tepui_net::Outlet;
 use tepui_registry::Registrar;
+use tokio::sync::watch;
 
 /// The master's world.
 pub(crate) struct FromMaster {
     pub outlet: Outlet,
     pub registry: Mailbox<Registrar>,
     pub allocations: Mailbox<Timed>,
+    /// Told why the master leaves.
+    pub exit: watch::Sender<Option<String>>,
 }
 
 impl World<Effect> for FromMaster {
@@ -25,6 +28,7 @@ impl World<Effect> for FromMaster {
             }
             Effect::Registry(input) => self.registry.post(input),
             Effect::Allocator(input) => self.allocations.post(input),
+            Effect::Exit(reason) => drop(self.exit.send_replace(Some(reason))),
         }
     }
 

@@ -80,6 +80,8 @@ impl Machines {
                         self.hop(world, me, 0, Local::ToRegistrar(input));
                     }
                     Effect::Allocator(input) => self.hop(world, me, 2, Local::ToAllocator(input)),
+                    // Only a master with a removal limit ends itself, and these have none.
+                    Effect::Exit(reason) => unreachable!("{reason}"),
                 }
             }
         }

@@ -6,19 +6,24 @@
 mod exited;
 mod messages;
 pub(crate) mod ping;
+mod prune;
 mod register;
+mod removals;
 mod remove;
 mod reregister;
 mod unreachable;
 mod update;
+
+pub(crate) use removals::Removals;
 
 use crate::Master;
 use crate::cx::Cx;
 use crate::state::agent::machine;
 use crate::state::{Agent, Shown};
 use crate::subscribers::Change;
+use crate::terms;
 use crate::timers::Timer;
-use crate::{terms, validate};
+use crate::validate::version::Version;
 use std::sync::Arc;
 use tepui_allocator::Input;
 use tepui_base::FrameworkId;
@@ -30,7 +35,7 @@ use tepui_resources::{Resources, format};
 use tepui_wire::Upid;
 
 /// Older agents are not let in.
-const MINIMUM_VERSION: (u64, u64, u64) = (1, 0, 0);
+const MINIMUM_VERSION: Version = Version { numbers: (1, 0, 0), is_release: true };
 
 /// What an agent says of itself when it registers, in whichever message.
 pub(crate) struct Arrival {
@@ -49,9 +54,11 @@ pub(crate) struct Arrival {
 impl Master {
     /// What of an arriving agent this master can work with; others are ignored without a word.
     fn is_acceptable(&self, info: &AgentInfo, version: Option<&str>) -> bool {
-        let recent = version.and_then(validate::version::parse).is_some_and(|version| version >= MINIMUM_VERSION);
-        // This master has no fault domain, and an agent with one would not be placed rightly.
-        recent && !info.domain.is_set() && !self.config.require_agent_domain
+        let recent = version.and_then(Version::parse).is_some_and(|version| version >= MINIMUM_VERSION);
+        // Beside a master without fault domain, an agent with one would not be placed rightly.
+        let placed =
+            if info.domain.is_set() { self.config.domain.is_some() } else { !self.config.require_agent_domain };
+        recent && placed
     }
 
     /// How long the agent may go without a ping before it looks for a master again.

@@ -3,9 +3,9 @@
 //! Each has an observer of its own, a process id at the master's address that the agent answers to
 //! (`slave-observer(N)`). Source: Mesos `src/master/master.cpp`, `SlaveObserver`.
 
+use super::removals::Removal;
 use crate::Master;
 use crate::cx::Cx;
-use crate::metrics::Counter;
 use crate::timers::Timer;
 use tepui_proto::mesos::internal::PingAgentMessage;
 use tepui_wire::Upid;
@@ -28,21 +28,21 @@ impl Master {
         agent.pinged = true;
         let (pid, connected) = (agent.pid.clone(), agent.connected);
         if lost && !self.known.marking_unreachable.contains(&id) {
-            self.state.metrics.count(Counter::AgentUnreachableScheduled);
-            self.count_marked(|master| master.mark_unreachable(cx, &id, "health check timed out"));
+            self.schedule_removal(cx, Removal::Silent(id));
         }
         let from = Upid::new(&format!("slave-observer({observer})"), self.config.pid.ip, self.config.pid.port);
         cx.send(&from, &pid, &PingAgentMessage { connected, ..Default::default() });
         self.timers.set(cx.now.monotonic + self.config.agent_ping_timeout, Timer::Ping(observer));
     }
 
-    /// The agent is there.
+    /// The agent is there. If it was to be given up as soon as the limit allows, it stays.
     pub(crate) fn pong(&mut self, observer: u64) {
-        let Some(id) = self.addresses.observers.get(&observer) else { return };
-        if let Some(agent) = self.state.agent_mut(&id.clone()) {
+        let Some(id) = self.addresses.observers.get(&observer).cloned() else { return };
+        if let Some(agent) = self.state.agent_mut(&id) {
             agent.pinged = false;
             agent.missed_pings = 0;
         }
+        self.cancel_removal(&id);
     }
 }
 

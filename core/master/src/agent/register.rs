@@ -21,14 +21,12 @@ impl Master {
             || validate::agent::register(&message).is_err()
             || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
         if refused {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
         if self.refuse_if_down(cx, &message.agent, &pid) {
             return;
         }
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
         if let Some(id) = self.addresses.agents.get(&pid).cloned() {

@@ -12,7 +12,7 @@ use crate::validate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_authz::Action;
-use tepui_base::{AgentId, ExecutorId, FrameworkId, TaskId};
+use tepui_base::{AgentId, ExecutorId, FrameworkId, Set, TaskId};
 use tepui_proto::mesos::internal::archive;
 use tepui_proto::mesos::internal::{
     AgentReregisteredMessage, ReregisterAgentMessage, ShutdownFrameworkMessage, ShutdownMessage,
@@ -28,25 +28,20 @@ impl Master {
     /// Checks the agent and asks the registrar for what its return needs.
     pub(crate) fn reregister_agent(&mut self, cx: &mut Cx, pid: Upid, mut message: ReregisterAgentMessage) {
         self.state.metrics.count(Counter::ReregisterAgent);
-        upgrade(&mut message);
         let id = message.agent.id.id();
-        let refused = self.known.reregistering.contains(&id)
-            || self.known.removing.contains(&id)
-            || self.known.marking_unreachable.contains(&id)
-            || validate::agent::reregister(&message).is_err()
-            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
-        if refused {
-            self.state.metrics.count(Counter::DroppedMessages);
+        if self.known.is_busy(&id) {
             return;
         }
         if self.state.gone.contains_key(&id) {
             return self.shut_down(cx, &pid, "Agent has been marked gone");
         }
-        if self.refuse_if_down(cx, &message.agent, &pid) {
+        upgrade(&mut message);
+        let refused = validate::agent::reregister(&message).is_err()
+            || !self.state.approvers.approved(&None, Action::RegisterAgent, &message.agent.hostname);
+        if refused || self.refuse_if_down(cx, &message.agent, &pid) {
             return;
         }
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         }
         let info = upgraded((*message.agent).clone());
@@ -84,7 +79,7 @@ impl Master {
         let was_recovered = self.state.recovered_agents.remove(&id).is_some();
         let was_unreachable = self.state.unreachable.remove(&id).is_some();
         self.known.forget_removed(&id);
-        self.recover_frameworks(cx, &message.frameworks);
+        let recovered = self.recover_frameworks(cx, &message.frameworks);
         self.forget_unreachable(&id, &message);
         self.state.metrics.count(Counter::AgentReregistrations);
         self.add_agent(
@@ -108,7 +103,7 @@ impl Master {
             let text = if was_unreachable { "Unreachable agent re-reregistered" } else { "Unknown agent reregistered" };
             self.tell_of_return(cx, &id, text);
         }
-        self.settle_frameworks(cx, &pid, &message.frameworks);
+        self.settle_frameworks(cx, &pid, &message.frameworks, &recovered);
     }
 
     /// A registered agent lost the link, or its master, and is back.
@@ -119,7 +114,7 @@ impl Master {
             // It was removed while the registrar was busy; it will come again.
             return;
         }
-        self.recover_frameworks(cx, &message.frameworks);
+        let recovered = self.recover_frameworks(cx, &message.frameworks);
         self.relocate(cx, &id, &pid, &message);
         self.reconcile_agent(cx, &id, &pid, &message);
         let agent = self.state.agent_mut(&id).expect("it was there a moment ago");
@@ -131,7 +126,7 @@ impl Master {
             let key = agent.key;
             cx.allocator(tepui_allocator::Input::ActivateAgent(key));
         }
-        self.settle_frameworks(cx, &pid, &message.frameworks);
+        self.settle_frameworks(cx, &pid, &message.frameworks, &recovered);
     }
 
     /// Takes over where a known agent is now and what it says of itself.
@@ -153,24 +148,29 @@ impl Master {
         cx.allocator(tepui_allocator::Input::UpdateAgent { key, facts: Some(facts), total: Some(total) });
     }
 
-    /// Frameworks this master has not met, and that are not over, are known from now on, and may subscribe.
-    fn recover_frameworks(&mut self, cx: &mut Cx, infos: &[FrameworkInfo]) {
+    /// Frameworks this master has not met, and that are not over, are known from now on, and may subscribe; which they
+    /// are.
+    fn recover_frameworks(&mut self, cx: &mut Cx, infos: &[FrameworkInfo]) -> Set<FrameworkId> {
+        let mut recovered = Set::default();
         for info in infos {
             let id = info.id.id();
             if !self.state.frameworks.contains_key(&id) && !self.state.is_completed(&id) {
                 self.recover_framework(cx, info.clone());
+                recovered.insert(id);
             }
         }
+        recovered
     }
 
-    /// Tells the agent what has become of its frameworks.
-    fn settle_frameworks(&mut self, cx: &mut Cx, pid: &Upid, infos: &[FrameworkInfo]) {
+    /// Tells the agent what has become of its frameworks; of those that were just learnt from it there is nothing to
+    /// tell.
+    fn settle_frameworks(&mut self, cx: &mut Cx, pid: &Upid, infos: &[FrameworkInfo], recovered: &Set<FrameworkId>) {
         for info in infos {
             let id = info.id.id();
             if self.state.is_completed(&id) {
                 let message = ShutdownFrameworkMessage { framework_id: id.to_field(), ..Default::default() };
                 cx.send(&self.config.pid, pid, &message);
-            } else if let Some(framework) = self.state.frameworks.get(&id).filter(|known| !known.is_recovered()) {
+            } else if let Some(framework) = self.state.frameworks.get(&id).filter(|_| !recovered.contains(&id)) {
                 cx.send(&self.config.pid, pid, &crate::call::subscribe::update_message(framework));
             }
         }
@@ -178,16 +178,21 @@ impl Master {
 
     /// Tasks that were unreachable, or thought over, with this agent are neither any more.
     fn forget_unreachable(&mut self, id: &AgentId, message: &ReregisterAgentMessage) {
-        for (owner, task) in self.known.unreachable_tasks.remove(id).unwrap_or_default() {
-            if let Some(framework) = self.state.framework_mut(&owner) {
-                framework.remove_unreachable(&task);
-            }
-        }
+        self.forget_unreachable_tasks(id);
         for task in &message.tasks {
             let task_id = task.task_id.id();
             if let Some(framework) = self.state.framework_mut(&task.framework_id.id()) {
                 framework.remove_unreachable(&task_id);
                 framework.completed.retain(|known| known.id != task_id);
+            }
+        }
+    }
+
+    /// Tasks that were unreachable with an agent are not known any more.
+    pub(super) fn forget_unreachable_tasks(&mut self, id: &AgentId) {
+        for (owner, task) in self.known.unreachable_tasks.remove(id).unwrap_or_default() {
+            if let Some(framework) = self.state.framework_mut(&owner) {
+                framework.remove_unreachable(&task);
             }
         }
     }

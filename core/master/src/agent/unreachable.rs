@@ -1,5 +1,6 @@
 //! An agent that does not answer is given up, but may come back.
 
+use super::removals::Removal;
 use crate::Master;
 use crate::cx::Cx;
 use crate::event::{Event, NO_PID};
@@ -13,33 +14,49 @@ use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{AgentInfo, TaskState};
 use tepui_registry::Operation;
 
+/// Why an agent that answers no pings is unreachable, in words.
+pub(super) const SILENT: &str = "health check timed out";
+
 impl Master {
     /// A disconnected agent has not come back.
     pub(crate) fn reregister_timeout(&mut self, cx: &mut Cx, id: &AgentId, number: u64) {
-        let expired = self.state.agents.get(id).is_some_and(|agent| !agent.connected && agent.disconnections == number);
-        if expired {
-            let patience = duration::format(self.config.agent_reregister_timeout);
-            let text = format!("agent did not reregister within {patience} after disconnecting");
-            self.state.metrics.count(Counter::AgentUnreachableScheduled);
-            self.count_marked(|master| master.mark_unreachable(cx, id, &text));
+        if self.is_away(id, number) {
+            self.schedule_removal(cx, Removal::Disconnected(id.clone(), number));
         }
     }
 
-    /// Agents in the registry have not come back since this master was elected.
+    /// Whether an agent has not come back since the disconnection with this number.
+    pub(super) fn is_away(&self, id: &AgentId, number: u64) -> bool {
+        self.state.agents.get(id).is_some_and(|agent| !agent.connected && agent.disconnections == number)
+    }
+
+    /// Agents in the registry have not come back since this master was elected. If they are too many, it is more likely
+    /// that something is wrong with the master.
     pub(crate) fn recovered_timeout(&mut self, cx: &mut Cx) {
         let missing: Vec<Arc<AgentInfo>> = self.state.recovered_agents.values().cloned().collect();
-        let patience = duration::format(self.config.agent_reregister_timeout);
+        let share = missing.len() as f64 / self.known.recovered.max(1) as f64;
+        if share > self.config.recovery_agent_removal_limit {
+            return cx.exit(self.too_many_missing(&missing, share));
+        }
         for info in missing {
-            let text = format!("did not reregister within {patience} after master failover");
-            self.state.metrics.count(Counter::AgentUnreachableScheduled);
-            self.count_marked(|master| master.mark_info_unreachable(cx, &info, &text));
+            if !self.known.reregistering.contains(&info.id.id()) {
+                self.schedule_removal(cx, Removal::Recovered(info));
+            }
         }
     }
 
-    pub(super) fn count_marked(&mut self, mark: impl FnOnce(&mut Master) -> bool) {
-        let marked = mark(self);
-        let counter = if marked { Counter::AgentUnreachableCompleted } else { Counter::AgentUnreachableCanceled };
-        self.state.metrics.count(counter);
+    fn too_many_missing(&self, missing: &[Arc<AgentInfo>], share: f64) -> String {
+        let patience = duration::format(self.config.agent_reregister_timeout);
+        let ids: Vec<&str> = missing.iter().map(|info| info.id.value.as_str()).collect();
+        format!(
+            "Post-recovery agent removal limit exceeded! After {patience} there were {} ({}%) agents recovered from the \
+             registry that did not reregister: \n{{ {} }}\n  The configured removal limit is {}%. Please investigate or \
+             increase this limit to proceed further",
+            missing.len(),
+            share * 100.0,
+            ids.join(", "),
+            self.config.recovery_agent_removal_limit * 100.0,
+        )
     }
 
     /// Asks the registrar to mark a registered agent; says whether it did, for an agent may be on its way elsewhere.
@@ -48,7 +65,7 @@ impl Master {
         self.mark_info_unreachable(cx, &info, text)
     }
 
-    fn mark_info_unreachable(&mut self, cx: &mut Cx, info: &Arc<AgentInfo>, text: &str) -> bool {
+    pub(super) fn mark_info_unreachable(&mut self, cx: &mut Cx, info: &Arc<AgentInfo>, text: &str) -> bool {
         let id = info.id.id();
         let busy = self.known.reregistering.contains(&id)
             || self.known.removing.contains(&id)

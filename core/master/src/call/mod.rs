@@ -6,12 +6,14 @@ mod disconnect;
 mod inverse_offers;
 mod kill;
 mod message;
+mod operations;
 mod reconcile;
 mod request;
 mod shutdown;
 pub(crate) mod subscribe;
 mod suppress;
 mod teardown;
+mod update;
 
 use crate::Master;
 use crate::cx::Cx;
@@ -20,13 +22,25 @@ use tepui_proto::mesos::allocator::inverse_offer_status::Status;
 use tepui_proto::mesos::scheduler::Call;
 use tepui_proto::mesos::scheduler::call::Type;
 
-/// A call that belongs to a room not built yet, by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotBuilt(pub &'static str);
+/// Why a call was not carried out, where the caller hears of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum CallError {
+    /// It asks for what cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The framework may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// It is the type UNKNOWN, or of a room not built yet; its name.
+    #[error("{0} calls are not implemented by this master")]
+    NotBuilt(&'static str),
+}
+
+use CallError::NotBuilt;
 
 impl Master {
     /// Carries out a valid call of a connected framework; SUBSCRIBE is not one of these.
-    pub(crate) fn call(&mut self, cx: &mut Cx, from: &FrameworkId, call: Call) -> Result<(), NotBuilt> {
+    pub(crate) fn call(&mut self, cx: &mut Cx, from: &FrameworkId, call: Call) -> Result<(), CallError> {
         match call.r#type.unwrap_or(Type::UNKNOWN) {
             Type::TEARDOWN => self.teardown(cx, from),
             Type::ACCEPT => self.accept(cx, from, call.accept.into_option().unwrap_or_default()),
@@ -54,9 +68,14 @@ impl Master {
                     Status::DECLINE,
                 );
             }
-            Type::ACKNOWLEDGE_OPERATION_STATUS => return Err(NotBuilt("ACKNOWLEDGE_OPERATION_STATUS")),
-            Type::RECONCILE_OPERATIONS => return Err(NotBuilt("RECONCILE_OPERATIONS")),
-            Type::UPDATE_FRAMEWORK => return Err(NotBuilt("UPDATE_FRAMEWORK")),
+            Type::ACKNOWLEDGE_OPERATION_STATUS => self.acknowledge_operation(),
+            Type::RECONCILE_OPERATIONS => {
+                let reconcile = call.reconcile_operations.into_option().unwrap_or_default();
+                self.reconcile_operations(cx, from, reconcile.operations);
+            }
+            Type::UPDATE_FRAMEWORK => {
+                return self.update_call(cx, from, call.update_framework.into_option().unwrap_or_default());
+            }
             Type::UNKNOWN => return Err(NotBuilt("UNKNOWN")),
         }
         Ok(())

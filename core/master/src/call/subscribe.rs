@@ -1,19 +1,20 @@
 //! SUBSCRIBE: a framework joins, comes back, or takes over from an earlier instance of itself.
 
-use crate::Master;
+use crate::config::Config;
 use crate::cx::Cx;
 use crate::event::{self, Event};
 use crate::metrics::Counter;
 use crate::state::{Connection, Framework, Http, framework};
 use crate::subscribers::Change;
-use crate::{terms, validate};
+use crate::{Master, terms, validate};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tepui_allocator::Input;
+use tepui_allocator::{Input, OfferConstraintsFilter};
 use tepui_authz::{Action, Principal};
 use tepui_base::FrameworkId;
 use tepui_proto::mesos::FrameworkInfo;
 use tepui_proto::mesos::internal::UpdateFrameworkMessage;
+use tepui_proto::mesos::scheduler::OfferConstraints;
 use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
 use tepui_proto::{MessageField, ProtoId, ToProto};
 use tepui_wire::Upid;
@@ -27,6 +28,33 @@ pub(crate) enum Subscriber {
     Http(Http),
 }
 
+/// Which offers a framework wants, beside what its description says.
+pub(crate) struct Wishes {
+    suppressed: BTreeSet<String>,
+    constraints: Arc<OfferConstraints>,
+    filter: OfferConstraintsFilter,
+}
+
+impl Wishes {
+    /// Takes the wishes of a call; an error is what is wrong with its constraints.
+    pub fn new(config: &Config, suppressed: Vec<String>, constraints: OfferConstraints) -> Result<Wishes, String> {
+        let filter = OfferConstraintsFilter::new(&constraints, config.offer_constraints);
+        let filter = filter.map_err(|error| error.to_string())?;
+        Ok(Wishes { suppressed: suppressed.into_iter().collect(), constraints: Arc::new(constraints), filter })
+    }
+
+    /// Those of a framework that has not spoken yet.
+    fn none() -> Wishes {
+        Wishes { suppressed: BTreeSet::new(), constraints: Arc::default(), filter: OfferConstraintsFilter::default() }
+    }
+
+    fn take_effect(self, framework: &mut Framework) {
+        framework.suppressed = self.suppressed;
+        framework.offer_constraints = self.constraints;
+        framework.constraints_filter = self.filter;
+    }
+}
+
 impl Master {
     /// Checks in the order of Mesos, then subscribes. Refusals go to the subscriber as an error event, and close its
     /// stream.
@@ -34,29 +62,32 @@ impl Master {
         let mut info = call.framework_info.into_option().unwrap_or_default();
         let is_new = info.id.value.is_empty();
         self.state.metrics.count(if is_new { Counter::RegisterFramework } else { Counter::ReregisterFramework });
+        let constraints = call.offer_constraints.into_option().unwrap_or_default();
         let checked = validate::framework::subscription(&info, &call.suppressed_roles, &self.state)
-            .and_then(|()| validate::framework::offer_constraints(&call.offer_constraints))
-            .and_then(|()| self.may_subscribe(principal, &info));
-        if let Err(text) = checked {
-            return self.refuse(cx, &from, text);
-        }
+            .and_then(|()| Wishes::new(&self.config, call.suppressed_roles, constraints))
+            .and_then(|wishes| self.may_subscribe(principal, &info).map(|()| wishes));
+        let wishes = match checked {
+            Ok(wishes) => wishes,
+            Err(text) => return self.refuse(cx, &from, text),
+        };
         if info.principal.is_none() {
             info.principal.clone_from(principal);
         }
-        let suppressed = call.suppressed_roles.into_iter().collect();
         if is_new {
-            self.subscribe_new(cx, from, info, suppressed);
+            self.subscribe_new(cx, from, info, wishes);
         } else {
-            self.subscribe_again(cx, from, info, suppressed, call.force.unwrap_or(false));
+            self.subscribe_again(cx, from, info, wishes, call.force.unwrap_or(false));
         }
     }
 
-    fn may_subscribe(&self, principal: &Principal, info: &FrameworkInfo) -> Result<(), String> {
-        let denied = |role: &String| !self.state.approvers.approved(principal, Action::RegisterFramework, role);
-        match framework::roles(info).iter().find(|role| denied(role)) {
-            Some(role) => Err(format!("Not authorized to register framework with role '{role}'")),
-            None => Ok(()),
+    pub(super) fn may_subscribe(&self, principal: &Principal, info: &FrameworkInfo) -> Result<(), String> {
+        let roles = framework::roles(info);
+        let approved = |role: &String| self.state.approvers.approved(principal, Action::RegisterFramework, role);
+        if roles.iter().all(approved) {
+            return Ok(());
         }
+        let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+        Err(format!("Not authorized to register framework {} with roles {{ {} }}", info.id.value, roles.join(", ")))
     }
 
     /// Tells a subscriber that is not taken why.
@@ -70,7 +101,7 @@ impl Master {
         }
     }
 
-    fn subscribe_new(&mut self, cx: &mut Cx, from: Subscriber, mut info: FrameworkInfo, suppressed: BTreeSet<String>) {
+    fn subscribe_new(&mut self, cx: &mut Cx, from: Subscriber, mut info: FrameworkInfo, wishes: Wishes) {
         if let Subscriber::Pid(pid) = &from
             && let Some(id) = self.addresses.frameworks.get(pid).cloned()
         {
@@ -79,7 +110,7 @@ impl Master {
         }
         let id = self.next_framework_id();
         info.id = id.to_field();
-        self.add_framework(cx, info, suppressed);
+        self.add_framework(cx, info, wishes);
         self.count_subscribe(&id);
         self.connect(cx, &id, from);
         self.activate_framework(cx, &id);
@@ -88,14 +119,7 @@ impl Master {
         self.publish(cx, Change::FrameworkAdded(&id));
     }
 
-    fn subscribe_again(
-        &mut self,
-        cx: &mut Cx,
-        from: Subscriber,
-        mut info: FrameworkInfo,
-        suppressed: BTreeSet<String>,
-        force: bool,
-    ) {
+    fn subscribe_again(&mut self, cx: &mut Cx, from: Subscriber, mut info: FrameworkInfo, wishes: Wishes, force: bool) {
         let id = info.id.id();
         if let Subscriber::Pid(pid) = &from
             && self.addresses.frameworks.get(pid).is_some_and(|other| *other != id)
@@ -115,7 +139,7 @@ impl Master {
             return self.refuse(cx, &from, "Framework failed over".to_owned());
         }
         self.count_subscribe(&id);
-        self.update_framework(cx, &id, info, suppressed);
+        self.update_framework(cx, &id, info, wishes);
         if known.is_recovered() {
             self.subscribe_recovered(cx, &id, from);
         } else if same && !force {
@@ -159,30 +183,30 @@ impl Master {
         self.first_heartbeat(cx, id);
     }
 
-    /// A framework that this master has not met, and that has not subscribed, is known from now on.
+    /// A framework is known from agents, or from the id it brings; it has not subscribed with this master.
     pub(crate) fn recover_framework(&mut self, cx: &mut Cx, info: FrameworkInfo) {
         let id = info.id.id();
-        self.add_framework(cx, info, BTreeSet::new());
+        self.add_framework(cx, info, Wishes::none());
         self.publish(cx, Change::FrameworkAdded(&id));
     }
 
     /// Makes a record of a framework that is not connected, and tells the allocator.
-    fn add_framework(&mut self, cx: &mut Cx, info: FrameworkInfo, suppressed: BTreeSet<String>) {
+    fn add_framework(&mut self, cx: &mut Cx, info: FrameworkInfo, wishes: Wishes) {
         let id = info.id.id();
         let key = self.keys.frameworks.issue();
         self.keys.framework_ids.insert(key, id.clone());
         let mut framework = Framework::new(id.clone(), key, Arc::new(info), cx.now.wall);
-        framework.suppressed = suppressed;
+        wishes.take_effect(&mut framework);
         cx.allocator(Input::AddFramework { key, terms: terms::framework(&framework), active: false });
         self.state.frameworks.insert(id, Arc::new(framework));
     }
 
     /// Takes over what a framework says of itself now. Offers for roles it has left are rescinded.
-    fn update_framework(&mut self, cx: &mut Cx, id: &FrameworkId, info: FrameworkInfo, suppressed: BTreeSet<String>) {
+    pub(super) fn update_framework(&mut self, cx: &mut Cx, id: &FrameworkId, info: FrameworkInfo, wishes: Wishes) {
         let framework = self.state.framework_mut(id).expect("it was there a moment ago");
         framework.roles = framework::roles(&info);
         framework.info = Arc::new(info);
-        framework.suppressed = suppressed;
+        wishes.take_effect(framework);
         let (key, terms) = (framework.key, terms::framework(framework));
         cx.allocator(Input::UpdateFramework { key, terms });
         let framework = &self.state.frameworks[id];
@@ -245,7 +269,7 @@ impl Master {
 
     /// Every agent may run something of the framework, and must know what it is now and where to reach it. Operators
     /// hear of it, too.
-    fn tell_agents_of(&mut self, cx: &mut Cx, id: &FrameworkId) {
+    pub(super) fn tell_agents_of(&mut self, cx: &mut Cx, id: &FrameworkId) {
         self.publish(cx, Change::FrameworkUpdated(id));
         let message = update_message(&self.state.frameworks[id]);
         for agent in self.state.agents.values() {

@@ -1,7 +1,7 @@
 //! `POST /api/v1/scheduler`: checks in the order of Mesos, then the same handlers as V0.
 
 use crate::Master;
-use crate::call::NotBuilt;
+use crate::call::CallError;
 use crate::call::subscribe::Subscriber;
 use crate::cx::Cx;
 use crate::state::Http;
@@ -35,12 +35,10 @@ impl Master {
                 self.subscribe(cx, Subscriber::Http(http), &request.principal, subscribe);
             }
             Ok(Checked::Other(framework, call)) => {
+                let status = if call.r#type == Some(Type::UPDATE_FRAMEWORK) { 200 } else { 202 };
                 let response = match self.call(cx, &framework, call) {
-                    Ok(()) => Response::empty(202),
-                    Err(NotBuilt("UNKNOWN")) => Response::text(501, "501 Not Implemented."),
-                    Err(NotBuilt(name)) => {
-                        Response::text(501, format!("{name} calls are not implemented by this master"))
-                    }
+                    Ok(()) => Response::empty(status),
+                    Err(error) => refusal(&error),
                 };
                 cx.respond(id, response);
             }
@@ -55,8 +53,10 @@ impl Master {
         let content = content_type(request, UNSUPPORTED)?;
         let call = v1::decode_scheduler_call(content, &request.body)
             .map_err(|error| Response::text(400, error.to_string()))?;
-        validate::call::validate(&call, &request.principal)
-            .map_err(|text| Response::text(400, format!("Failed to validate scheduler::Call: {text}")))?;
+        if let Err(text) = validate::call::validate(&call, &request.principal) {
+            self.state.metrics.count_invalid_call(call.r#type);
+            return Err(Response::text(400, format!("Failed to validate scheduler::Call: {text}")));
+        }
         let streams = matches!(call.r#type, Some(Type::SUBSCRIBE | Type::RECONCILE_OPERATIONS));
         let accepted = if streams { accepted_or(request, NOT_ACCEPTABLE)? } else { ContentType::Json };
         let stream_id = request.header("mesos-stream-id");
@@ -109,5 +109,15 @@ impl Master {
             return Err(Response::text(400, text));
         }
         Ok(())
+    }
+}
+
+/// How a call that was not carried out is answered.
+fn refusal(error: &CallError) -> Response {
+    match error {
+        CallError::Invalid(text) => Response::text(400, text.clone()),
+        CallError::Forbidden(text) => Response::text(403, text.clone()),
+        CallError::NotBuilt("UNKNOWN") => Response::text(501, "501 Not Implemented."),
+        CallError::NotBuilt(_) => Response::text(501, error.to_string()),
     }
 }

@@ -4,7 +4,7 @@ use crate::metrics::FrameworkMetrics;
 use imbl::{OrdMap, OrdSet, Vector};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tepui_allocator::FrameworkKey;
+use tepui_allocator::{FrameworkKey, OfferConstraintsFilter};
 use tepui_base::{AgentId, ExecutorId, FrameworkId, OfferId, TaskId, Wall};
 use tepui_proto::ContentType;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
@@ -75,6 +75,8 @@ pub struct Framework {
     pub suppressed: BTreeSet<String>,
     /// Which agents it wants offers of, as it said so.
     pub offer_constraints: Arc<OfferConstraints>,
+    /// The same as the allocator takes it.
+    pub constraints_filter: OfferConstraintsFilter,
     /// Tasks that are not over, or whose end the framework has not acknowledged.
     pub tasks: OrdMap<TaskId, Arc<Shown<Task>>>,
     /// Tasks on unreachable agents, with the order they became so in `unreachable_order`; bounded.
@@ -117,6 +119,7 @@ impl Framework {
             unregistered: Wall(0),
             suppressed: BTreeSet::new(),
             offer_constraints: Arc::default(),
+            constraints_filter: OfferConstraintsFilter::default(),
             tasks: OrdMap::new(),
             unreachable: OrdMap::new(),
             unreachable_order: Vector::new(),

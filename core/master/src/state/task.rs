@@ -60,9 +60,10 @@ pub fn holds_resources(state: TaskState) -> bool {
     !is_terminal(state) && state != TaskState::TASK_UNREACHABLE
 }
 
-/// The 16 bytes of a UUID, if it is one.
+/// The 16 bytes of a UUID, if it is one: of a version from 1 to 5, so that the nil UUID is none, as in Mesos.
 pub fn uuid(bytes: Option<&[u8]>) -> Option<[u8; 16]> {
-    bytes.and_then(|bytes| bytes.try_into().ok())
+    let bytes: [u8; 16] = bytes?.try_into().ok()?;
+    (1..=5).contains(&(bytes[6] >> 4)).then_some(bytes)
 }
 
 impl Task {

@@ -9,7 +9,6 @@ mod schedulers;
 use crate::Master;
 use crate::agent::ping::observer_number;
 use crate::cx::Cx;
-use crate::metrics::Counter;
 use tepui_proto::{Message as Proto, MessageName, codec};
 use tepui_wire::Message;
 
@@ -22,10 +21,8 @@ impl Master {
             }
             return;
         }
-        let taken = message.to.id == self.config.pid.id
-            && (self.scheduler_message(cx, &message).is_some() || self.agent_message(cx, &message).is_some());
-        if !taken {
-            self.state.metrics.count(Counter::DroppedMessages);
+        if message.to.id == self.config.pid.id && self.scheduler_message(cx, &message).is_none() {
+            self.agent_message(cx, &message);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::decode;
 use crate::Master;
-use crate::call::NotBuilt;
+use crate::call::CallError;
 use crate::call::subscribe::Subscriber;
 use crate::cx::Cx;
 use crate::event;
@@ -17,6 +17,7 @@ use tepui_proto::mesos::internal::{
     SubmitSchedulerResponse, UnregisterFrameworkMessage,
 };
 use tepui_proto::mesos::offer::{Operation, operation};
+use tepui_proto::mesos::scheduler::call::Type;
 use tepui_proto::mesos::scheduler::{Call, call};
 use tepui_proto::mesos::{FrameworkID, FrameworkInfo};
 use tepui_proto::{MessageField, ProtoId};
@@ -124,10 +125,11 @@ impl Master {
         Some(())
     }
 
-    /// A call, checked as V1 calls are; errors are dropped.
+    /// A call, checked as V1 calls are; errors are dropped, and so are calls that V0 does not have.
     fn call_v0(&mut self, cx: &mut Cx, from: &Upid, call: Call) {
+        let operations = [Type::ACKNOWLEDGE_OPERATION_STATUS, Type::RECONCILE_OPERATIONS];
         if validate::call::validate(&call, &None).is_err() {
-            self.state.metrics.count(Counter::DroppedMessages);
+            self.state.metrics.count_invalid_call(call.r#type);
             return;
         }
         if call.r#type == Some(call::Type::SUBSCRIBE) {
@@ -135,7 +137,6 @@ impl Master {
             return self.subscribe(cx, Subscriber::Pid(from.clone()), &None, subscribe);
         }
         let Some(id) = self.framework_at(&call.framework_id, from) else {
-            self.state.metrics.count(Counter::DroppedMessages);
             return;
         };
         let framework = self.state.framework_mut(&id).expect("it was there a moment ago");
@@ -143,9 +144,11 @@ impl Master {
         if !framework.is_connected() {
             return event::error(cx, &self.config.pid, from, "Framework disconnected".to_owned());
         }
-        // Mesos answers calls of UPDATE_FRAMEWORK that fail with an error, and drops what V0 does not have.
-        if let Err(NotBuilt("UPDATE_FRAMEWORK")) = self.call(cx, &id, call) {
-            let text = "UPDATE_FRAMEWORK calls are not implemented by this master".to_owned();
+        if call.r#type.is_some_and(|kind| operations.contains(&kind)) {
+            return;
+        }
+        // Only UPDATE_FRAMEWORK can be wrong in this way.
+        if let Err(CallError::Invalid(text) | CallError::Forbidden(text)) = self.call(cx, &id, call) {
             event::error(cx, &self.config.pid, from, text);
         }
     }

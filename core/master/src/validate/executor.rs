@@ -3,10 +3,10 @@
 use super::{Checked, container, resource};
 use crate::state::{Agent, Framework};
 use tepui_base::ExecutorId;
-use tepui_proto::ProtoId;
 use tepui_proto::mesos::ExecutorInfo;
 use tepui_proto::mesos::container_info::Type as ContainerType;
 use tepui_proto::mesos::executor_info::Type;
+use tepui_proto::{MessageField, ProtoId};
 use tepui_resources::Resources;
 
 /// Whether a description is sound in itself.
@@ -80,11 +80,29 @@ fn text(executor: &ExecutorInfo) -> String {
     tepui_proto::json::to_string(executor, tepui_proto::json::Names::V0)
 }
 
-/// Equal but for the order of resources.
-fn is_same(known: &ExecutorInfo, executor: &ExecutorInfo) -> bool {
-    let bare = |info: &ExecutorInfo| ExecutorInfo { resources: Vec::new(), ..info.clone() };
-    let (left, right) = (Resources::from_proto(&known.resources), Resources::from_proto(&executor.resources));
-    bare(known) == bare(executor) && left.contains(&right) && right.contains(&left)
+/// Whether two descriptions are of one executor. The order of resources, URIs and variables says nothing, and labels
+/// and grace period are not compared (`src/common/type_utils.cpp`).
+pub(super) fn is_same(left: &ExecutorInfo, right: &ExecutorInfo) -> bool {
+    let bare = |info: &ExecutorInfo| {
+        let mut info = ExecutorInfo { resources: Vec::new(), ..info.clone() };
+        info.labels = MessageField::none();
+        info.shutdown_grace_period = MessageField::none();
+        if let Some(command) = info.command.as_option_mut() {
+            command.uris.clear();
+            command.environment = MessageField::none();
+        }
+        info
+    };
+    let (ours, theirs) = (Resources::from_proto(&left.resources), Resources::from_proto(&right.resources));
+    ours.contains(&theirs)
+        && theirs.contains(&ours)
+        && same_items(&left.command.uris, &right.command.uris)
+        && same_items(&left.command.environment.variables, &right.command.environment.variables)
+        && bare(left) == bare(right)
+}
+
+fn same_items<T: PartialEq>(left: &[T], right: &[T]) -> bool {
+    left.len() == right.len() && left.iter().all(|item| right.contains(item))
 }
 
 fn validate_resources(executor: &ExecutorInfo) -> Checked {

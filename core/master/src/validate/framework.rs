@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use tepui_base::duration;
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
-use tepui_proto::mesos::scheduler::OfferConstraints;
 use tepui_proto::mesos::{FrameworkInfo, OfferFilters};
 use tepui_resources::roles as role_names;
 
@@ -28,20 +27,23 @@ pub fn subscription(info: &FrameworkInfo, suppressed: &[String], state: &Snapsho
     if info.id.is_set() && state.is_completed(&info.id.id()) {
         return Err("Framework has been removed".to_owned());
     }
+    // A negative one is none, in Mesos as here.
     let failover_timeout = info.failover_timeout.unwrap_or(0.0);
-    if duration::from_secs_f64(failover_timeout).is_none() {
-        return Err(format!("The framework failover_timeout ({failover_timeout}) is invalid"));
+    if duration::from_secs_f64(failover_timeout.abs()).is_none() {
+        let text = many_seconds(failover_timeout);
+        return Err(format!("The framework failover_timeout ({text}) is invalid"));
     }
     Ok(())
 }
 
-/// Constraints would choose the agents a framework is offered. They are not built yet, and a framework that counts on
-/// them must not be offered what it excluded.
-pub fn offer_constraints(constraints: &OfferConstraints) -> Checked {
-    if constraints.role_constraints.is_empty() {
-        return Ok(());
+/// A number too large for a duration, as C++ streams print it: six digits at most.
+fn many_seconds(secs: f64) -> String {
+    if !secs.is_finite() {
+        return secs.to_string().to_lowercase();
     }
-    Err("Offer constraints are not supported by this master".to_owned())
+    let text = format!("{secs:.5e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{}e+{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Whether a description is sound in itself.

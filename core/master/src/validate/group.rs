@@ -68,7 +68,7 @@ fn validate_executor(
     if info.container.is_set() && info.container.r#type == ContainerType::DOCKER {
         return Err("Docker ContainerInfo is not supported on the executor".to_owned());
     }
-    if let Some(other) = tasks.iter().find(|one| *one.executor != *info) {
+    if let Some(other) = tasks.iter().find(|one| !executor::is_same(&one.executor, info)) {
         let task = &other.task_id.value;
         return Err(format!("The `ExecutorInfo` of task '{task}' is different from executor '{id}'"));
     }
@@ -94,7 +94,10 @@ fn validate_minimum(info: &ExecutorInfo) -> Checked {
     }
     let mem = resources.mem();
     if mem.is_none_or(|mem| mem.to_f64() < MIN_MEM_MB) {
-        let mem = mem.map_or_else(|| "None".to_owned(), |mem| format!("{mem}MB"));
+        // Mesos counts memory in whole megabytes here, and writes none of them so.
+        let whole =
+            |mem: Scalar| if mem.to_f64() < 1.0 { "0B".to_owned() } else { format!("{}MB", mem.to_f64().trunc()) };
+        let mem = mem.map_or_else(|| "None".to_owned(), whole);
         return Err(format!("Executor '{id}' uses less memory ({mem}) than the minimum required ({MIN_MEM_MB}MB)"));
     }
     if resources.disk().is_none() {
@@ -122,9 +125,9 @@ fn validate_total(
     parts.push(executor.clone());
     if resource::overlap(&parts) {
         return Err(format!(
-            "There are overlapping resources in the task group's task resources {{ {} }} and/or executor resources \
-             {executor}",
-            texts.join(", ")
+            "There are overlapping resources in the task group's task resources [ {} ] and/or executor resources {}",
+            texts.join(", "),
+            resource::message_text(&info.resources)
         ));
     }
     if agent.executors.contains(&(framework.id.clone(), ExecutorId::from(&*info.executor_id))) {
@@ -143,11 +146,12 @@ fn validate_share_cgroups(tasks: &[TaskInfo], info: &ExecutorInfo, framework: &F
         return Err("The 'share_cgroups' field cannot be set to 'true' on executor containers".to_owned());
     }
     let executor = ExecutorId::from(&*info.executor_id);
+    let runs = agent.executors.contains(&(framework.id.clone(), executor.clone()));
     let running = framework
         .tasks
         .values()
         .chain(framework.unreachable.values())
-        .filter(|known| known.agent == agent.id && known.executor.as_ref() == Some(&executor))
+        .filter(|known| runs && known.agent == agent.id && known.executor.as_ref() == Some(&executor))
         .map(|known| known.details.as_ref().and_then(|details| share_cgroups(&details.container)));
     let new = tasks.iter().map(|one| share_cgroups(&one.container));
     let mut shares = new.chain(running).map(|share| share.unwrap_or(true));

@@ -2,7 +2,7 @@
 
 use super::Checked;
 use std::collections::BTreeSet;
-use tepui_proto::mesos;
+use tepui_proto::{json, mesos};
 use tepui_resources::{Quantities, Resources};
 
 /// Resources as a message brings them, in the newest form.
@@ -83,12 +83,20 @@ pub fn allocated_to_one_role(resources: &Resources) -> Checked {
 pub fn revocable_or_not(resources: &Resources) -> Checked {
     let revocable = resources.revocable();
     let non_revocable = resources.non_revocable();
-    match revocable.iter().find(|one| non_revocable.iter().any(|other| other.name() == one.name())) {
-        Some(both) => {
-            Err(format!("Cannot use both revocable and non-revocable '{}' at the same time", both.name().as_str()))
-        }
+    let both =
+        revocable.iter().map(|one| one.name()).filter(|name| non_revocable.iter().any(|one| one.name() == *name));
+    match both.map(|name| name.as_str()).min() {
+        Some(first) => Err(format!("Cannot use both revocable and non-revocable '{first}' at the same time")),
         None => Ok(()),
     }
+}
+
+/// Resources as a message has them, in the form Mesos prints such: JSON with sorted keys.
+pub fn message_text(resources: &[mesos::Resource]) -> String {
+    let one = |resource: &mesos::Resource| json::to_string(resource, json::Names::V0);
+    let list = format!("[{}]", resources.iter().map(one).collect::<Vec<_>>().join(","));
+    // Only this reader sorts; what our own writer has written can be read.
+    serde_json::from_str(&list).map_or(list, |sorted: serde_json::Value| sorted.to_string())
 }
 
 /// Whether two of these name the same port or item: then their sum is less than the sum of their quantities.

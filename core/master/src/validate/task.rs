@@ -92,7 +92,8 @@ fn validate_limits(task: &TaskInfo, agent: &Agent) -> Checked {
         let Some(mem) = resources.mem() else {
             return Err("When a memory limit is specified, a memory request must also be specified".to_owned());
         };
-        if limit < mem.to_f64() {
+        // Mesos counts memory in whole megabytes here.
+        if limit.trunc() < mem.to_f64().trunc() {
             return Err("The memory limit must be greater than or equal to the memory request".to_owned());
         }
     }
@@ -143,7 +144,9 @@ fn validate_together(task: &TaskInfo) -> Checked {
     let executor = Resources::from_proto(&task.executor.resources);
     if resource::overlap(&[own.clone(), executor.clone()]) {
         return Err(format!(
-            "There are overlapping resources in the task resources {own} and executor resources {executor}"
+            "There are overlapping resources in the task resources {} and executor resources {}",
+            resource::message_text(&task.resources),
+            resource::message_text(&task.executor.resources)
         ));
     }
     let mut total = own;

@@ -64,6 +64,8 @@ pub struct World {
     /// Whether the registrar answers; a test may hold its answers back.
     pub hold_registry: bool,
     held: VecDeque<tepui_registry::Output>,
+    /// Why the master has ended itself, if it has.
+    pub exit: Option<String>,
 }
 
 impl World {
@@ -107,6 +109,7 @@ impl World {
             next_request: 0,
             hold_registry: false,
             held: VecDeque::new(),
+            exit: None,
         }
     }
 
@@ -187,6 +190,7 @@ impl World {
                 }
             }
             Effect::Net(effect) => self.net(effect),
+            Effect::Exit(reason) => self.exit = Some(reason),
             Effect::Show(stream, first) => {
                 self.operators.insert(stream);
                 self.net(NetEffect::StreamWrite(stream, first.record()));

@@ -1,0 +1,222 @@
+//! Agents that come, come back, and come anew: what they are told, and what of theirs is kept.
+
+mod harness;
+
+use harness::*;
+use std::time::Duration;
+use tepui_base::FrameworkId;
+use tepui_master::Config;
+use tepui_proto::mesos::internal::{
+    AgentRegisteredMessage, AgentReregisteredMessage, ExitedExecutorMessage, ShutdownMessage, UnregisterAgentMessage,
+    UpdateFrameworkMessage, archive,
+};
+use tepui_proto::mesos::offer::{Operation, operation};
+use tepui_proto::mesos::scheduler::event;
+use tepui_proto::mesos::{
+    AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Task, TaskID, TaskInfo, TaskState,
+};
+use tepui_proto::{ContentType, MessageField};
+use tepui_registry::{Registrar, State};
+use tepui_resources::Resources;
+use tepui_wire::NetInput;
+
+const AGENT: &str = "cpus:4;mem:4096;disk:4096";
+
+fn checkpointing(name: &str) -> FrameworkInfo {
+    FrameworkInfo { checkpoint: Some(true), failover_timeout: Some(60.0), ..framework(name, &[]) }
+}
+
+fn reported(agent: &str, framework: &str, id: &str, state: TaskState) -> Task {
+    Task {
+        name: "name".to_owned(),
+        task_id: MessageField::some(TaskID { value: id.to_owned(), ..Default::default() }),
+        framework_id: field_id(framework),
+        agent_id: MessageField::some(AgentID { value: agent.to_owned(), ..Default::default() }),
+        state,
+        resources: task(id, agent, "cpus:1;mem:32").resources,
+        ..Default::default()
+    }
+}
+
+#[test]
+fn an_agent_that_registers_again_at_the_same_address() {
+    let mut world = World::new();
+    let first = world.register_agent(1, AGENT);
+    assert_eq!(world.register_agent(1, AGENT), first, "it did not get the first answer");
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    world.launch(&scheduler, &[&offer], vec![task("t", &first, "cpus:1;mem:32")]);
+    world.input(NetInput::Exited(agent_pid(1)));
+    let second = world.register_agent(1, AGENT);
+    assert_ne!(second, first, "a removed id never comes back");
+    let update = world.updates(&scheduler).remove(0);
+    assert_eq!(update.state, TaskState::TASK_LOST);
+    let text = "Agent agent1.local removed: a new agent registered at the same address";
+    assert_eq!(update.message.as_deref(), Some(text));
+    assert_eq!(world.master.snapshot().agents.len(), 1);
+    world.audit();
+}
+
+#[test]
+fn a_known_agent_may_come_back_at_another_port() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let mut moved = agent_pid(1);
+    moved.port = 6000;
+    world.send(&moved, &reregister_message(1, AGENT, &agent, vec![], vec![]));
+    assert_eq!(world.received::<AgentReregisteredMessage>(&moved).len(), 1);
+    world.input(NetInput::Exited(agent_pid(1)));
+    assert!(world.master.snapshot().agents.values().all(|agent| agent.connected), "nobody is there any more");
+    let mut other = reregister_message(1, AGENT, &agent, vec![], vec![]);
+    other.agent.as_option_mut().unwrap().hostname = "other.local".to_owned();
+    world.send(&moved, &other);
+    let told = world.received::<ShutdownMessage>(&moved).remove(0);
+    assert_eq!(told.message.as_deref(), Some("Agent attempted to reregister with different IP / hostname"));
+}
+
+#[test]
+fn an_agent_that_is_gone_is_told_so_whatever_else_it_says() {
+    let mut registry = State::default();
+    registry.gone.insert("gone".into(), 7);
+    let mut world = World::with(Config::new(master_pid(), "m"), Registrar::new(registry));
+    let mut message = reregister_message(1, AGENT, "gone", vec![], vec![]);
+    message.version = Some("nonsense".to_owned());
+    world.send(&agent_pid(1), &message);
+    let told = world.received::<ShutdownMessage>(&agent_pid(1)).remove(0);
+    assert_eq!(told.message.as_deref(), Some("Agent has been marked gone"));
+    assert!(world.master.snapshot().agents.is_empty());
+}
+
+#[test]
+fn agents_of_versions_that_are_too_old_are_not_answered() {
+    let mut world = World::new();
+    let mut number = 0;
+    for (version, taken) in [(Some("0.28.3"), 0), (Some("1.0.0-rc1"), 0), (Some("x"), 0), (None, 0), (Some("1.0.0"), 1)]
+    {
+        number += 1;
+        let mut message = register_message(number, AGENT);
+        message.version = version.map(str::to_owned);
+        world.send(&agent_pid(number), &message);
+        let answers = world.received::<AgentRegisteredMessage>(&agent_pid(number));
+        assert_eq!(answers.len(), taken, "{version:?}");
+    }
+}
+
+#[test]
+fn agents_hear_of_frameworks_that_were_known_before() {
+    let mut registry = State::default();
+    for number in 1..=2 {
+        let id = format!("old-S{number}");
+        registry.admitted.insert(id.as_str().into(), std::sync::Arc::new(agent_info(number, AGENT, &id)));
+    }
+    let mut world = World::with(Config::new(master_pid(), "m"), Registrar::new(registry));
+    let info = FrameworkInfo { id: field_id("old-0000"), ..checkpointing("f") };
+    for (number, told) in [(1, 0), (2, 1)] {
+        let id = format!("old-S{number}");
+        world.send(&agent_pid(number), &reregister_message(number, AGENT, &id, vec![info.clone()], vec![]));
+        assert_eq!(world.received::<UpdateFrameworkMessage>(&agent_pid(number)).len(), told);
+    }
+    assert!(world.master.snapshot().frameworks[&FrameworkId::from("old-0000")].is_recovered());
+}
+
+#[test]
+fn tasks_of_completed_frameworks_on_an_agent_are_kept_where_the_framework_is_known() {
+    let mut world = World::new();
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    let of = |framework: &str| archive::Framework {
+        framework_info: MessageField::some(FrameworkInfo { id: field_id(framework), ..checkpointing("f") }),
+        tasks: vec![reported("S", framework, "done", TaskState::TASK_FINISHED)],
+        ..Default::default()
+    };
+    let mut message = reregister_message(1, AGENT, "S", vec![], vec![]);
+    message.completed_frameworks = vec![of(&scheduler.id), of("unknown")];
+    world.send(&agent_pid(1), &message);
+    let snapshot = world.master.snapshot();
+    assert_eq!(snapshot.frameworks.len(), 1);
+    assert_eq!(snapshot.frameworks.values().next().unwrap().completed[0].id.as_str(), "done");
+}
+
+#[test]
+fn a_foreign_process_cannot_unregister_an_agent() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let agent_id = MessageField::some(AgentID { value: agent, ..Default::default() });
+    let message = UnregisterAgentMessage { agent_id, ..Default::default() };
+    world.send(&agent_pid(2), &message);
+    assert_eq!(world.master.snapshot().agents.len(), 1);
+    world.send(&agent_pid(1), &message);
+    assert!(world.master.snapshot().agents.is_empty());
+}
+
+/// A task with an executor that uses something itself.
+fn with_executor(id: &str, agent: &str) -> TaskInfo {
+    let executor = ExecutorInfo {
+        executor_id: MessageField::some(ExecutorID { value: "e".to_owned(), ..Default::default() }),
+        command: MessageField::some(CommandInfo { value: Some("true".to_owned()), ..Default::default() }),
+        resources: Resources::parse("cpus:1;mem:32", "*").unwrap().to_proto(),
+        ..Default::default()
+    };
+    TaskInfo {
+        command: MessageField::none(),
+        executor: MessageField::some(executor),
+        ..task(id, agent, "cpus:1;mem:32")
+    }
+}
+
+#[test]
+fn what_an_executor_used_is_free_when_it_has_exited() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    world.launch(&scheduler, &[&offer], vec![with_executor("t", &agent)]);
+    let used = |world: &World| world.master.snapshot().agents.values().next().unwrap().used_total().to_string();
+    assert_eq!(used(&world), "cpus(allocated: *):2; mem(allocated: *):64");
+    let exited = |executor: &str| ExitedExecutorMessage {
+        agent_id: MessageField::some(AgentID { value: agent.clone(), ..Default::default() }),
+        framework_id: field_id(&scheduler.id),
+        executor_id: MessageField::some(ExecutorID { value: executor.to_owned(), ..Default::default() }),
+        status: 256,
+        ..Default::default()
+    };
+    world.send(&agent_pid(1), &exited("unknown"));
+    assert!(world.events(&scheduler, event::Type::FAILURE).is_empty());
+    world.send(&agent_pid(1), &exited("e"));
+    let failure = world.events(&scheduler, event::Type::FAILURE).remove(0).failure;
+    assert_eq!((failure.executor_id.value.as_str(), failure.status), ("e", Some(256)));
+    assert_eq!(used(&world), "cpus(allocated: *):1; mem(allocated: *):32", "its task is not over");
+    world.update(1, &scheduler.id, "t", TaskState::TASK_FAILED, 1);
+    assert_eq!(used(&world), "{}");
+    world.audit();
+}
+
+#[test]
+fn an_executor_keeps_its_id_and_its_description() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    let mut launch = |tasks: Vec<TaskInfo>| {
+        world.advance(Duration::from_secs(1));
+        let offer = world.master.snapshot().offers.keys().next().unwrap().to_string();
+        let launch = operation::Launch { task_infos: tasks, ..Default::default() };
+        let launch = MessageField::some(launch);
+        let operation = Operation { r#type: Some(operation::Type::LAUNCH), launch, ..Default::default() };
+        world.call(&scheduler, accept_ids(&[&offer], vec![operation]));
+        world.updates(&scheduler).pop().map(|update| update.message.unwrap())
+    };
+    assert_eq!(launch(vec![with_executor("a", &agent)]), None);
+    let mut relabelled = with_executor("b", &agent);
+    relabelled.executor.as_option_mut().unwrap().shutdown_grace_period =
+        MessageField::some(tepui_proto::mesos::DurationInfo { nanoseconds: 1, ..Default::default() });
+    assert_eq!(launch(vec![relabelled]), None, "a grace period is not compared");
+    let mut renamed = with_executor("c", &agent);
+    renamed.executor.as_option_mut().unwrap().name = Some("other".to_owned());
+    let text = launch(vec![renamed]).unwrap();
+    assert!(text.starts_with(
+        "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID.\n\
+         ------------------------------------------------------------\nExisting ExecutorInfo:\n"
+    ));
+    world.audit();
+}
