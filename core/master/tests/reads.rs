@@ -32,17 +32,17 @@ fn a_summary_counts_tasks_by_state() {
     world.update(1, &scheduler.id, "u", TaskState::TASK_FAILED, 2);
     let summary = world.json("/state-summary");
     assert_eq!(summary["hostname"], "master.local");
-    let (slave, framework) = (&summary["slaves"][0], &summary["frameworks"][0]);
-    assert_eq!((&slave["id"], &framework["id"]), (&json!(agent), &json!(scheduler.id)));
-    for shown in [slave, framework] {
+    let (shown_agent, framework) = (&summary["slaves"][0], &summary["frameworks"][0]);
+    assert_eq!((&shown_agent["id"], &framework["id"]), (&json!(agent), &json!(scheduler.id)));
+    for shown in [shown_agent, framework] {
         assert_eq!((&shown["TASK_RUNNING"], &shown["TASK_FAILED"]), (&json!(1), &json!(1)));
         for state in ["STAGING", "STARTING", "KILLING", "FINISHED", "KILLED", "LOST", "ERROR", "UNREACHABLE"] {
             assert_eq!(shown[format!("TASK_{state}")], json!(0), "{state}");
         }
     }
-    assert_eq!(slave["framework_ids"], json!([scheduler.id]));
+    assert_eq!(shown_agent["framework_ids"], json!([scheduler.id]));
     assert_eq!(framework["slave_ids"], json!([agent]));
-    assert!(slave["resources"].is_object() && slave.get("reserved_resources_full").is_none());
+    assert!(shown_agent["resources"].is_object() && shown_agent.get("reserved_resources_full").is_none());
     assert!(framework["capabilities"].is_array() && framework.get("tasks").is_none());
 }
 
@@ -50,8 +50,8 @@ fn a_summary_counts_tasks_by_state() {
 fn an_agent_without_tasks_counts_none() {
     let mut world = World::new();
     world.register_agent(1, AGENT);
-    let slave = &world.json("/state-summary")["slaves"][0];
-    assert_eq!((&slave["TASK_RUNNING"], &slave["framework_ids"]), (&json!(0), &json!([])));
+    let shown_agent = &world.json("/state-summary")["slaves"][0];
+    assert_eq!((&shown_agent["TASK_RUNNING"], &shown_agent["framework_ids"]), (&json!(0), &json!([])));
 }
 
 /// What is kept from one answer for the next must show every change in between.
@@ -89,18 +89,18 @@ fn resources_are_summed_by_name() {
         1,
         "cpus:1;cpus(r):2;gpus:1;mem:10;ports(r):[5-6];ports:[1-2,4-4];names:{a};names(r):{b};x:2.5",
     );
-    let slave = &world.json("/state")["slaves"][0];
+    let shown_agent = &world.json("/state")["slaves"][0];
     assert_eq!(
-        slave["resources"],
+        shown_agent["resources"],
         json!({"disk": 0.0, "mem": 10.0, "gpus": 1.0, "cpus": 3.0, "x": 2.5,
                "ports": "[1-2, 4-6]", "names": "{a, b}"})
     );
     assert_eq!(
-        slave["reserved_resources"],
+        shown_agent["reserved_resources"],
         json!({"r": {"disk": 0.0, "mem": 0.0, "gpus": 0.0, "cpus": 2.0, "ports": "[5-6]", "names": "{b}"}})
     );
-    assert_eq!(slave["unreserved_resources"]["ports"], "[1-2, 4-4]");
-    assert_eq!(slave["used_resources"], json!({"disk": 0.0, "mem": 0.0, "gpus": 0.0, "cpus": 0.0}));
+    assert_eq!(shown_agent["unreserved_resources"]["ports"], "[1-2, 4-4]");
+    assert_eq!(shown_agent["used_resources"], json!({"disk": 0.0, "mem": 0.0, "gpus": 0.0, "cpus": 0.0}));
 }
 
 #[test]

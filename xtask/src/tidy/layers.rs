@@ -30,7 +30,11 @@ const LAYERS: [Layer; 11] = [
     Layer { at: "bin", below: &["core/base", "core/proto", "client", "node"], outside: true },
     Layer { at: "sim", below: &["core"], outside: false },
     Layer { at: "bench", below: &["core", "io", "client"], outside: true },
-    Layer { at: "tests/interop", below: &["core/proto", "core/base"], outside: false },
+    Layer {
+        at: "tests/interop",
+        below: &["core/base", "core/proto", "core/resources", "client/sdk", "node/flags", "bench"],
+        outside: true,
+    },
     Layer { at: "tests", below: &["core", "io", "node"], outside: true },
     Layer { at: "xtask", below: &[], outside: false },
 ];

@@ -88,9 +88,7 @@ fn run(options: &Options) -> Result<bool> {
     let wanted = |scenario: &Scenario| options.only.is_empty() || options.only.contains(&scenario.name);
     let scenarios: Vec<Scenario> = script::load(&folder)?.into_iter().filter(wanted).collect();
     if let [first, second] = options.masters[..] {
-        return Ok(scenarios
-            .iter()
-            .fold(true, |well, scenario| judge(scenario, [first, second], options.show) && well));
+        return Ok(judge_all(&scenarios.iter().collect::<Vec<_>>(), [first, second], options.show));
     }
     let tools = options.tools.clone().unwrap_or_else(|| "target/interop".into());
     std::fs::create_dir_all(&tools)?;
