@@ -4,7 +4,7 @@ mod harness;
 
 use harness::*;
 use serde_json::{Value, json};
-use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::time::Duration;
 use tepui_api::metrics::Values;
 use tepui_api::{FilesError, Host};
@@ -150,7 +150,7 @@ fn what_cannot_be_set_is_empty() {
 /// What a test plays around the master.
 #[derive(Default)]
 struct Around {
-    set: Mutex<Option<(u32, Duration)>>,
+    set: OnceLock<(u32, Duration)>,
 }
 
 impl Host for Around {
@@ -172,7 +172,7 @@ impl Host for Around {
     }
 
     fn set_logging_level(&self, level: u32, time: Duration) {
-        *self.set.lock().unwrap() = Some((level, time));
+        self.set.set((level, time)).expect("it is set once");
     }
 
     fn metrics(&self) -> Values {
@@ -214,7 +214,7 @@ fn calls_for_the_process_reach_it() {
     );
     let set = r#"{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":3,"duration":{"nanoseconds":1000000000}}}"#;
     assert_eq!(call(set), (200, String::new()));
-    assert_eq!(*host.set.lock().unwrap(), Some((3, Duration::from_secs(1))));
+    assert_eq!(host.set.get(), Some(&(3, Duration::from_secs(1))));
     let (status, metrics) = call(r#"{"type":"GET_METRICS","get_metrics":{}}"#);
     assert_eq!(status, 200);
     assert!(metrics.contains(r#"{"name":"system/cpus_total","value":2.0}"#), "{metrics}");
