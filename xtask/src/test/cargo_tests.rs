@@ -65,6 +65,11 @@ pub fn differential(setting: &Setting, log: &mut Log) -> Result<Tally> {
     against_mesos(setting, log, "differential", &["differential"])
 }
 
+/// The same allocations at a real Mesos and at the real binary.
+pub fn scenarios(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    against_mesos(setting, log, "scenarios", &["scenarios"])
+}
+
 fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
     let tepui = match release_binary(setting, log)? {
         Ok(path) => path,

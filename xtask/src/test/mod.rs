@@ -39,7 +39,7 @@ struct Part {
     run: fn(&Setting, &mut Log) -> Result<Tally>,
 }
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 9] = [
     Part {
         name: "unit",
         about: "tests beside the code, and the examples in its documentation",
@@ -76,6 +76,12 @@ const PARTS: [Part; 8] = [
         about: "the same requests to a real Mesos 1.11.0 and to Tepui: every difference in the answers",
         quick: false,
         run: cargo_tests::differential,
+    },
+    Part {
+        name: "scenarios",
+        about: "the same allocations at a real Mesos 1.11.0 and at Tepui: who is offered what",
+        quick: false,
+        run: cargo_tests::scenarios,
     },
     Part { name: "acceptance", about: "the commands a person types", quick: false, run: acceptance::run },
 ];

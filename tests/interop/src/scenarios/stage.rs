@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tepui_bench::emulator::{Agent, AgentSpec, Emulator, Framework, task};
 use tepui_proto::mesos::agent_info::capability::Type as AgentCapability;
 use tepui_proto::mesos::scheduler::{Event, event};
@@ -208,8 +208,10 @@ impl Stage<'_> {
         let more =
             if action.verb == "wait" { Duration::from_secs_f64(action.name(0)?.parse()?) } else { Duration::ZERO };
         let mut lines = Vec::new();
-        let mut until = tokio::time::Instant::now() + more + self.silence;
+        let start = tokio::time::Instant::now();
+        let mut until = start + more + self.silence;
         loop {
+            ensure!(start.elapsed() < more + SILENT_WITHIN, "it is never silent; the last was: {:?}", lines.last());
             let names: Vec<String> = self.frameworks.keys().cloned().collect();
             let mut heard = false;
             for name in names {
@@ -288,5 +290,7 @@ impl Stage<'_> {
     }
 }
 
+/// After so long without silence a scenario goes round in circles.
+const SILENT_WITHIN: Duration = Duration::from_secs(30);
 /// How often events are looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
