@@ -67,7 +67,7 @@ impl Containers {
                     container.leave_by.get_or_insert(now + LEAVE_NANOS);
                 }
             }
-            Fact::ExitedSent { agent, framework, executor } => {
+            Fact::ExitedSent { agent, framework, executor, .. } => {
                 let is_it = |(_, container): &(u64, Container)| {
                     container.agent == *agent && container.framework == *framework && container.executor == *executor
                 };
