@@ -90,6 +90,8 @@ impl Containers {
             }
             Fact::Ended(process) => {
                 self.attached.remove(process);
+                // Containers die with their agent, though it says so only when it is back.
+                self.up.retain(|_, container| container.agent != *process);
                 self.untold.retain(|(_, container)| container.agent != *process);
             }
             _ => {}
