@@ -59,6 +59,23 @@ fn an_agent_that_registers_again_at_the_same_address() {
 }
 
 #[test]
+fn a_restarted_agent_gets_its_own_id_even_if_the_broken_link_was_not_seen_yet() {
+    let mut world = World::new();
+    let first = world.register_agent(1, AGENT);
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    world.launch(&scheduler, &[&offer], vec![task("t", &first, "cpus:1;mem:32")]);
+    let mut message = register_message(1, AGENT);
+    message.resource_version_uuid.get_or_insert_default().value = vec![8; 16];
+    world.send(&agent_pid(1), &message);
+    assert_ne!(world.agent_id_of(1), first, "the first process is gone, and its tasks with it");
+    assert_eq!(world.updates(&scheduler).remove(0).state, TaskState::TASK_LOST);
+    assert_eq!(world.master.snapshot().agents.len(), 1);
+    world.audit();
+}
+
+#[test]
 fn a_known_agent_may_come_back_at_another_port() {
     let mut world = World::new();
     let agent = world.register_agent(1, AGENT);

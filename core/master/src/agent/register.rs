@@ -5,6 +5,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::pending::Pending;
+use crate::state::Agent;
 use crate::validate;
 use tepui_authz::Action;
 use tepui_proto::ToProto;
@@ -30,7 +31,8 @@ impl Master {
             return;
         }
         if let Some(id) = self.addresses.agents.get(&pid).cloned() {
-            if self.state.agents[&id].connected {
+            let known = &self.state.agents[&id];
+            if known.connected && is_same_process(known, &message) {
                 // It did not get the first answer.
                 return self.send_registered(cx, &id);
             }
@@ -70,4 +72,12 @@ impl Master {
             AgentRegisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
         cx.send(&self.config.pid, &self.state.agents[id].pid, &message);
     }
+}
+
+/// Whether an agent without an id is the one that is connected from its address, and did not get the first answer. Each
+/// process of an agent starts with a resource version of its own, so one that was restarted before its broken link
+/// was seen is told from one that asks again.
+fn is_same_process(known: &Agent, message: &RegisterAgentMessage) -> bool {
+    let version = message.resource_version_uuid.as_option().map(|uuid| &uuid.value);
+    version.zip(known.resource_version.as_ref()).is_none_or(|(new, old)| new == old)
 }
