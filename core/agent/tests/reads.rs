@@ -99,6 +99,25 @@ fn what_cannot_be_measured_is_left_out() {
 }
 
 #[test]
+fn without_containers_the_type_is_the_whole_answer() {
+    let (_, answer) = ask(&World::registered(), &post_json("/api/v1", r#"{"type":"GET_CONTAINERS"}"#));
+    assert_eq!(answer, r#"{"type":"GET_CONTAINERS"}"#);
+}
+
+#[test]
+fn calls_that_come_later_are_checked_as_if_they_were_there() {
+    let world = World::registered();
+    for (kind, part) in [("LAUNCH_NESTED_CONTAINER", "launch_nested_container"), ("KILL_CONTAINER", "kill_container")] {
+        let (status, text) = ask(&world, &post_json("/api/v1", &format!(r#"{{"type":"{kind}"}}"#)));
+        assert_eq!((status, text), (400, format!("Failed to validate agent::Call: Expecting '{part}' to be present")));
+    }
+    let (status, _) = ask(&world, &post_json("/api/v1", r#"{"type":"PRUNE_IMAGES"}"#));
+    assert_eq!(status, 501);
+    let (status, text) = ask(&world, &post("/api/v1", "application/recordio", Vec::new()));
+    assert_eq!((status, text.as_str()), (400, "Expecting 'Message-Content-Type' to be set for streaming requests"));
+}
+
+#[test]
 fn containers_can_be_asked_for_by_their_executor() {
     let world = running();
     let count = |query: &str| {

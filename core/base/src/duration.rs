@@ -18,27 +18,31 @@ const UNITS: [(&str, u64); 8] = [
 /// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No number in front of the unit.
-    #[error("Invalid duration '{0}': expecting a number and a unit, e.g. 15secs")]
+    /// No number in front of the unit; this stands there.
+    #[error("Failed to convert '{0}' to number")]
     Number(String),
+    /// No unit.
+    #[error("Invalid duration '{0}'")]
+    NoUnit(String),
     /// An unknown unit.
-    #[error("Unknown duration unit '{0}'; expecting one of ns, us, ms, secs, mins, hrs, days, weeks")]
+    #[error(
+        "Unknown duration unit '{0}'; supported units are 'ns', 'us', 'ms', 'secs', 'mins', 'hrs', 'days', and 'weeks'"
+    )]
     Unit(String),
-    /// Negative, or more nanoseconds than an i64 holds.
-    #[error("Argument '{0}' out of the range that a Duration could represent")]
-    Range(String),
+    /// More nanoseconds than an i64 holds.
+    #[error("Argument out of the range that a Duration can represent due to int64_t's size limit")]
+    Range,
 }
 
 /// Reads a duration such as `15secs` or `1.5mins`.
 pub fn parse(text: &str) -> Result<Duration, Error> {
-    let split =
-        text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E'))).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let value: f64 = number.parse().map_err(|_| Error::Number(text.to_owned()))?;
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.'));
+    let (number, unit) = text.split_at(split.ok_or_else(|| Error::NoUnit(text.to_owned()))?);
+    let value: f64 = number.parse().map_err(|_| Error::Number(number.to_owned()))?;
     let Some((_, nanos)) = UNITS.iter().find(|(name, _)| *name == unit) else {
         return Err(Error::Unit(unit.to_owned()));
     };
-    from_nanos_f64(value * *nanos as f64).ok_or_else(|| Error::Range(text.to_owned()))
+    from_nanos_f64(value * *nanos as f64).ok_or(Error::Range)
 }
 
 /// Seconds with fraction, as `Filters.refuse_seconds` and `FrameworkInfo.failover_timeout` carry them. `None` when
@@ -88,10 +92,13 @@ mod tests {
 
     #[test]
     fn nonsense_names_what_is_wrong() {
-        assert!(matches!(parse("secs"), Err(Error::Number(_))));
-        assert!(matches!(parse("5"), Err(Error::Unit(_))));
-        assert!(matches!(parse("5parsecs"), Err(Error::Unit(_))));
-        assert!(matches!(parse("-5secs"), Err(Error::Range(_))));
-        assert!(matches!(parse("1e30weeks"), Err(Error::Range(_))));
+        let text = |duration| parse(duration).unwrap_err().to_string();
+        assert_eq!(text("secs"), "Failed to convert '' to number");
+        assert_eq!(text("-5secs"), "Failed to convert '' to number");
+        assert_eq!(text("1.2.3secs"), "Failed to convert '1.2.3' to number");
+        assert_eq!(text("5"), "Invalid duration '5'");
+        assert!(text("5parsecs").starts_with("Unknown duration unit 'parsecs'; supported units are 'ns', 'us', "));
+        assert_eq!(parse("1e30weeks"), Err(Error::Unit("e30weeks".to_owned())));
+        assert_eq!(parse("1000000000weeks"), Err(Error::Range));
     }
 }

@@ -5,6 +5,7 @@
 
 use imbl::OrdMap;
 use tepui_proto::mesos::TaskState;
+use tepui_proto::mesos::offer;
 use tepui_proto::mesos::scheduler::call;
 use tepui_proto::mesos::task_status::{Reason, Source};
 
@@ -88,11 +89,13 @@ pub struct Metrics {
     /// Terminal transitions by state, source and reason (`master/task_failed/source_slave/reason_...`). Keyed by the
     /// enums' numbers, because the generated enums have no order.
     transitions: OrdMap<(i32, i32, i32), u64>,
+    /// Offer operations that were refused, by the numbers of their types.
+    refused_operations: OrdMap<i32, u64>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        Metrics { counters: [0; NAMES.len()], transitions: OrdMap::new() }
+        Metrics { counters: [0; NAMES.len()], transitions: OrdMap::new(), refused_operations: OrdMap::new() }
     }
 }
 
@@ -100,6 +103,19 @@ impl Metrics {
     /// Counts one.
     pub fn count(&mut self, counter: Counter) {
         self.counters[counter as usize] += 1;
+    }
+
+    /// Counts an offer operation that was refused.
+    pub fn count_refused_operation(&mut self, kind: offer::operation::Type) {
+        *self.refused_operations.entry(kind as i32).or_default() += 1;
+    }
+
+    /// How many offer operations of a type were refused; of any type if none is given.
+    pub fn refused_operations(&self, kind: Option<offer::operation::Type>) -> u64 {
+        match kind {
+            Some(kind) => self.refused_operations.get(&(kind as i32)).copied().unwrap_or(0),
+            None => self.refused_operations.values().sum(),
+        }
     }
 
     /// Counts a scheduler's call that failed its first check, if there is a counter for its type.

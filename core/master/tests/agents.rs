@@ -67,6 +67,19 @@ fn an_agent_that_answers_stays() {
 }
 
 #[test]
+fn an_agent_that_the_registry_does_not_know_may_come_with_tasks() {
+    let mut world = World::new();
+    let scheduler = world.subscribe(checkpointing(&[Capability::PARTITION_AWARE]), ContentType::Json);
+    let info = (*world.master.snapshot().frameworks.values().next().unwrap().info).clone();
+    let tasks = vec![reported("A", &scheduler.id, TaskState::TASK_RUNNING)];
+    world.send(&agent_pid(1), &reregister_message(1, AGENT, "A", vec![info], tasks));
+    let update = world.updates(&scheduler).remove(0);
+    assert_eq!((update.state, update.reason), (TaskState::TASK_RUNNING, Some(Reason::REASON_AGENT_REREGISTERED)));
+    assert_eq!(update.message.as_deref(), Some("Unknown agent reregistered"));
+    world.audit();
+}
+
+#[test]
 fn an_agent_that_does_not_answer_is_unreachable_and_may_come_back() {
     let (mut world, agent, scheduler) = running(checkpointing(&[Capability::PARTITION_AWARE]));
     world.advance(Duration::from_secs(76));

@@ -40,6 +40,7 @@ fn metrics(world: &World, figures: Option<Figures>) -> Value {
 fn metrics_of_the_allocator_have_the_names_of_mesos() {
     let mut world = World::new();
     let agent = world.register_agent(1, "cpus:4;mem:4096;disk:4096");
+    world.register_agent(2, "cpus(idle):0.5;ports(idle):[1-2]");
     let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
     world.advance(Duration::from_secs(1));
     let offer = world.offers(&scheduler).remove(0);
@@ -77,6 +78,9 @@ fn metrics_of_the_allocator_have_the_names_of_mesos() {
     assert_eq!(shown["allocator/mesos/allocation_run_ms"], json!(2.0));
     assert!(keys.contains_key(&format!("allocator/mesos/offer_filters/roles/{role}/active")));
     assert!(keys.contains_key(&format!("allocator/mesos/roles/{role}/shares/dominant")));
+    assert_eq!(shown["allocator/mesos/offer_filters/roles/idle/active"], json!(0.0), "reservations make a role known");
+    assert_eq!(shown["allocator/mesos/quota/roles//resources/cpus/consumed"], json!(1.5), "the root has what all have");
+    assert!(!keys.contains_key("allocator/mesos/quota/roles/idle/resources/ports/consumed"), "only scalars count");
 }
 
 #[test]

@@ -5,6 +5,8 @@ mod harness;
 use harness::*;
 use std::time::Duration;
 use tepui_proto::mesos::internal::{FrameworkErrorMessage, FrameworkRegisteredMessage, ReconcileOperationsMessage};
+use tepui_proto::mesos::offer::Operation;
+use tepui_proto::mesos::offer::operation::Type;
 use tepui_proto::mesos::scheduler::call::reconcile_operations;
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::{AgentID, OperationID, OperationState, OperationStatus, ResourceProviderID};
@@ -134,7 +136,17 @@ fn a_driver_has_no_calls_about_operations() {
     assert!(world.received::<FrameworkErrorMessage>(&scheduler_pid(1)).is_empty());
     let metrics = world.json("/metrics/snapshot");
     assert_eq!(metrics["master/messages_reconcile_operations"], 0.0);
+    let operation = Operation { r#type: Some(Type::RESERVE), id: asked(None).operation_id, ..Default::default() };
+    world.send(&scheduler_pid(1), &Call { framework_id, ..accept_ids(&["O"], vec![operation]) });
+    let error = |world: &mut World| world.received::<FrameworkErrorMessage>(&scheduler_pid(1)).remove(0).message;
+    let text = error(&mut world);
+    assert!(text.contains("operation feedback is not supported for the SchedulerDriver API"), "{text}");
+    let metrics = world.json("/metrics/snapshot");
+    let counts = ["", "reserve/", "create/"].map(|kind| metrics[format!("master/operations/{kind}error")].clone());
+    assert_eq!(counts, [1.0, 1.0, 0.0], "a refused operation counts");
+    assert_eq!(metrics["master/operations/total"], 1.0);
     world.input(NetInput::Exited(scheduler_pid(1)));
+    assert_eq!(error(&mut world), "Framework disconnected");
     world.advance(Duration::from_secs(1));
     assert!(world.master.snapshot().frameworks.is_empty());
 }

@@ -6,7 +6,10 @@ use harness::*;
 use std::time::Duration;
 use tepui_master::Config;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
-use tepui_proto::mesos::internal::{FrameworkErrorMessage, FrameworkRegisteredMessage, ReregisterFrameworkMessage};
+use tepui_proto::mesos::internal::{
+    AuthenticateMessage, AuthenticationErrorMessage, FrameworkErrorMessage, FrameworkRegisteredMessage,
+    RegisterFrameworkMessage, ReregisterFrameworkMessage,
+};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{ExecutorID, ExecutorInfo, FrameworkInfo, OperationID, TaskInfo, TaskState, offer, value};
@@ -125,6 +128,21 @@ fn a_disconnected_framework_is_not_subscribed() {
 }
 
 #[test]
+fn a_driver_has_no_authenticator_and_no_stream() {
+    let mut world = World::new();
+    let driver = scheduler_pid(1);
+    world.send(&driver, &AuthenticateMessage { pid: driver.to_string(), ..Default::default() });
+    let error = world.received::<AuthenticationErrorMessage>(&driver).remove(0).error;
+    assert_eq!(error.as_deref(), Some("No authenticator loaded"));
+    let framework = MessageField::some(framework("f", &[]));
+    world.send(&driver, &RegisterFrameworkMessage { framework, ..Default::default() });
+    let id = world.received::<FrameworkRegisteredMessage>(&driver).remove(0).framework_id;
+    let body = format!(r#"{{"type":"REVIVE","framework_id":{{"value":"{}"}}}}"#, id.value);
+    let (_, response) = world.http(request("POST", API, "", &[JSON], body.as_bytes()));
+    assert_eq!((response.status, text(&response).as_str()), (403, "Framework is not connected via HTTP"));
+}
+
+#[test]
 fn a_call_without_meaning_is_not_implemented() {
     let mut world = World::new();
     let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
@@ -172,8 +190,7 @@ fn a_driver_takes_over_only_by_force() {
     let mut world = World::new();
     let driver = scheduler_pid(1);
     let info = MessageField::some(FrameworkInfo { failover_timeout: Some(60.0), ..framework("f", &[]) });
-    let register =
-        tepui_proto::mesos::internal::RegisterFrameworkMessage { framework: info.clone(), ..Default::default() };
+    let register = RegisterFrameworkMessage { framework: info.clone(), ..Default::default() };
     world.send(&driver, &register);
     let id = world.received::<FrameworkRegisteredMessage>(&driver)[0].framework_id.clone();
     world.send(&driver, &register);
@@ -181,8 +198,7 @@ fn a_driver_takes_over_only_by_force() {
     assert_eq!(again[0].framework_id, id, "a driver that asks twice is one framework");
     let mut info = info;
     info.as_option_mut().unwrap().id = id;
-    let with_id =
-        tepui_proto::mesos::internal::RegisterFrameworkMessage { framework: info.clone(), ..Default::default() };
+    let with_id = RegisterFrameworkMessage { framework: info.clone(), ..Default::default() };
     world.send(&scheduler_pid(3), &with_id);
     let error = |world: &mut World, pid| world.received::<FrameworkErrorMessage>(&pid)[0].message.clone();
     assert_eq!(error(&mut world, scheduler_pid(3)), "Registering with 'id' already set");

@@ -158,9 +158,10 @@ fn roles_are_those_in_use() {
         json!({
             "name": "*", "weight": 1.0,
             "quota": {"role": "*", "guarantee": {}, "limit": {}, "consumed": {"cpus": 1.0, "mem": 32.0}},
-            "resources": {"cpus": 4.0, "disk": 4096.0, "mem": 4096.0},
+            // Ranges count their members.
+            "resources": {"cpus": 4.0, "disk": 4096.0, "mem": 4096.0, "ports": 1001.0},
             "allocated": {"cpus": 1.0, "mem": 32.0},
-            "offered": {"cpus": 3.0, "disk": 4096.0, "mem": 4064.0},
+            "offered": {"cpus": 3.0, "disk": 4096.0, "mem": 4064.0, "ports": 1001.0},
             "reserved": {}, "frameworks": [scheduler.id],
         })
     );

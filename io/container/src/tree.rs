@@ -33,8 +33,6 @@ pub struct Process {
     pub system_ticks: u64,
     /// Resident memory, in pages.
     pub resident_pages: u64,
-    /// Threads.
-    pub threads: u32,
     /// Whether it has ended and waits to be reaped.
     pub is_zombie: bool,
 }
@@ -80,7 +78,6 @@ fn parse_stat(pid: i32, text: &str) -> Option<Process> {
         session: id(3)?,
         user_ticks: unsigned(11),
         system_ticks: unsigned(12),
-        threads: u32::try_from(unsigned(17)).unwrap_or(0),
         resident_pages: unsigned(21),
         is_zombie: fields.first() == Some(&"Z"),
     })
@@ -183,7 +180,7 @@ mod tests {
         let process = &table(&[(7, 1, 2, 3)])[&7];
         assert_eq!((process.parent, process.group, process.session), (1, 2, 3));
         assert_eq!((process.user_ticks, process.system_ticks), (5, 6));
-        assert_eq!((process.threads, process.resident_pages, process.is_zombie), (1, 9, false));
+        assert_eq!((process.resident_pages, process.is_zombie), (9, false));
         assert_eq!(parse_stat(1, "nonsense"), None);
     }
 

@@ -18,10 +18,13 @@ impl Detector {
         Detector { address: address.to_owned() }
     }
 
-    /// The host as it was given, if it is a name.
+    /// The host as it was given, if it is a name, or `localhost` on loopback: no name service is asked.
     pub fn hostname(&self) -> Option<String> {
         let (host, _) = self.address.rsplit_once(':')?;
-        host.parse::<std::net::Ipv4Addr>().is_err().then(|| host.to_owned())
+        match host.parse::<std::net::Ipv4Addr>() {
+            Err(_) => Some(host.to_owned()),
+            Ok(address) => address.is_loopback().then(|| "localhost".to_owned()),
+        }
     }
 
     /// The master's address; none if its name does not resolve.
@@ -45,6 +48,7 @@ mod tests {
         assert_eq!(found.to_string(), "master@127.0.0.1:5050");
         assert_eq!(Detector::new("master@127.0.0.1:5050").detect().await, Some(found));
         assert_eq!(Detector::new("somewhere:5050").hostname().as_deref(), Some("somewhere"));
-        assert_eq!(Detector::new("127.0.0.1:5050").hostname(), None);
+        assert_eq!(Detector::new("127.0.0.1:5050").hostname().as_deref(), Some("localhost"));
+        assert_eq!(Detector::new("10.0.0.1:5050").hostname(), None);
     }
 }

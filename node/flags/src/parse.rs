@@ -202,9 +202,9 @@ fn check(kind: Kind, value: &str) -> Result<String, String> {
         },
         Kind::Number => value.parse::<i64>().map(|n| n.to_string()).map_err(|_| "Expecting a whole number".to_owned()),
         Kind::Fraction => value.parse::<f64>().map(|n| n.to_string()).map_err(|_| "Expecting a number".to_owned()),
-        Kind::Duration => {
-            tepui_base::duration::parse(value).map(tepui_base::duration::format).map_err(|error| error.to_string())
-        }
+        Kind::Duration => tepui_base::duration::parse(value)
+            .map(tepui_base::duration::format)
+            .map_err(|error| format!("{error} (write a number and a unit, such as 15secs)")),
         Kind::Bytes => {
             tepui_base::bytes::parse(value).map(tepui_base::bytes::format).map_err(|error| error.to_string())
         }
@@ -303,7 +303,8 @@ mod tests {
         assert_eq!(text(&["--port"]), "Failed to load non-boolean flag 'port': Missing value (write --port=VALUE)");
         assert!(text(&["--no-port"]).contains("only boolean flags can be negated"));
         assert!(text(&["port"]).contains("flags are written --name=value"));
-        assert!(text(&["--allocation_interval=5"]).contains("duration unit"));
+        let remedy = "Invalid duration '5' (write a number and a unit, such as 15secs)";
+        assert!(text(&["--allocation_interval=5"]).contains(remedy));
         assert!(master(&["--port=70000"], &[]).unwrap().number::<u16>("port").is_err());
     }
 

@@ -62,7 +62,7 @@ async fn the_processes_of_every_daemon_answer() {
         ("/system/stats.json?jsonp=f", "200 OK", "f({\"avg_load_15min\":"),
         ("/help", "200 OK", "## HELP\n> [/files][files]\n"),
         ("/help/master/state", "200 OK", "### USAGE ###\n>        /state\n>        /master/state\n"),
-        ("/help/nobody", "400 Bad Request", "No help available for '/nobody'.\n"),
+        ("/help/nobody", "404 Not Found", "404 Not Found."),
         ("/__processes__", "200 OK", "[{\"events\":[],\"id\":\"__processes__\"}"),
         ("/profiler/start", "400 Bad Request", "Perftools is disabled."),
         ("/system/nothing", "404 Not Found", "404 Not Found."),

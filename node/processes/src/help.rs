@@ -72,7 +72,9 @@ pub fn respond(own: &[Process], request: &Request) -> Response {
         }
         return page(&index(&processes), request);
     };
-    let Some(process) = processes.iter().find(|process| process.id == id) else { return missing(id) };
+    let Some(process) = processes.iter().find(|process| process.id == id) else {
+        return Response::text(404, "404 Not Found.");
+    };
     if name.is_empty() {
         return page(&contents(process), request);
     }
@@ -180,7 +182,7 @@ mod tests {
     #[test]
     fn what_has_no_page_is_said() {
         let text = |path| (ask(path, "", "").0, ask(path, "", "").2);
-        assert_eq!(text("/help/x"), (400, "No help available for '/x'.\n".to_owned()));
+        assert_eq!(text("/help/x"), (404, "404 Not Found.".to_owned()), "only processes have a route");
         assert_eq!(text("/help/master/x/y"), (400, "No help available for '/master/x/y'.\n".to_owned()));
     }
 }

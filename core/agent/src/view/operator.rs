@@ -41,6 +41,11 @@ fn answer(
     viewer: Viewer<'_>,
 ) -> Result<(ContentType, Option<Answer>), Response> {
     post_only(request)?;
+    if request.header("content-type") == Some("application/recordio")
+        && request.header("message-content-type").is_none()
+    {
+        return Err(Response::text(400, "Expecting 'Message-Content-Type' to be set for streaming requests"));
+    }
     let form = content_type(request, UNSUPPORTED)?;
     let accept = accepted_or(request, NOT_ACCEPTABLE)?;
     let call = read(form, &request.body).map_err(|text| Response::text(400, text))?;
@@ -68,6 +73,31 @@ fn validate(call: &Call) -> Result<call::Type, &'static str> {
         call::Type::SET_LOGGING_LEVEL => ("set_logging_level", call.set_logging_level.is_set()),
         call::Type::LIST_FILES => ("list_files", call.list_files.is_set()),
         call::Type::READ_FILE => ("read_file", call.read_file.is_set()),
+        call::Type::LAUNCH_NESTED_CONTAINER => ("launch_nested_container", call.launch_nested_container.is_set()),
+        call::Type::WAIT_NESTED_CONTAINER => ("wait_nested_container", call.wait_nested_container.is_set()),
+        call::Type::KILL_NESTED_CONTAINER => ("kill_nested_container", call.kill_nested_container.is_set()),
+        call::Type::REMOVE_NESTED_CONTAINER => ("remove_nested_container", call.remove_nested_container.is_set()),
+        call::Type::LAUNCH_NESTED_CONTAINER_SESSION => {
+            ("launch_nested_container_session", call.launch_nested_container_session.is_set())
+        }
+        call::Type::ATTACH_CONTAINER_INPUT => ("attach_container_input", call.attach_container_input.is_set()),
+        call::Type::ATTACH_CONTAINER_OUTPUT => ("attach_container_output", call.attach_container_output.is_set()),
+        call::Type::LAUNCH_CONTAINER => ("launch_container", call.launch_container.is_set()),
+        call::Type::WAIT_CONTAINER => ("wait_container", call.wait_container.is_set()),
+        call::Type::KILL_CONTAINER => ("kill_container", call.kill_container.is_set()),
+        call::Type::REMOVE_CONTAINER => ("remove_container", call.remove_container.is_set()),
+        call::Type::ADD_RESOURCE_PROVIDER_CONFIG => {
+            ("add_resource_provider_config", call.add_resource_provider_config.is_set())
+        }
+        call::Type::UPDATE_RESOURCE_PROVIDER_CONFIG => {
+            ("update_resource_provider_config", call.update_resource_provider_config.is_set())
+        }
+        call::Type::REMOVE_RESOURCE_PROVIDER_CONFIG => {
+            ("remove_resource_provider_config", call.remove_resource_provider_config.is_set())
+        }
+        call::Type::MARK_RESOURCE_PROVIDER_GONE => {
+            ("mark_resource_provider_gone", call.mark_resource_provider_gone.is_set())
+        }
         _ => return Ok(kind),
     };
     if expected.1 { Ok(kind) } else { Err(expected.0) }
@@ -90,7 +120,7 @@ fn of_host(
             Ok(Answer { get_metrics: set(part), ..of(Type::GET_METRICS) })
         }
         call::Type::GET_CONTAINERS => {
-            Ok(Answer { get_containers: set(get_containers(snapshot, host, viewer)), ..of(Type::GET_CONTAINERS) })
+            Ok(Answer { get_containers: get_containers(snapshot, host, viewer), ..of(Type::GET_CONTAINERS) })
         }
         call::Type::GET_LOGGING_LEVEL => {
             let part = GetLoggingLevel { level: host.logging_level(), ..Default::default() };
@@ -195,7 +225,8 @@ fn flags(snapshot: &Snapshot) -> GetFlags {
     GetFlags { flags: snapshot.config.flags.iter().map(flag).collect(), ..GetFlags::default() }
 }
 
-fn get_containers(snapshot: &Snapshot, host: &dyn Host, viewer: Viewer<'_>) -> GetContainers {
+/// With no container Mesos shows the type alone.
+fn get_containers(snapshot: &Snapshot, host: &dyn Host, viewer: Viewer<'_>) -> MessageField<GetContainers> {
     let container = |executor: &Executor| response::get_containers::Container {
         framework_id: executor.framework.to_field(),
         executor_id: executor.id.to_field(),
@@ -206,10 +237,11 @@ fn get_containers(snapshot: &Snapshot, host: &dyn Host, viewer: Viewer<'_>) -> G
             .map_or_else(MessageField::none, MessageField::some),
         ..Default::default()
     };
-    GetContainers {
-        containers: containers::live(snapshot, viewer).map(container).collect(),
-        ..GetContainers::default()
+    let containers: Vec<_> = containers::live(snapshot, viewer).map(container).collect();
+    if containers.is_empty() {
+        return MessageField::none();
     }
+    set(GetContainers { containers, ..GetContainers::default() })
 }
 
 /// All frameworks, those that left last.

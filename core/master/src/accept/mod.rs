@@ -127,8 +127,9 @@ impl Master {
         }
     }
 
-    /// An operation that is not carried out is answered if the framework gave it an id, and forgotten otherwise.
+    /// An operation that is not carried out is counted, and answered if the framework gave it an id.
     fn drop_operation(&mut self, cx: &mut Cx, from: &FrameworkId, operation: &Operation, text: String) {
+        self.state.metrics.count_refused_operation(operation.r#type.unwrap_or(Type::UNKNOWN));
         if !operation.id.is_set() {
             return;
         }

@@ -3,9 +3,11 @@
 //! The allocator runs beside the master; whoever runs both puts its figures ([`Figures`]) into the snapshot before a
 //! request that asks for metrics is answered. Source: Mesos `src/master/allocator/mesos/metrics.cpp`.
 
-use super::{api, roles};
+use super::api;
+use super::roles::{self, Holdings};
 use crate::http::route;
 use crate::state::Snapshot;
+use std::collections::BTreeMap;
 use tepui_allocator::Metrics;
 use tepui_api::metrics::Values;
 use tepui_authz::Principal;
@@ -55,16 +57,18 @@ pub(super) fn collect(snapshot: &Snapshot, values: &mut Values) {
         let held = metrics.offered_or_allocated.get(&name).to_f64();
         put(format!("allocator/mesos/resources/{name}/offered_or_allocated"), held);
     }
+    let known = roles::known(snapshot, &Principal::default(), Quantities::from_scalars);
+    known.keys().for_each(|role| put(format!("allocator/mesos/offer_filters/roles/{role}/active"), 0.0));
     for role in &metrics.roles {
         put(format!("allocator/mesos/offer_filters/roles/{}/active", role.role), role.filters as f64);
         if let Some(share) = role.dominant_share {
             put(format!("allocator/mesos/roles/{}/shares/dominant", role.role), share);
         }
     }
-    collect_quota(snapshot, metrics, put);
+    collect_quota(&known, metrics, put);
 }
 
-fn collect_quota(snapshot: &Snapshot, metrics: &Metrics, mut put: impl FnMut(String, f64)) {
+fn collect_quota(known: &BTreeMap<String, Holdings>, metrics: &Metrics, mut put: impl FnMut(String, f64)) {
     let mut amount = |role: &str, name: &Name, of: &str, amount: Scalar| {
         put(format!("allocator/mesos/quota/roles/{role}/resources/{name}/{of}"), amount.to_f64());
     };
@@ -75,9 +79,15 @@ fn collect_quota(snapshot: &Snapshot, metrics: &Metrics, mut put: impl FnMut(Str
         let names = quota.guarantees.iter().chain(quota.limits.iter()).map(|(name, _)| name);
         names.for_each(|name| amount(role, name, "offered_or_allocated", quota.offered_or_allocated.get(name)));
     }
-    // Every role that uses something has this one, whether it has quota or not.
-    for (role, holdings) in roles::known(snapshot, &Principal::default()) {
-        let consumed: Quantities = holdings.consumed();
-        consumed.iter().for_each(|(name, value)| amount(&role, name, "consumed", value));
+    // Every role that uses something has this one, whether it has quota or not, and so has the root above them all,
+    // whose name is empty.
+    let mut all = Quantities::new();
+    for (role, holdings) in known {
+        let consumed = holdings.consumed();
+        consumed.iter().for_each(|(name, value)| amount(role, name, "consumed", value));
+        if !role.contains('/') {
+            all += &consumed;
+        }
     }
+    all.iter().for_each(|(name, value)| amount("", name, "consumed", value));
 }

@@ -1,5 +1,6 @@
 //! `POST /api/v1`: the operator's reads, in JSON and protobuf.
 
+use super::json::USUAL;
 use super::{maintenance, metrics, roles};
 use crate::state::{Agent, Framework, Snapshot};
 use buffa::Enumeration;
@@ -325,13 +326,15 @@ impl<'a> View<'a> {
     }
 
     fn roles(&self) -> GetRoles {
-        let roles = roles::known(self.snapshot, self.principal).into_iter().map(|(name, holdings)| Role {
-            weight: roles::weight(self.snapshot, &name),
-            name,
-            frameworks: holdings.frameworks.iter().map(ToProto::to_proto).collect(),
-            resources: scalars(&holdings.held()),
-            ..Default::default()
-        });
+        let roles = roles::known(self.snapshot, self.principal, Quantities::from_scalars).into_iter().map(
+            |(name, holdings)| Role {
+                weight: roles::weight(self.snapshot, &name),
+                name,
+                frameworks: holdings.frameworks.iter().map(ToProto::to_proto).collect(),
+                resources: scalars(&holdings.held().filter(|name| USUAL.contains(&name.as_str()))),
+                ..Default::default()
+            },
+        );
         GetRoles { roles: roles.collect(), ..Default::default() }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn capabilities<E: Enumeration>(w: &mut Writer, kinds: impl IntoItera
 }
 
 /// Scalars that are always shown, with 0.0 if there is none.
-const USUAL: [&str; 4] = ["disk", "mem", "gpus", "cpus"];
+pub(super) const USUAL: [&str; 4] = ["disk", "mem", "gpus", "cpus"];
 
 /// Sums by name: scalars as numbers, cpus, gpus, mem and disk always; ranges and sets as text. Reservations and
 /// volumes do not show; revocable resources have a name of their own.

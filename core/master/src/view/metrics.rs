@@ -8,6 +8,7 @@ use crate::state::{Framework, Snapshot};
 use buffa::Enumeration;
 use tepui_api::metrics::Values;
 use tepui_proto::mesos::TaskState;
+use tepui_proto::mesos::offer::operation::Type as Operation;
 use tepui_proto::mesos::scheduler::{call, event};
 use tepui_resources::{Resource, Scalar, Value};
 use tepui_wire::percent;
@@ -21,7 +22,7 @@ pub fn collect(snapshot: &Snapshot) -> Values {
     values.extend(snapshot.metrics.counters().map(|(name, count)| (name.to_owned(), count as f64)));
     values.extend(snapshot.metrics.transitions().map(|(name, count)| (name, count as f64)));
     collect_counts(snapshot, &mut values);
-    collect_operations(&mut values);
+    collect_operations(snapshot, &mut values);
     collect_resources(snapshot, &mut values);
     super::allocator::collect(snapshot, &mut values);
     if snapshot.config.publish_per_framework_metrics {
@@ -73,20 +74,30 @@ const ACTIVE: [TaskState; 5] = [
     TaskState::TASK_UNREACHABLE,
 ];
 
-/// Offer operations that the master keeps track of, by the names of their metrics.
-const OPERATIONS: [&str; 8] =
-    ["reserve", "unreserve", "create", "destroy", "grow_volume", "shrink_volume", "create_disk", "destroy_disk"];
+/// Offer operations that the master keeps track of; their metrics have their names.
+const OPERATIONS: [Operation; 8] = [
+    Operation::RESERVE,
+    Operation::UNRESERVE,
+    Operation::CREATE,
+    Operation::DESTROY,
+    Operation::GROW_VOLUME,
+    Operation::SHRINK_VOLUME,
+    Operation::CREATE_DISK,
+    Operation::DESTROY_DISK,
+];
 
 /// Where an operation can stand.
 const OPERATION_STATES: [&str; 9] =
     ["total", "pending", "recovering", "unreachable", "finished", "failed", "error", "dropped", "gone_by_operator"];
 
-/// No operation can be made yet, so there is none in any state.
-fn collect_operations(values: &mut Values) {
-    for state in OPERATION_STATES {
-        values.insert(format!("master/operations/{state}"), 0.0);
-        for operation in OPERATIONS {
-            values.insert(format!("master/operations/{operation}/{state}"), 0.0);
+/// No operation can be made yet, so those there are were refused.
+fn collect_operations(snapshot: &Snapshot, values: &mut Values) {
+    let kinds = OPERATIONS.iter().map(|kind| (format!("{}/", kind.proto_name().to_lowercase()), Some(*kind)));
+    for (name, kind) in std::iter::once((String::new(), None)).chain(kinds) {
+        let refused = snapshot.metrics.refused_operations(kind) as f64;
+        for state in OPERATION_STATES {
+            let count = if matches!(state, "total" | "error") { refused } else { 0.0 };
+            values.insert(format!("master/operations/{name}{state}"), count);
         }
     }
 }
@@ -159,7 +170,7 @@ fn collect_framework(framework: &Framework, values: &mut Values) {
     put("operations", (metrics.launch + metrics.launch_group) as f64);
     put("operations/launch", metrics.launch as f64);
     put("operations/launch_group", metrics.launch_group as f64);
-    OPERATIONS.iter().for_each(|operation| put(&format!("operations/{operation}"), 0.0));
+    OPERATIONS.iter().for_each(|kind| put(&format!("operations/{}", kind.proto_name().to_lowercase()), 0.0));
     // A task the master keeps is never in the state that stands for not knowing it.
     put("tasks/active/task_unknown", 0.0);
     for (state, count) in ACTIVE.iter().zip(active(framework)) {

@@ -18,6 +18,9 @@ pub(super) fn weight(snapshot: &Snapshot, role: &str) -> f64 {
     snapshot.config.weights.get(role).copied().unwrap_or(DEFAULT_WEIGHT)
 }
 
+/// Makes amounts of resources: of all, or of the scalars alone.
+type Count = fn(&Resources) -> Quantities;
+
 /// What one role's subtree holds.
 #[derive(Default)]
 pub(super) struct Holdings {
@@ -50,24 +53,24 @@ impl Holdings {
 }
 
 /// Roles that have a framework, an allocation or a reservation, and those above them; with `--roles`, the roles given
-/// and those above them. Only those the principal may see.
-pub(super) fn known(snapshot: &Snapshot, principal: &Principal) -> BTreeMap<String, Holdings> {
+/// and those above them. Only those the principal may see. `count` makes amounts of what they hold.
+pub(super) fn known(snapshot: &Snapshot, principal: &Principal, count: Count) -> BTreeMap<String, Holdings> {
     let mut roles: BTreeMap<String, Holdings> = BTreeMap::new();
     for framework in snapshot.frameworks.values() {
         for role in &framework.roles {
             roles.entry(role.clone()).or_default().frameworks.insert(framework.id.clone());
         }
-        add(&mut roles, &framework.used, Some(&framework.id), |holdings| &mut holdings.allocated);
-        add(&mut roles, &framework.offered, Some(&framework.id), |holdings| &mut holdings.offered);
+        add(&mut roles, &framework.used, &framework.id, count, |holdings| &mut holdings.allocated);
+        add(&mut roles, &framework.offered, &framework.id, count, |holdings| &mut holdings.offered);
     }
     for agent in snapshot.agents.values() {
         let mut idle = agent.total.reserved();
         idle -= &agent.used_total().reserved().unallocated();
         for (role, reserved) in agent.total.reservations() {
-            for_subtree(&mut roles, &role, |holdings| holdings.reserved += &Quantities::from_scalars(&reserved));
+            for_subtree(&mut roles, &role, |holdings| holdings.reserved += &count(&reserved));
         }
         for (role, idle) in idle.reservations() {
-            for_subtree(&mut roles, &role, |holdings| holdings.idle += &Quantities::from_scalars(&idle));
+            for_subtree(&mut roles, &role, |holdings| holdings.idle += &count(&idle));
         }
     }
     if let Some(allowed) = &snapshot.config.roles {
@@ -92,14 +95,13 @@ pub(super) fn known(snapshot: &Snapshot, principal: &Principal) -> BTreeMap<Stri
 fn add(
     roles: &mut BTreeMap<String, Holdings>,
     resources: &Resources,
-    owner: Option<&FrameworkId>,
+    owner: &FrameworkId,
+    count: Count,
     part: fn(&mut Holdings) -> &mut Quantities,
 ) {
     for (role, allocated) in resources.allocations() {
-        if let Some(owner) = owner {
-            roles.entry(role.to_string()).or_default().frameworks.insert(owner.clone());
-        }
-        for_subtree(roles, &role, |holdings| *part(holdings) += &Quantities::from_scalars(&allocated));
+        roles.entry(role.to_string()).or_default().frameworks.insert(owner.clone());
+        for_subtree(roles, &role, |holdings| *part(holdings) += &count(&allocated));
     }
 }
 
@@ -112,7 +114,8 @@ fn for_subtree(roles: &mut BTreeMap<String, Holdings>, role: &Role, change: impl
 
 /// `/roles`
 pub(super) fn write_roles(snapshot: &Snapshot, request: &Request, _: &Query, w: &mut Writer) {
-    w.field_array("roles", known(snapshot, &request.principal), |w, (name, holdings)| {
+    let known = known(snapshot, &request.principal, Quantities::from_resources);
+    w.field_array("roles", known, |w, (name, holdings)| {
         w.object(|w| {
             w.field_string("name", &name);
             w.field_double("weight", weight(snapshot, &name));

@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(text(r#"{"scalar":{}}"#), "Missing required fields: type, scalar.value");
         assert_eq!(text("[]"), "Expecting a JSON object");
         assert!(matches!(from_slice::<mesos::Value>(b"{", Names::V1), Err(Error::Syntax { line: 1, .. })));
+        assert_eq!(text(r#"{"x":[{"y":-1e400}]}"#), "Value out of range");
         assert_eq!(text("nonsense"), "syntax error at line 1 near: onsense");
         assert_eq!(text("{\"type\":"), "syntax error at line 1 near: ");
         assert_eq!(text("{} and more \n"), "Parsed JSON included non-whitespace trailing characters:  and more");

@@ -25,6 +25,9 @@ pub enum Error {
         /// What stands there, to the end of the line.
         near: String,
     },
+    /// JSON with a number that no double holds.
+    #[error("Value out of range")]
+    Range,
     /// JSON, and then something else.
     #[error("Parsed JSON included non-whitespace trailing characters: {0}")]
     Trailing(String),
@@ -38,11 +41,22 @@ pub fn parse(text: &[u8]) -> Result<Json, Error> {
     let mut values = serde_json::Deserializer::from_slice(text).into_iter();
     match values.next() {
         Some(Ok(value)) => match text[values.byte_offset()..].trim_ascii_end() {
-            [] => Ok(value),
+            [] if is_in_range(&value) => Ok(value),
+            [] => Err(Error::Range),
             rest => Err(Error::Trailing(String::from_utf8_lossy(rest).into_owned())),
         },
         Some(Err(error)) => Err(syntax(text, &error)),
         None => Err(Error::Syntax { line: 1, near: String::new() }),
+    }
+}
+
+/// Whether a double holds each number; [`MAX_DEPTH`] bounds the recursion.
+fn is_in_range(value: &Json) -> bool {
+    match value {
+        Json::Number(number) => number.as_f64().is_some(),
+        Json::Array(values) => values.iter().all(is_in_range),
+        Json::Object(values) => values.values().all(is_in_range),
+        _ => true,
     }
 }
 

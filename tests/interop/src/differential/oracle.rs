@@ -143,6 +143,11 @@ fn executor(info: &Value) -> Command {
     }
     if let Some(folder) = info["working_directory"].as_str() {
         command.current_dir(folder);
+        // A local cluster hands its own output down; elsewhere the sandbox has it.
+        let file = |name: &str| {
+            File::options().append(true).open(Path::new(folder).join(name)).map_or(Stdio::inherit(), Stdio::from)
+        };
+        command.stdout(file("stdout")).stderr(file("stderr"));
     }
     command
 }
