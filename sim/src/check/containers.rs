@@ -67,7 +67,7 @@ impl Containers {
                     container.leave_by.get_or_insert(now + LEAVE_NANOS);
                 }
             }
-            Fact::ExitedSent { agent, framework, executor } => {
+            Fact::ExitedSent { agent, framework, executor, .. } => {
                 let is_it = |(_, container): &(u64, Container)| {
                     container.agent == *agent && container.framework == *framework && container.executor == *executor
                 };
@@ -90,6 +90,8 @@ impl Containers {
             }
             Fact::Ended(process) => {
                 self.attached.remove(process);
+                // Containers die with their agent, though it says so only when it is back.
+                self.up.retain(|_, container| container.agent != *process);
                 self.untold.retain(|(_, container)| container.agent != *process);
             }
             _ => {}

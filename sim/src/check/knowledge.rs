@@ -27,6 +27,16 @@ impl Task {
     }
 }
 
+/// An executor that is not its agent's own.
+#[derive(Clone, Debug)]
+pub struct Executor {
+    amount: Amount,
+    checkpoint: bool,
+    /// Its agent has said that it is over. The protocol does not repeat this, so if the word is lost on the way the
+    /// master believes in the executor until the agent registers again.
+    ended: bool,
+}
+
 /// Agent, framework and executor id.
 pub type ExecutorKey = (String, String, String);
 
@@ -34,8 +44,8 @@ pub type ExecutorKey = (String, String, String);
 pub struct Knowledge {
     /// Tasks by id.
     pub tasks: BTreeMap<String, Task>,
-    /// Executors that are not the agents' own, with what they hold and whether their framework checkpoints.
-    pub executors: BTreeMap<ExecutorKey, (Amount, bool)>,
+    /// Executors that are not the agents' own.
+    pub executors: BTreeMap<ExecutorKey, Executor>,
     /// Agents that are registered.
     pub registered: BTreeSet<String>,
     /// Those of them that can be reached.
@@ -63,8 +73,14 @@ impl Knowledge {
         let tasks = self.tasks.values().filter(|task| task.agent == agent && !is_terminal(task.newest));
         let tasks = tasks.filter(|task| of(&task.framework)).map(|task| task.amount);
         let executors = self.executors.iter().filter(|((on, framework, _), _)| on == agent && of(framework));
-        let executors = executors.map(|(_, (amount, _))| *amount);
+        let executors = executors.map(|(_, executor)| executor.amount);
         tasks.chain(executors).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    }
+
+    /// What the executors of these frameworks hold whose end was told and has not been heard.
+    pub fn held_by_ended(&self, of: impl Fn(&str) -> bool) -> Amount {
+        let ended = self.executors.iter().filter(|((_, framework, _), executor)| executor.ended && of(framework));
+        ended.fold((0, 0), |sum, (_, executor)| (sum.0 + executor.amount.0, sum.1 + executor.amount.1))
     }
 
     pub fn see(&mut self, fact: &Fact, removed: &BTreeSet<String>) {
@@ -81,7 +97,8 @@ impl Knowledge {
                 self.tasks.insert(task.clone(), staging);
                 if let Some((executor, amount)) = executor {
                     let key = (agent.clone(), framework.clone(), executor.clone());
-                    self.executors.entry(key).or_insert((*amount, *checkpoint));
+                    let new = Executor { amount: *amount, checkpoint: *checkpoint, ended: false };
+                    self.executors.entry(key).or_insert(new);
                 }
             }
             Fact::UpdateTaken { update } => self.updated(update),
@@ -94,6 +111,11 @@ impl Knowledge {
                 let of = self.tasks.get(task).and_then(|task| task.forwarded.as_ref());
                 if of.is_some_and(|(state, last)| is_terminal(*state) && last == uuid) {
                     self.tasks.remove(task);
+                }
+            }
+            Fact::ExitedSent { id, framework, executor, .. } => {
+                if let Some(known) = self.executors.get_mut(&(id.clone(), framework.clone(), executor.clone())) {
+                    known.ended = true;
                 }
             }
             Fact::ExitedTaken { agent, framework, executor } => {
@@ -123,7 +145,7 @@ impl Knowledge {
             Fact::AgentLost { id } => {
                 self.connected.remove(id);
                 self.tasks.retain(|_, task| task.agent != *id || task.checkpoint);
-                self.executors.retain(|(agent, _, _), (_, checkpoint)| agent != id || *checkpoint);
+                self.executors.retain(|(agent, _, _), executor| agent != id || executor.checkpoint);
             }
             Fact::MarkedUnreachable { id } => {
                 self.agent_gone(id);
@@ -192,7 +214,8 @@ impl Knowledge {
         let checkpoint = |framework: &String| report.checkpoints.get(framework).copied().unwrap_or(false);
         for (framework, executor, amount) in report.executors.iter().filter(|(of, _, _)| !removed.contains(of)) {
             let key = (id.to_owned(), framework.clone(), executor.clone());
-            self.executors.insert(key, (*amount, checkpoint(framework)));
+            let executor = Executor { amount: *amount, checkpoint: checkpoint(framework), ended: false };
+            self.executors.insert(key, executor);
         }
         for told in report.tasks.iter().filter(|told| !removed.contains(&told.framework)) {
             if self.tasks.contains_key(&told.task) {

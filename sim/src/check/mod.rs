@@ -162,8 +162,8 @@ pub enum Fact {
     ExecutorUpdate { agent: Process, update: Update },
     /// An agent hears that one executor of a framework, or all, are to leave.
     ShutdownTaken { agent: Process, framework: String, executor: Option<String> },
-    /// An agent says that an executor is over.
-    ExitedSent { agent: Process, framework: String, executor: String },
+    /// An agent, with its id, says that an executor is over.
+    ExitedSent { agent: Process, id: String, framework: String, executor: String },
     /// A program starts.
     Forked { task: String },
     /// An agent starts a container.
@@ -271,13 +271,15 @@ impl Checks {
         }
     }
 
-    /// While the frameworks are idle but there: one that takes everything gets all but what executors hold.
+    /// While the frameworks are idle but there: one that takes everything gets all but what executors hold, and those
+    /// whose end was told and not heard.
     pub fn nothing_leaked(&mut self, now: u64, probe: HostId, agents: usize, total: Amount, executor: Amount) {
         let add = |sum: Amount, amount: Amount| (sum.0 + amount.0, sum.1 + amount.1);
         let sum = self.offers.held_by(probe).into_values().fold((0, 0), add);
         let orphaned = self.model.known.registered.iter().map(|agent| self.held_by_orphans(agent)).fold((0, 0), add);
+        let unheard = self.model.known.held_by_ended(|framework| !self.model.roster.is_orphan(framework));
         let (agents, executors) = (agents as i64, self.containers.up.len() as i64);
-        let least = |at: fn(Amount) -> i64| agents * at(total) - executors * at(executor) - at(orphaned);
+        let least = |at: fn(Amount) -> i64| agents * at(total) - executors * at(executor) - at(orphaned) - at(unheard);
         let least = (least(|amount| amount.0), least(|amount| amount.1));
         if sum.0 < least.0 || sum.1 < least.1 {
             self.object(now, format!("all is idle, but only {sum:?} are offered where at least {least:?} are free"));

@@ -24,9 +24,10 @@ pub fn agent_effect(world: &mut World, agent: Process, effect: &Effect) {
             }
             "mesos.internal.ExitedExecutorMessage" => {
                 let Some(message) = read::<ExitedExecutorMessage>(message) else { return };
+                let id = message.agent_id.value.clone();
                 let framework = message.framework_id.value.clone();
                 let executor = message.executor_id.value.clone();
-                see(world, &Fact::ExitedSent { agent, framework, executor });
+                see(world, &Fact::ExitedSent { agent, id, framework, executor });
             }
             _ => {}
         },
