@@ -146,6 +146,9 @@ pub enum Fact {
     MasterEnded,
     /// The master has a new subscription of a framework, or lost the old one: offers to this host are void.
     Subscription { of: HostId },
+    /// A driver that asked twice is told once more that it is registered. Whether its offers still stand, messages do
+    /// not show: they do after a mere repetition, and do not after a failover by force at the same address.
+    ToldAgain { of: HostId },
 
     // What agents learn and do.
     /// An agent has got its id.

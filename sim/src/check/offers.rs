@@ -23,6 +23,8 @@ struct Offer {
 pub struct Offers {
     outstanding: BTreeMap<String, Offer>,
     ever: BTreeSet<String>,
+    /// Offers that may stand or not ([`Fact::ToldAgain`]): they are not counted, and may be used.
+    doubtful: BTreeSet<String>,
     /// Offers by task to be launched: none if one of them was void.
     launching: BTreeMap<String, bool>,
     /// Offers that frameworks have and believe valid, and since when.
@@ -47,6 +49,7 @@ impl Offers {
             }
             Fact::Rescinded { offer } => {
                 self.outstanding.remove(offer);
+                self.doubtful.remove(offer);
             }
             Fact::Call { call, .. } if call.r#type == Some(CallType::DECLINE) => {
                 self.use_up(&call.decline.offer_ids);
@@ -63,8 +66,17 @@ impl Offers {
                 self.outstanding.retain(|_, offer| offer.to != *of);
                 self.belief(now, fact);
             }
+            Fact::ToldAgain { of } => {
+                let (theirs, others) =
+                    std::mem::take(&mut self.outstanding).into_iter().partition(|(_, o)| o.to == *of);
+                self.outstanding = others;
+                let theirs: BTreeMap<String, Offer> = theirs;
+                self.doubtful.extend(theirs.into_keys());
+                self.belief(now, fact);
+            }
             Fact::MasterEnded => {
                 self.outstanding.clear();
+                self.doubtful.clear();
                 self.launching.clear();
                 self.believed.clear();
             }
@@ -74,7 +86,8 @@ impl Offers {
 
     /// Each of them is used up, whatever the others are; says whether all were good.
     fn use_up(&mut self, ids: &[OfferID]) -> bool {
-        let used = ids.iter().filter(|id| self.outstanding.remove(&id.value).is_some()).count();
+        let mut stood = |id: &str| self.outstanding.remove(id).is_some() || self.doubtful.remove(id);
+        let used = ids.iter().filter(|id| stood(&id.value)).count();
         used == ids.len()
     }
 
@@ -107,9 +120,9 @@ impl Offers {
             }
             Fact::OfferAnswered { offers } => self.believed.retain(|id, _| !offers.contains(id)),
             // The master has no way left to tell it.
-            Fact::Connected { framework } | Fact::Subscription { of: framework } => {
-                self.believed.retain(|_, (to, _)| to != framework)
-            }
+            Fact::Connected { framework }
+            | Fact::Subscription { of: framework }
+            | Fact::ToldAgain { of: framework } => self.believed.retain(|_, (to, _)| to != framework),
             Fact::Ended(process) => self.believed.retain(|_, (to, _)| *to != process.host),
             _ => {}
         }

@@ -38,7 +38,9 @@ impl Reconcile {
             Fact::Told { framework, update } => {
                 self.asked.remove(&(*framework, update.task.clone()));
             }
-            Fact::Connected { framework } | Fact::Subscription { of: framework } => {
+            Fact::Connected { framework }
+            | Fact::Subscription { of: framework }
+            | Fact::ToldAgain { of: framework } => {
                 self.asked.retain(|(of, _), _| of != framework);
             }
             Fact::MasterEnded => self.asked.clear(),

@@ -107,8 +107,9 @@ fn message_sent(world: &mut World, message: &Message) -> Option<()> {
             Fact::Rescinded { offer: read::<RescindResourceOfferMessage>(message)?.offer_id.value.clone() }
         }
         ("FrameworkRegisteredMessage", Some(host)) => {
-            see(world, &Fact::Subscription { of: host });
             let framework = read::<FrameworkRegisteredMessage>(message)?.framework_id.value.clone();
+            let again = world.checks.model.roster.at(&via).is_some_and(|(id, _)| *id == framework);
+            see(world, &if again { Fact::ToldAgain { of: host } } else { Fact::Subscription { of: host } });
             Fact::Subscribed { framework, host, via }
         }
         ("FrameworkReregisteredMessage", Some(host)) => {
