@@ -3,6 +3,7 @@
 //! Three figures: the first answer, when no text is known; an answer when nothing has changed since the last; and one when
 //! some agents have. One thread.
 
+use crate::emulator::CAPABILITIES;
 use clap::Args;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use tepui_hooks::NoHooks;
 use tepui_master::state::{Agent, Framework, Shown, Task};
 use tepui_master::{Config, Master, Snapshot, view};
 use tepui_proto::MessageField;
-use tepui_proto::mesos::agent_info::{Capability, capability::Type};
+use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::{
     AgentID, AgentInfo, CommandInfo, FrameworkID, FrameworkInfo, TaskID, TaskInfo, TaskState, TaskStatus,
 };
@@ -128,16 +129,6 @@ fn cluster(arguments: &Arguments, resources: &Resources) -> anyhow::Result<Snaps
 
 fn agent(master: &str, number: usize, resources: &Resources) -> Agent {
     let id = format!("{master}-S{number}");
-    let kinds = [
-        Type::MULTI_ROLE,
-        Type::HIERARCHICAL_ROLE,
-        Type::RESERVATION_REFINEMENT,
-        Type::RESOURCE_PROVIDER,
-        Type::RESIZE_VOLUME,
-        Type::AGENT_OPERATION_FEEDBACK,
-        Type::AGENT_DRAINING,
-        Type::TASK_RESOURCE_LIMITS,
-    ];
     let info = AgentInfo {
         hostname: format!("agent-{number}.example.com"),
         port: Some(5051),
@@ -151,7 +142,7 @@ fn agent(master: &str, number: usize, resources: &Resources) -> Agent {
         info: Arc::new(info),
         pid: Upid::new("slave(1)", Ipv4Addr::new(10, 0, (number >> 8) as u8, number as u8), 5051),
         version: "1.11.0".to_owned(),
-        capabilities: kinds.map(|kind| Capability { r#type: Some(kind), ..Default::default() }).to_vec(),
+        capabilities: CAPABILITIES.map(|kind| Capability { r#type: Some(kind), ..Default::default() }).to_vec(),
         observer: number as u64,
         connected: true,
         active: true,

@@ -34,7 +34,7 @@ pub use agent::Agent;
 pub use calls::{Answer, Refused};
 pub use framework::{Framework, Subscription, filters};
 pub use host::Emulator;
-pub use spec::AgentSpec;
+pub use spec::{AgentSpec, CAPABILITIES};
 
 use anyhow::Context;
 use tepui_proto::mesos::{Offer, TaskInfo};

@@ -7,7 +7,7 @@ use tepui_proto::mesos::{AgentInfo, Attribute, DomainInfo, Resource, TaskState};
 use tepui_resources::{Attributes, Resources};
 
 /// What an agent of Mesos 1.11 can do (`AGENT_CAPABILITIES` in `src/slave/constants.cpp`).
-const CAPABILITIES: [Type; 8] = [
+pub const CAPABILITIES: [Type; 8] = [
     Type::MULTI_ROLE,
     Type::HIERARCHICAL_ROLE,
     Type::RESERVATION_REFINEMENT,

@@ -85,25 +85,22 @@ impl Normal {
 
 /// Offer ids: how many offers went before is a matter of time.
 fn offers(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<master>-O") {
-        let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        out.push_str(before);
-        out.push_str(if digits > 0 { "<offer>" } else { "<master>-O" });
-        rest = &after[digits..];
-    }
-    out + rest
+    numbered(text, "<master>-O", "<offer>")
 }
 
 /// Ids of frameworks that have no name in the script: how many were taken before is not this one's matter.
 fn framework(text: &str) -> String {
+    numbered(text, "<master>-", "<framework>")
+}
+
+/// Puts `word` where `prefix` is followed by a number.
+fn numbered(text: &str, prefix: &str, word: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<master>-") {
+    while let Some((before, after)) = rest.split_once(prefix) {
         let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         out.push_str(before);
-        out.push_str(if digits > 0 { "<framework>" } else { "<master>-" });
+        out.push_str(if digits > 0 { word } else { prefix });
         rest = &after[digits..];
     }
     out + rest

@@ -5,8 +5,7 @@ use std::net::SocketAddrV4;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use tepui_bench::emulator::{Agent, AgentSpec, Emulator, Framework, task};
-use tepui_proto::mesos::agent_info::capability::Type as AgentCapability;
+use tepui_bench::emulator::{Agent, AgentSpec, CAPABILITIES, Emulator, Framework, task};
 use tepui_proto::mesos::scheduler::{Event, event};
 use tepui_proto::mesos::{Offer, TaskState};
 use tepui_resources::Resources;
@@ -14,18 +13,6 @@ use tepui_sdk::call;
 
 use super::cast;
 use super::script::{Action, Scenario};
-
-/// What an agent of 1.11 can do; a scenario takes some of it away.
-const CAPABILITIES: [AgentCapability; 8] = [
-    AgentCapability::MULTI_ROLE,
-    AgentCapability::HIERARCHICAL_ROLE,
-    AgentCapability::RESERVATION_REFINEMENT,
-    AgentCapability::RESOURCE_PROVIDER,
-    AgentCapability::RESIZE_VOLUME,
-    AgentCapability::AGENT_OPERATION_FEEDBACK,
-    AgentCapability::AGENT_DRAINING,
-    AgentCapability::TASK_RESOURCE_LIMITS,
-];
 
 /// An action and what was seen until all was silent, in no order of time: what comes together has none.
 #[derive(Clone, Debug, PartialEq, Eq)]
