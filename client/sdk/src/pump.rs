@@ -41,7 +41,8 @@ impl<M: Machine, E> Pump<M, E> {
         self.machine.handle(now(clock), start, &mut out);
         loop {
             for entry in out.drain() {
-                let (Entry::Free(effect) | Entry::Write(_, effect) | Entry::After(_, effect)) = entry;
+                let (Entry::Free(effect) | Entry::Write(_, effect) | Entry::Lazy(effect) | Entry::After(_, effect)) =
+                    entry;
                 match sort(effect) {
                     Sorted::Http(effect) => transport.apply(effect),
                     Sorted::Event(event) => untaken.push_back(event),

@@ -2,7 +2,8 @@
 //!
 //! One implementation, used by the node's driver and by the simulator. Free effects leave at once; writes gather into
 //! a batch that one sync makes durable; effects that wait for a write leave in the order they were put in once it is.
-//! `handle` goes on during a sync: what it writes meanwhile joins the next batch.
+//! `handle` goes on during a sync: what it writes meanwhile joins the next batch. Lazy writes join it too, in their place,
+//! but do not call for one.
 //!
 //! After a failed write or sync the queue is dropped and the machine rebuilt by recovery; a sync is never retried
 //! (the kernel may have thrown the dirty pages away and would then report success).
@@ -14,7 +15,8 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Debug)]
 pub struct EffectQueue<E> {
     ready: VecDeque<E>,
-    writes: Vec<(WriteKey, E)>,
+    /// In order; lazy ones have no key.
+    writes: Vec<(Option<WriteKey>, E)>,
     /// Keys handed out by [`EffectQueue::begin_sync`] and not yet durable.
     syncing: BTreeSet<WriteKey>,
     /// Keys not durable yet: those in `writes` and those in `syncing`.
@@ -42,8 +44,9 @@ impl<E> EffectQueue<E> {
                 Entry::Free(effect) => self.ready.push_back(effect),
                 Entry::Write(key, effect) => {
                     self.pending.insert(key);
-                    self.writes.push((key, effect));
+                    self.writes.push((Some(key), effect));
                 }
+                Entry::Lazy(effect) => self.writes.push((None, effect)),
                 Entry::After(key, effect) if self.pending.contains(&key) => self.held.push_back((key, effect)),
                 Entry::After(_, effect) => self.ready.push_back(effect),
             }
@@ -55,21 +58,30 @@ impl<E> EffectQueue<E> {
         self.ready.pop_front()
     }
 
-    /// The writes to perform and make durable with one sync, if there are any and no sync is under way.
+    /// The writes to perform and make durable with one sync, if any calls for it and no sync is under way.
     pub fn begin_sync(&mut self) -> Option<Vec<E>> {
-        if self.writes.is_empty() || !self.syncing.is_empty() {
+        if !self.syncing.is_empty() || self.pending.is_empty() {
             return None;
         }
         let batch = std::mem::take(&mut self.writes);
-        self.syncing.extend(batch.iter().map(|(key, _)| *key));
+        self.syncing.extend(batch.iter().filter_map(|(key, _)| *key));
         Some(batch.into_iter().map(|(_, effect)| effect).collect())
+    }
+
+    /// The lazy writes that no other write has taken along: what an orderly end still brings to the disk. Empty while
+    /// another write waits or is under way.
+    pub fn take_lazy(&mut self) -> Vec<E> {
+        if !self.pending.is_empty() {
+            return Vec::new();
+        }
+        self.writes.drain(..).map(|(_, effect)| effect).collect()
     }
 
     /// The batch of [`EffectQueue::begin_sync`] is durable: what waited for it becomes ready, in order.
     pub fn finish_sync(&mut self) {
         for key in std::mem::take(&mut self.syncing) {
             // A key written again while the sync ran stays pending until that write is durable too.
-            if !self.writes.iter().any(|(again, _)| *again == key) {
+            if !self.writes.iter().any(|(again, _)| *again == Some(key)) {
                 self.pending.remove(&key);
             }
         }
@@ -150,6 +162,23 @@ mod tests {
         queue.begin_sync();
         queue.finish_sync();
         assert_eq!(drain(&mut queue), ["tell"]);
+    }
+
+    #[test]
+    fn a_lazy_write_calls_for_no_sync_and_joins_the_next_one_in_its_place() {
+        let (mut queue, mut out) = (EffectQueue::default(), Outbox::default());
+        out.lazy("a");
+        queue.submit(&mut out);
+        assert_eq!(queue.begin_sync(), None);
+        assert!(queue.is_idle(), "nothing waits for it");
+        out.write(WriteKey(1), "b");
+        out.lazy("c");
+        queue.submit(&mut out);
+        assert_eq!(queue.begin_sync(), Some(vec!["a", "b", "c"]));
+        queue.finish_sync();
+        out.lazy("d");
+        queue.submit(&mut out);
+        assert_eq!((queue.begin_sync(), queue.take_lazy()), (None, vec!["d"]));
     }
 
     #[test]

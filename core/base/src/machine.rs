@@ -34,6 +34,9 @@ pub enum Entry<E> {
     Free(E),
     /// A write; durable once the driver has synced it.
     Write(WriteKey, E),
+    /// A write that nothing waits for. It goes to the disk with the next [`Entry::Write`], in order, and costs no
+    /// sync of its own; a crash before that loses it.
+    Lazy(E),
     /// Leaves once the write of that key is durable.
     After(WriteKey, E),
 }
@@ -59,6 +62,11 @@ impl<E> Outbox<E> {
     /// A write to the local disk, known by `key`.
     pub fn write(&mut self, key: WriteKey, effect: E) {
         self.entries.push(Entry::Write(key, effect));
+    }
+
+    /// A write that may be lost in a crash and that nothing waits for: it joins the next [`Outbox::write`].
+    pub fn lazy(&mut self, effect: E) {
+        self.entries.push(Entry::Lazy(effect));
     }
 
     /// An effect that must not be seen before the write `key` is durable ("checkpoint, then forward").

@@ -142,7 +142,7 @@ impl<M: Machine> Driver<M> {
         self
     }
 
-    /// Runs until every mailbox is gone (`Ok`) or a write fails.
+    /// Runs until every mailbox is gone (`Ok`; lazy writes are on the disk then) or a write fails.
     pub async fn run(mut self, mut world: impl World<M::Effect>) -> Result<(), SyncFailed> {
         let mut syncing: Option<Syncing> = None;
         loop {
@@ -162,11 +162,19 @@ impl<M: Machine> Driver<M> {
                 }
                 item = self.receiver.recv() => match item {
                     Some(item) => self.take_batch(item),
-                    None => return Ok(()),
+                    None => break,
                 },
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)), if deadline.is_some() => {}
             }
             self.tick_if_due();
+        }
+        if let Some(syncing) = syncing {
+            syncing.await?;
+            self.queue.finish_sync();
+        }
+        match self.queue.take_lazy() {
+            writes if writes.is_empty() => Ok(()),
+            writes => world.sync(writes).await,
         }
     }
 

@@ -75,7 +75,9 @@ pub fn run(path: &Path, mut see: impl FnMut(usize, &Effect)) -> Result<usize, Er
     let config = Settings::new(values, |_| None)?.config(pid);
     let mut master = Master::new(config, seed, Arc::new(NoHooks));
     let see = |number, _, entry: Entry<Effect>| match entry {
-        Entry::Free(effect) | Entry::Write(_, effect) | Entry::After(_, effect) => see(number, &effect),
+        Entry::Free(effect) | Entry::Write(_, effect) | Entry::Lazy(effect) | Entry::After(_, effect) => {
+            see(number, &effect)
+        }
     };
     Ok(replay(frames, &mut master, see)?)
 }

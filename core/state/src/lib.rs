@@ -1,0 +1,1 @@
+//! State: versioned variables over a storage.

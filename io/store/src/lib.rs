@@ -1,0 +1,1 @@
+//! LevelDB directories whose acknowledged writes are on the disk.
