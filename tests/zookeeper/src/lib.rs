@@ -55,8 +55,10 @@ impl Ensemble {
     /// Waits until every server that is neither killed nor paused serves.
     pub fn wait_until_serving(&self) -> Result<()> {
         let running = || self.servers.iter().filter(|server| server.is_running());
-        wait_for("a ZooKeeper that serves", READY_WITHIN, || running().all(|server| server.mode().is_some()).then_some(()))
-            .with_context(|| running().map(Server::log).collect::<Vec<_>>().join("\n"))
+        wait_for("a ZooKeeper that serves", READY_WITHIN, || {
+            running().all(|server| server.mode().is_some()).then_some(())
+        })
+        .with_context(|| running().map(Server::log).collect::<Vec<_>>().join("\n"))
     }
 
     /// `host:port,host:port` of all servers.

@@ -197,7 +197,9 @@ impl Process {
         drop(self.guard.stdin.take());
         let server = self.server.as_raw();
         wait_for("a killed server to go", GONE_WITHIN, || self.guard.try_wait().ok().flatten())?;
-        wait_for("a killed server to go", GONE_WITHIN, || (!Path::new(&format!("/proc/{server}")).exists()).then_some(()))
+        wait_for("a killed server to go", GONE_WITHIN, || {
+            (!Path::new(&format!("/proc/{server}")).exists()).then_some(())
+        })
     }
 }
 
