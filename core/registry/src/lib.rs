@@ -6,16 +6,17 @@
 //! the replicated log under it changes nothing in the master.
 //!
 //! Invariants: an agent id is in at most one of admitted, unreachable and gone; an answer is given for every
-//! operation, in order. Not done here: storing (this registrar keeps the registry in memory only, as
-//! `--registry=in_memory` does), and the operations of later rooms
+//! operation of a term, in order. Not done here: files and sockets, and the operations of later rooms
+
 //! (gone, draining, weights, quota). Source: Mesos `src/master/{registrar,registry_operations,maintenance}.cpp`.
 
 pub mod maintenance;
+mod durable;
 mod operation;
 mod registrar;
 mod state;
 
 pub use maintenance::Maintenance;
 pub use operation::{Error, Operation};
-pub use registrar::{Input, OperationId, Output, Registrar};
+pub use registrar::{Input, OperationId, Output, Registrar, Timeouts};
 pub use state::{State, Unreachable};
