@@ -7,11 +7,10 @@
 //!
 //! Invariants: an agent id is in at most one of admitted, unreachable and gone; an answer is given for every
 //! operation of a term, in order. Not done here: files and sockets, and the operations of later rooms
-
 //! (gone, draining, weights, quota). Source: Mesos `src/master/{registrar,registry_operations,maintenance}.cpp`.
 
-pub mod maintenance;
 mod durable;
+pub mod maintenance;
 mod operation;
 mod registrar;
 mod state;
