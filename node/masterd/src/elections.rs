@@ -21,13 +21,25 @@ pub(crate) enum Change {
 pub(crate) enum Elections {
     /// There is no other master.
     Alone(Alone),
+    /// What a test says.
+    #[cfg(test)]
+    Scripted(Script),
+}
+
+/// The changes of a test, and the names it was contended under.
+#[cfg(test)]
+pub(crate) struct Script {
+    pub changes: tokio::sync::mpsc::UnboundedReceiver<Change>,
+    pub names: tokio::sync::mpsc::UnboundedSender<Arc<MasterInfo>>,
 }
 
 impl Elections {
     /// Contends under this name from now on, and no longer under the one before.
-    pub fn contend(&mut self, _info: Arc<MasterInfo>) {
+    pub fn contend(&mut self, #[allow(unused_variables)] info: Arc<MasterInfo>) {
         match self {
             Elections::Alone(alone) => alone.contends = true,
+            #[cfg(test)]
+            Elections::Scripted(script) => drop(script.names.send(info)),
         }
     }
 
@@ -35,6 +47,8 @@ impl Elections {
     pub async fn next(&mut self) -> Change {
         match self {
             Elections::Alone(alone) => alone.next().await,
+            #[cfg(test)]
+            Elections::Scripted(script) => script.changes.recv().await.expect("a test goes on"),
         }
     }
 }

@@ -162,3 +162,6 @@ impl Intake {
         while self.inbox.try_recv().is_some() {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,14 @@ pub struct Running {
 
 /// Starts a master; it listens when this returns.
 pub async fn start(settings: Settings) -> Result<Running, Error> {
+    let running = start_with(settings, |daemon| Elections::Alone(Alone::new(daemon.clock))).await?;
+    let mut leads = running.leading.clone();
+    // A single master leads at once, and nobody is to find one that does not yet.
+    let _ = leads.wait_for(Option::is_some).await;
+    Ok(running)
+}
+
+async fn start_with(settings: Settings, elections: impl FnOnce(&Daemon) -> Elections) -> Result<Running, Error> {
     let node = Node::bind(settings.net.clone()).await?;
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
@@ -77,13 +85,9 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
     let (exit, exited) = watch::channel(None);
     let daemon = Daemon::new(settings, &node, outlet, leading.clone(), exit);
     tracing::info!(pid = %daemon.config.pid, hostname = daemon.config.hostname, "the master starts");
-    let elections = Elections::Alone(Alone::new(daemon.clock));
+    let elections = elections(&daemon);
     let leadership = Leadership::new(daemon, inbox, elections, leads)?;
-    let leadership = tokio::spawn(leadership.run());
-    // A single master leads at once, and nobody is to find one that does not yet.
-    let mut leads = leading.clone();
-    let _ = leads.wait_for(Option::is_some).await;
-    Ok(Running { node, leading, leadership, exit: exited })
+    Ok(Running { node, leading, leadership: tokio::spawn(leadership.run()), exit: exited })
 }
 
 impl Running {
