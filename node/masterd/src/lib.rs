@@ -16,6 +16,7 @@ mod read;
 pub mod recording;
 mod registry;
 pub mod settings;
+pub mod start;
 mod term;
 mod timed;
 mod whitelist;
