@@ -2,7 +2,7 @@
 
 use crate::authority::{Authority, Gate};
 use crate::read::{Reader, Source};
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
 use crate::settings::Settings;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +45,7 @@ impl Daemon {
     ) -> Daemon {
         let clock = Clock::default();
         let registry = Registry::start(clock);
+        registry::serve(node, &registry, &leading);
         let hits = Arc::new(AtomicU64::new(0));
         let figures = figures(leading, registry.clone(), hits.clone());
         let processes = Processes::new(files(&settings), Logging::new(settings.verbosity), figures);

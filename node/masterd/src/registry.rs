@@ -3,13 +3,17 @@
 //! A term that is over may still have asked something that is on its way; it must neither be done nor answered to the next
 //! term, whose requests have the same numbers. Requests and answers therefore carry the number of their term.
 
+use crate::daemon::Leading;
 use crate::world::no_disk;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox};
 use tepui_driver::{Clock, Driver, Mailbox, Syncing, World};
 use tepui_master::Master;
+use tepui_net::Node;
+use tepui_proto::json::{self, Names};
 use tepui_registry::{Input, Output, Registrar, State};
+use tepui_wire::Response;
 
 /// A registrar that listens to the newest term only.
 pub(crate) struct Fenced {
@@ -98,6 +102,22 @@ impl Registry {
     pub async fn state(&self) -> Option<State> {
         self.mailbox.inspect(|fenced| fenced.registrar.state().clone()).await
     }
+}
+
+/// Where the registry is shown.
+const PATH: &str = "/registrar(1)/registry";
+
+/// Serves the registry as JSON: empty while this master does not lead, or has not recovered it.
+pub(crate) fn serve(node: &Node, registry: &Registry, leading: &Leading) {
+    let (registry, leading) = (registry.clone(), leading.clone());
+    node.route_exact(PATH, move |request| {
+        let (registry, leads) = (registry.clone(), leading.borrow().is_some());
+        async move {
+            let state = if leads { registry.state().await.filter(|state| state.master.is_some()) } else { None };
+            let json = state.map_or_else(|| "{}".to_owned(), |state| json::sorted(&state.to_proto(), Names::V0));
+            Response::json(json, request.query_pairs().get("jsonp").map(String::as_str))
+        }
+    });
 }
 
 fn lock(asking: &Asking) -> MutexGuard<'_, Option<(u64, Mailbox<Master>)>> {
