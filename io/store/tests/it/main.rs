@@ -5,4 +5,5 @@ mod damage;
 mod faults;
 mod judge;
 mod lock;
+mod small_file;
 mod store;
