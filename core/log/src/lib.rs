@@ -7,9 +7,11 @@
 //! Source: Mesos `src/log/{replica,coordinator,consensus,catchup,recover,network}.cpp`, `src/messages/log.proto`.
 
 mod client;
+mod config;
 mod effect;
 mod input;
 
 pub use client::{Answer, Request, RequestId};
+pub use config::Config;
 pub use effect::{Change, Effect};
 pub use input::{FetchId, Input};
