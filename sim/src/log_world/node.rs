@@ -28,6 +28,8 @@ pub struct Node {
     pub armed: Option<u64>,
     /// Whether ZooKeeper shows it to others.
     pub listed: bool,
+    /// It lost its disk, and is not started before then.
+    pub replaced: u64,
     /// It sees nothing of ZooKeeper until then.
     pub blind: u64,
 }
@@ -55,6 +57,7 @@ impl Node {
             client: Client::default(),
             armed: None,
             listed: false,
+            replaced: 0,
             blind: 0,
         }
     }

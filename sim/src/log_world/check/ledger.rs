@@ -75,17 +75,16 @@ impl Ledger {
         if action.learned {
             return self.told(action).into_iter().collect();
         }
-        let Some(performed) = action.performed else { return Vec::new() };
-        let position = action.position;
-        let Some(proposal) = self.proposals.get_mut(&(position, performed)) else {
-            return vec![format!("stored at position {position} what nobody proposed under {performed}")];
-        };
-        if proposal.value != *value {
-            let (one, other) = (show(value), show(&proposal.value));
-            return vec![format!("stored {one} at position {position} instead of {other}")];
+        let (position, Some(performed)) = (action.position, action.performed) else { return Vec::new() };
+        // What a writer accepts itself it may not have asked of anyone else yet.
+        let mut found: Vec<String> = self.proposed(position, performed, value).into_iter().collect();
+        if let Some(proposal) = self.proposals.get_mut(&(position, performed)) {
+            proposal.accepted |= 1 << node;
+            if proposal.accepted.count_ones() as usize >= self.quorum {
+                found.extend(self.decide(position, value));
+            }
         }
-        proposal.accepted |= 1 << node;
-        if proposal.accepted.count_ones() as usize >= self.quorum { self.decide(position, value) } else { Vec::new() }
+        found
     }
 
     fn decide(&mut self, position: u64, value: &Value) -> Vec<String> {

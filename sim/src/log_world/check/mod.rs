@@ -11,7 +11,7 @@ use super::observe::{self, Promised, Record, Said, Value};
 use crate::disk::Disk;
 use clients::Clients;
 pub use ledger::Ledger;
-use replicas::{Replicas, Scope};
+use replicas::{Replicas, Scope, Stored};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use tepui_log::{Answer, Change, Request};
@@ -82,19 +82,27 @@ impl Checks {
     pub fn durable(&mut self, now: u64, node: NodeId, disk: &Disk, batches: &[Vec<Change>]) {
         let mut found = Vec::new();
         for change in batches.iter().flatten() {
-            let Change::Put(key, value) = change else { continue };
-            match observe::record(value) {
-                Ok(Record::Action(action)) => {
-                    if observe::key(action.position) != *key {
-                        found.push(format!("position {} is stored under another key", action.position));
-                    }
-                    found.extend(self.ledger.stored(node, &action));
-                }
-                Ok(Record::Metadata(status, _)) => found.extend(self.replicas.status(node, status, disk, &self.ledger)),
+            match read(change) {
+                Ok(stored) => found.extend(self.stored(node, disk, &stored)),
                 Err(text) => found.push(text),
             }
         }
         found.into_iter().for_each(|text| self.object(now, node, text));
+    }
+
+    fn stored(&mut self, node: NodeId, disk: &Disk, stored: &Stored) -> Vec<String> {
+        let mut found: Vec<String> = self.replicas.changed(node, stored, &self.ledger).into_iter().collect();
+        match stored {
+            Stored::Record(Record::Action(action)) => {
+                found.extend(action.value.as_ref().and_then(|value| self.clients.appended(value)));
+                found.extend(self.ledger.stored(node, action));
+            }
+            Stored::Record(Record::Metadata(status, _)) => {
+                found.extend(self.replicas.status(node, *status, disk, &self.ledger));
+            }
+            Stored::Deleted(_) => {}
+        }
+        found
     }
 
     /// A client asks the machine of its node.
@@ -103,7 +111,11 @@ impl Checks {
     }
 
     /// It is answered.
-    pub fn answered(&mut self, now: u64, node: NodeId, answer: &Answer) {
+    pub fn answered(&mut self, now: u64, node: NodeId, disk: &Disk, answer: &Answer) {
+        if let (Answer::Elected { .. }, Some(promised)) = (answer, promised(disk)) {
+            // A replica promises to its own writer without a message.
+            self.clients.promised(node, promised, node);
+        }
         let found = self.clients.answered(node, answer, &self.ledger);
         found.into_iter().for_each(|text| self.object(now, node, text));
     }
@@ -149,6 +161,29 @@ impl Checks {
     /// Times a writer was elected.
     pub fn elections(&self) -> u64 {
         self.clients.elections
+    }
+}
+
+fn read(change: &Change) -> Result<Stored, String> {
+    match change {
+        Change::Put(key, value) => match observe::record(value)? {
+            Record::Action(action) if observe::key(action.position) != *key => {
+                Err(format!("position {} is stored under another key", action.position))
+            }
+            record => Ok(Stored::Record(record)),
+        },
+        Change::Delete(key) => {
+            let number = std::str::from_utf8(key).ok().and_then(|text| text.parse::<u64>().ok());
+            Ok(Stored::Deleted(number.and_then(|number| number.checked_sub(1))))
+        }
+    }
+}
+
+/// The promise that a disk holds.
+fn promised(disk: &Disk) -> Option<u64> {
+    match disk.durable(observe::METADATA_KEY).map(|bytes| observe::record(bytes)) {
+        Some(Ok(Record::Metadata(_, promised))) => Some(promised),
+        _ => None,
     }
 }
 

@@ -20,9 +20,28 @@ struct Replica {
     accepted: HashMap<u64, u64>,
     /// The last position it has accepted something at.
     last: u64,
+    disk: Held,
     status: Option<Status>,
     /// It has lost its disk, and must hold all that was decided up to here before it votes.
     owes: Option<u64>,
+}
+
+/// A change of a disk.
+#[derive(Clone, Debug)]
+pub enum Stored {
+    /// It holds this.
+    Record(Record),
+    /// It no longer holds this position, or the metadata.
+    Deleted(Option<u64>),
+}
+
+/// What its disk has held, whoever was told of it: a replica promises and accepts for its own writer without a message.
+#[derive(Default)]
+struct Held {
+    /// The general promises, and the last position held then.
+    promises: BTreeMap<u64, u64>,
+    /// By position: promised, performed, learned.
+    actions: BTreeMap<u64, (u64, Option<u64>, bool)>,
 }
 
 /// What a promise is about.
@@ -67,6 +86,22 @@ impl Replicas {
         found
     }
 
+    /// Its disk holds this now, or no longer holds it.
+    pub fn changed(&mut self, node: NodeId, change: &Stored, ledger: &Ledger) -> Option<String> {
+        let held = &mut self.0[node].disk;
+        match change {
+            Stored::Record(Record::Metadata(_, promised)) => held.promises(*promised),
+            Stored::Record(Record::Action(action)) => held.holds(action),
+            Stored::Deleted(None) => Some("deletes its metadata".to_owned()),
+            Stored::Deleted(Some(position)) => {
+                held.actions.remove(position);
+                let truncated = ledger.truncated();
+                (*position >= truncated)
+                    .then(|| format!("deletes position {position}, and only {truncated} is truncated"))
+            }
+        }
+    }
+
     /// It says this; `scope` is that of the request it answers, if that is known.
     pub fn sent(
         &mut self,
@@ -89,6 +124,36 @@ impl Replicas {
             }
             (Said::RecoverResponse(Status::VOTING, range), _) => replica.describes(*range, disk),
             _ => Vec::new(),
+        }
+    }
+}
+
+impl Held {
+    fn promises(&mut self, promised: u64) -> Option<String> {
+        let highest = self.promises.last_key_value().map_or(0, |(proposal, _)| *proposal);
+        let end = self.actions.last_key_value().map_or(0, |(position, _)| *position);
+        self.promises.entry(promised).or_insert(end);
+        (promised < highest).then(|| format!("its disk forgets the promise {highest} for {promised}"))
+    }
+
+    fn holds(&mut self, action: &Action) -> Option<String> {
+        let position = action.position;
+        let before = self.actions.insert(position, (action.promised, action.performed, action.learned));
+        if action.learned {
+            return None;
+        }
+        let (promised, performed, learned) = before.unwrap_or_default();
+        let general = self.promises.iter().rev().find(|(_, end)| **end < position).map_or(0, |(proposal, _)| *proposal);
+        match () {
+            () if learned => Some(format!("its disk forgets the decision at position {position}")),
+            () if action.promised < promised || action.performed < performed => {
+                Some(format!("its disk forgets a promise or a value at position {position}"))
+            }
+            () if action.performed > performed && action.performed < Some(general.max(promised)) => {
+                let promised = general.max(promised);
+                Some(format!("its disk accepts {:?} at position {position} after the promise {promised}", action.performed))
+            }
+            () => None,
         }
     }
 }
