@@ -135,11 +135,6 @@ impl Disk {
     pub fn durable(&self, key: &[u8]) -> Option<&Bytes> {
         self.durable.get(key)
     }
-
-    /// All that would be found.
-    pub fn durable_all(&self) -> &BTreeMap<Vec<u8>, Bytes> {
-        &self.durable
-    }
 }
 
 fn apply(map: &mut BTreeMap<Vec<u8>, Bytes>, batch: &[Change]) {
@@ -160,7 +155,7 @@ mod tests {
     }
 
     fn keys(disk: &Disk) -> Vec<u8> {
-        disk.durable_all().keys().map(|key| key[0]).collect()
+        disk.durable.keys().map(|key| key[0]).collect()
     }
 
     #[test]

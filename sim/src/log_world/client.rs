@@ -121,18 +121,24 @@ fn wants_to_lead(world: &mut World, node: NodeId) -> bool {
 /// What a writer does at a time.
 fn lead(world: &mut World, node: NodeId) -> Vec<Request> {
     if let Mood::Last(only) = world.mood {
-        return if only == node { finish(world, node) } else { vec![Request::Resign] };
+        return if only == node { finish(world, node) } else { resign(world, node) };
     }
     match world.rng.below(100) {
         0..70 => {
-            let many = 1 + world.rng.below(if world.rng.below(8) == 0 { 12 } else { 2 });
+            let most = if world.rng.below(8) == 0 { 12 } else { 2 };
+            let many = 1 + world.rng.below(most);
             (0..many).filter_map(|_| append(world, node)).collect()
         }
         70..78 => vec![truncate(world, node)],
         78..92 => vec![read(world, node)],
-        92..94 => vec![Request::Resign],
+        92..94 => resign(world, node),
         _ => Vec::new(),
     }
+}
+
+fn resign(world: &mut World, node: NodeId) -> Vec<Request> {
+    world.nodes[node].client.stage = Stage::Idle;
+    vec![Request::Resign]
 }
 
 /// Reads everything, then writes once.

@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::io::Write;
 use tepui_base::{EffectQueue, Machine, Outbox, Rng};
-use tepui_log::{Change, Config, Effect, FetchId, Input, Log, Request};
+use tepui_log::{Change, Config, Effect, FetchId, Input, Log, Request, Restored};
 use tepui_wire::decode::{Decoded, Decoder, Limits};
 use tepui_wire::{Message, Upid};
 
@@ -210,12 +210,16 @@ impl World {
             auto_initialize: self.group.auto_initialize,
         };
         let seed = self.rng.next_u64();
+        let stored = self.planted.opened(id, self.nodes[id].disk.read_all());
+        let restored = match Restored::from_pairs(stored) {
+            Ok(restored) => restored,
+            Err(error) => return self.checks.object(self.now, id, error.to_string()),
+        };
         let node = &mut self.nodes[id];
-        let stored = self.planted.opened(id, node.disk.read_all());
         node.life += 1;
         node.client = Client::default();
         node.armed = None;
-        let log = Log::new(config, seed, stored);
+        let log = Log::new(config, seed, restored);
         node.process = Some(Process { log, queue: EffectQueue::default(), out: Outbox::default() });
         let life = node.life;
         let (notice, think) = (self.rng.below(2 * SECOND), self.rng.below(2 * SECOND));

@@ -4,7 +4,7 @@
 use super::super::observe::Value;
 use super::{Ledger, NodeId, show};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use tepui_log::{Answer, Request, RequestId};
 
 /// All clients.
@@ -12,8 +12,12 @@ pub struct Clients {
     quorum: usize,
     sessions: Vec<Session>,
     appended: HashSet<Bytes>,
-    /// What was acknowledged, by position.
-    acknowledged: BTreeMap<u64, Value>,
+    /// Positions of acknowledged appends.
+    appends: HashSet<u64>,
+    /// Positions of acknowledged truncations.
+    truncations: HashSet<u64>,
+    /// The last position that was acknowledged.
+    end: u64,
     /// The highest truncation that was acknowledged.
     truncated: u64,
     /// Appends and truncations acknowledged.
@@ -34,6 +38,8 @@ struct Session {
     /// Writes not answered, in the order they were asked.
     writes: Vec<(RequestId, Value)>,
     reads: Vec<(RequestId, u64, u64, Before)>,
+    /// The highest truncation it has asked for. Several may be written as one.
+    truncation: u64,
     /// Where its last write went.
     last: u64,
 }
@@ -52,7 +58,9 @@ impl Clients {
             quorum,
             sessions: (0..nodes).map(|_| Session::default()).collect(),
             appended: HashSet::new(),
-            acknowledged: BTreeMap::new(),
+            appends: HashSet::new(),
+            truncations: HashSet::new(),
+            end: 0,
             truncated: 0,
             written: 0,
             elections: 0,
@@ -60,8 +68,7 @@ impl Clients {
     }
 
     fn before(&self) -> Before {
-        let end = self.acknowledged.last_key_value().map_or(0, |(position, _)| *position);
-        Before { end, truncated: self.truncated }
+        Before { end: self.end, truncated: self.truncated }
     }
 
     /// A client asks.
@@ -73,12 +80,15 @@ impl Clients {
                 session.electing = Some(before);
                 session.promises.clear();
             }
-            Request::Resign => {}
+            Request::Resign => session.term = None,
             Request::Append(id, bytes) => {
                 self.appended.insert(bytes.clone());
                 session.writes.push((*id, Value::Append(bytes.clone())));
             }
-            Request::Truncate(id, to) => session.writes.push((*id, Value::Truncate(*to))),
+            Request::Truncate(id, to) => {
+                session.truncation = session.truncation.max(*to);
+                session.writes.push((*id, Value::Truncate(*to)));
+            }
             Request::Read(id, from, to) => session.reads.push((*id, *from, *to, before)),
         }
     }
@@ -155,22 +165,35 @@ impl Clients {
             return vec![format!("{id:?} is acknowledged and was not under way")];
         };
         self.written += 1;
-        let mut found = objection(at != 0, || format!("{id:?} is acknowledged before those asked earlier"));
-        let (_, value) = session.writes.remove(at);
+        let (_, asked) = session.writes.remove(at);
+        let earlier = session.writes[..at].iter().any(|(_, other)| is_append(other));
+        let mut found = objection(is_append(&asked) && earlier, || {
+            format!("{id:?} is acknowledged before appends asked earlier")
+        });
         found.extend(objection(session.term.is_none(), || format!("{id:?} is acknowledged by no writer")));
-        found.extend(objection(position <= session.last, || {
+        // Truncations that were written as one have one position.
+        let again = position == session.last && !is_append(&asked) && self.truncations.contains(&position);
+        found.extend(objection(position <= session.last && !again, || {
             format!("position {position} is acknowledged after {}", session.last)
         }));
         session.last = session.last.max(position);
-        found.extend(objection(ledger.decided(position) != Some(&value), || {
+        let right = match (&asked, ledger.decided(position)) {
+            (Value::Truncate(to), Some(Value::Truncate(decided))) => (*to..=session.truncation).contains(decided),
+            (asked, decided) => decided == Some(asked),
+        };
+        found.extend(objection(!right, || {
             let decided = ledger.decided(position).map(show);
-            format!("{} is acknowledged at position {position}, where {decided:?} is decided", show(&value))
+            format!("{} is acknowledged at position {position}, where {decided:?} is decided", show(&asked))
         }));
-        if let Value::Truncate(to) = value {
-            self.truncated = self.truncated.max(to);
-        }
-        let other = self.acknowledged.insert(position, value);
-        found.extend(objection(other.is_some(), || format!("position {position} is acknowledged twice")));
+        let is_new = match asked {
+            Value::Truncate(to) => {
+                self.truncated = self.truncated.max(to);
+                self.truncations.insert(position) || again
+            }
+            _ => self.appends.insert(position),
+        };
+        found.extend(objection(!is_new, || format!("position {position} is acknowledged twice")));
+        self.end = self.end.max(position);
         found
     }
 
@@ -220,6 +243,10 @@ impl Clients {
         let waits = writes + reads > 0 || session.electing.is_some();
         waits.then(|| format!("its client still waits for {writes} writes, {reads} reads, or an election"))
     }
+}
+
+fn is_append(value: &Value) -> bool {
+    matches!(value, Value::Append(_))
 }
 
 fn objection(wrong: bool, text: impl FnOnce() -> String) -> Vec<String> {

@@ -230,7 +230,7 @@ fn acknowledged_out_of_order() {
         [0, 1].into_iter().for_each(|node| scene.accept(node, id, 1, &append(text)));
     }
     scene.answer(0, Answer::Written(RequestId(3), 3));
-    scene.objects("is acknowledged before those asked earlier");
+    scene.objects("is acknowledged before appends asked earlier");
 }
 
 #[test]
