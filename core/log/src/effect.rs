@@ -14,6 +14,16 @@ pub enum Change {
     Delete(Vec<u8>),
 }
 
+impl Change {
+    /// The bytes of its key and value.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Change::Put(key, value) => key.len() + value.len(),
+            Change::Delete(key) => key.len(),
+        }
+    }
+}
+
 /// One effect of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
