@@ -42,7 +42,13 @@ struct Round {
     members: BTreeMap<Upid, Asked>,
     due: Instant,
     wait: Duration,
+    /// How often it may still be put again.
+    again: u32,
 }
+
+/// How often a write is put again. Some who do not answer never will: they have forgotten the position, because another
+/// writer has truncated it. With the waits in between that is half a minute, longer than any caller of 1.11 waits.
+const AGAIN_MAX: u32 = 5;
 
 /// How it stands with one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +114,8 @@ impl Rounds {
         let encoded = Content::Ask(ask.clone()).encode();
         let id = self.next_round;
         self.next_round += 1;
-        let round = Round { owner, ask, encoded, tally, members: BTreeMap::new(), due: now + wait, wait };
+        let round =
+            Round { owner, ask, encoded, tally, members: BTreeMap::new(), due: now + wait, wait, again: AGAIN_MAX };
         self.rounds.insert(id, round);
         id
     }
@@ -194,15 +201,16 @@ impl Rounds {
         self.rounds.iter().find(|(_, round)| round.due <= now).map(|(id, _)| *id)
     }
 
-    /// The time of a round is over. A write is put again to whoever has not answered, or did not take part then; any other
-    /// round ends.
+    /// The time of a round is over. A write is put again, some times, to whoever has not answered, or did not take part then;
+    /// any other round ends.
     pub fn expire(&mut self, id: RoundId, now: Instant, wait_max: Duration) -> Expired {
         let Some(round) = self.rounds.get_mut(&id) else { return Expired::Again(Vec::new()) };
-        if !matches!(round.ask, Ask::Write(_)) {
+        if !matches!(round.ask, Ask::Write(_)) || round.again == 0 {
             let owner = round.owner;
             self.end(id);
             return Expired::Over(owner);
         }
+        round.again -= 1;
         round.wait = (round.wait * 2).min(wait_max);
         round.due = now + round.wait;
         let mut questions = Vec::new();

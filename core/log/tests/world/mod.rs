@@ -281,9 +281,9 @@ impl World {
         self.nodes[at].answers.push(answer.clone());
         if matches!(answer, Answer::NotElected | Answer::Demoted) {
             self.nodes[at].leading = false;
-        } else if let Answer::Elected { .. } = answer {
+        } else if let Answer::Elected { end, .. } = answer {
             self.nodes[at].leading = true;
-            self.checks.elected(at, self.nodes[at].figures().and_then(|figures| figures.proposal));
+            self.checks.elected(at, self.nodes[at].figures().and_then(|figures| figures.proposal), end);
         }
     }
 
