@@ -101,6 +101,7 @@ pub fn run(plan: &Plan, log: Option<Box<dyn Write>>) -> Outcome {
     let hosts = build(&mut world, plan.seed.is_multiple_of(2));
     world.after(20 * SECOND, Event::Fault);
     go_on(&mut world, plan.seconds * SECOND);
+    world.tally.fault_nanos = world.now;
     quiet(&mut world, &hosts);
     leave(&mut world);
     world.tally.nanos = world.now;

@@ -17,7 +17,10 @@ use tepui_proto::mesos::{
 use tepui_proto::{MessageField, ToProto};
 
 /// The most tasks a framework has at once.
-const MAX_LIVE: usize = 11;
+const MAX_LIVE: usize = 6;
+/// How long a task runs at most that ends by itself. With the number above this makes the hour's tasks: long ones meet
+/// more faults each.
+const MAX_TASK_NANOS: u64 = 200 * SECOND;
 /// What a custom executor holds for itself, in thousandths of a CPU and in MB.
 pub const EXECUTOR: (i64, i64) = (100, 32);
 const SECOND: u64 = 1_000_000_000;
@@ -74,7 +77,8 @@ impl Workload {
         let offer_id = OfferID { value: id.to_owned(), ..OfferID::default() };
         let (cpus, mem) = (amount(&offer, "cpus"), amount(&offer, "mem"));
         let room = MAX_LIVE.saturating_sub(self.live_count());
-        let longest = if !self.quiet && rng.below(8) == 0 { 90 } else { 20 };
+        // Long enough that most events are about something else, short enough to run out in an hour many times.
+        let longest = if rng.below(8) == 0 { 300 } else { 60 };
         let refuse = Filters { refuse_seconds: Some(rng.below(longest) as f64), ..Filters::default() };
         if self.quiet || room == 0 || cpus < 1.0 || mem < 512.0 || rng.below(5) == 0 {
             return Some(call::decline(vec![offer_id], Some(refuse)));
@@ -97,7 +101,7 @@ impl Workload {
         let nanos = match rng.below(20) {
             0 => None,
             1 => Some(0),
-            _ => Some(rng.below(60 * SECOND)),
+            _ => Some(rng.below(MAX_TASK_NANOS)),
         };
         let script = Script { nanos, code: if rng.below(4) == 0 { 1 + rng.below(100) as u8 } else { 0 } };
         let custom = disk.profile.custom && rng.below(2) == 0;
@@ -149,14 +153,15 @@ impl Workload {
         let asked: Vec<_> = disk.live().map(|(id, task)| (task_id(id), Some(task.agent.clone()))).collect();
         if self.quiet {
             disk.tasks.values_mut().for_each(|task| task.killed = true);
-            calls.push(call::revive(vec![]));
+            // It takes no more tasks, but may have suppressed before.
+            calls.extend((rng.below(10) == 0).then(|| call::revive(vec![])));
             // What was said to be lost may have come back unheard; only asking for everything tells.
             let everything = asked.is_empty() || rng.below(3) == 0;
             calls.push(call::reconcile(if everything { vec![] } else { asked }));
             return calls;
         }
         match rng.below(12) {
-            0 => calls.push(call::revive(vec![])),
+            0 | 9 => calls.push(call::revive(vec![])),
             1 => calls.push(call::suppress(vec![])),
             2 | 3 => disk.choose_one_to_kill(rng),
             4 => calls.push(call::reconcile(asked)),
@@ -164,7 +169,7 @@ impl Workload {
             6 if !asked.is_empty() => calls.push(call::reconcile(vec![])),
             7 => calls.extend(disk.some_executor(rng).map(|(id, agent)| call::shutdown(id, agent))),
             8 => calls.extend(disk.old_question(rng)),
-            _ => calls.push(call::revive(vec![])),
+            _ => {}
         }
         calls
     }

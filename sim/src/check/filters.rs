@@ -7,7 +7,7 @@ use tepui_proto::mesos::scheduler::Call;
 
 /// Offers that the allocator decided on before it heard of a decline may still come.
 const IN_FLIGHT_NANOS: u64 = 1_000_000;
-/// In the quiet phase declines last for 20 seconds at most, and nobody is busy.
+/// In the quiet phase declines last for five minutes at most, and nobody is busy.
 const STARVED_NANOS: u64 = 10 * 60 * 1_000_000_000;
 
 struct Offer {

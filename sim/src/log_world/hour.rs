@@ -106,7 +106,11 @@ fn turn(world: &mut World, node: NodeId) {
         }
     }
     if world.checks.violations.is_empty() {
-        world.checks.object(world.now, node, "was not elected, or could not read and write, in fine weather".to_owned());
+        world.checks.object(
+            world.now,
+            node,
+            "was not elected, or could not read and write, in fine weather".to_owned(),
+        );
     }
 }
 

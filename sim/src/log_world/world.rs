@@ -167,7 +167,9 @@ impl World {
         self.write_down(&event);
         match event {
             Event::Arrive(node, bytes) => {
-                if let (true, Some(message)) = (self.nodes[node].process.is_some(), read(&bytes, &self.nodes[node].upid)) {
+                if let (true, Some(message)) =
+                    (self.nodes[node].process.is_some(), read(&bytes, &self.nodes[node].upid))
+                {
                     self.input(node, Input::Message(message));
                 }
             }

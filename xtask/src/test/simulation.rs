@@ -76,8 +76,7 @@ fn planted(setting: &Setting, log: &mut Log) -> Result<Tally> {
 
 /// The replicated log alone: some hours, and the bugs planted in it.
 fn log_world(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    const WORLD: [&str; 10] =
-        ["run", "--release", "--quiet", "-p", "sim", "--", "--world", "log", "--jobs", "2"];
+    const WORLD: [&str; 10] = ["run", "--release", "--quiet", "-p", "sim", "--", "--world", "log", "--jobs", "2"];
     let mut command = cargo(setting);
     command.args(WORLD).args(["--hours", LOG_HOURS]);
     let ended = log.run(&mut command, LIMIT)?;

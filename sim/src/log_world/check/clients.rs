@@ -167,9 +167,8 @@ impl Clients {
         self.written += 1;
         let (_, asked) = session.writes.remove(at);
         let earlier = session.writes[..at].iter().any(|(_, other)| is_append(other));
-        let mut found = objection(is_append(&asked) && earlier, || {
-            format!("{id:?} is acknowledged before appends asked earlier")
-        });
+        let mut found =
+            objection(is_append(&asked) && earlier, || format!("{id:?} is acknowledged before appends asked earlier"));
         found.extend(objection(session.term.is_none(), || format!("{id:?} is acknowledged by no writer")));
         // Truncations that were written as one have one position.
         let again = position == session.last && !is_append(&asked) && self.truncations.contains(&position);

@@ -28,13 +28,7 @@ struct Proposal {
 impl Ledger {
     /// So many replicas decide.
     pub fn new(quorum: usize) -> Ledger {
-        Ledger {
-            quorum,
-            proposals: HashMap::new(),
-            decided: BTreeMap::new(),
-            places: HashMap::new(),
-            truncated: 0,
-        }
+        Ledger { quorum, proposals: HashMap::new(), decided: BTreeMap::new(), places: HashMap::new(), truncated: 0 }
     }
 
     /// What was decided at a position, if anything.

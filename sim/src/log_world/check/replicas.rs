@@ -151,7 +151,10 @@ impl Held {
             }
             () if action.performed > performed && action.performed < Some(general.max(promised)) => {
                 let promised = general.max(promised);
-                Some(format!("its disk accepts {:?} at position {position} after the promise {promised}", action.performed))
+                Some(format!(
+                    "its disk accepts {:?} at position {position} after the promise {promised}",
+                    action.performed
+                ))
             }
             () => None,
         }
@@ -256,7 +259,8 @@ pub fn lacks(disk: &Disk, ledger: &Ledger, learned: bool) -> Vec<(u64, String)> 
     let lacking = ledger.decisions(ledger.truncated()).filter_map(|(position, value)| {
         let held = stored(disk, position, ledger)?;
         let right = held.value.as_ref() == Some(value) && (held.learned || !learned);
-        let text = || format!("holds {:?} at position {position} instead of {}", held.value.as_ref().map(show), show(value));
+        let text =
+            || format!("holds {:?} at position {position} instead of {}", held.value.as_ref().map(show), show(value));
         (!right).then(|| (position, text()))
     });
     lacking.collect()

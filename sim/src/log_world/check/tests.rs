@@ -39,11 +39,8 @@ fn action(position: u64, promised: u64, performed: Option<u64>, value: Option<&V
 
 fn put(action: proto::Action) -> Change {
     let key = observe::key(action.position);
-    let record = proto::Record {
-        r#type: proto::record::Type::ACTION,
-        action: MessageField::some(action),
-        ..Default::default()
-    };
+    let record =
+        proto::Record { r#type: proto::record::Type::ACTION, action: MessageField::some(action), ..Default::default() };
     Change::Put(key, codec::encode(&record))
 }
 
@@ -54,8 +51,7 @@ fn append(text: &str) -> Value {
 impl Scene {
     /// All vote, and node 0's client has asked for `a` and `b`.
     fn new() -> Scene {
-        let mut scene =
-            Scene { checks: Checks::new(3, 2), disks: (0..3).map(|_| Disk::default()).collect() };
+        let mut scene = Scene { checks: Checks::new(3, 2), disks: (0..3).map(|_| Disk::default()).collect() };
         for node in 0..3 {
             scene.store(node, observe::metadata(Status::VOTING, 0));
         }
@@ -343,8 +339,7 @@ fn a_replica_that_hides_where_it_ends() {
     scene.store(1, observe::metadata(Status::VOTING, 5));
     scene.promise(1, 5, None, 0, None);
     scene.objects("promised 5 up to 0, having accepted position 1");
-    let answer =
-        proto::RecoverResponse { status: Status::VOTING, begin: Some(0), end: Some(0), ..Default::default() };
+    let answer = proto::RecoverResponse { status: Status::VOTING, begin: Some(0), end: Some(0), ..Default::default() };
     scene.say(1, "log", 0, "ask", answer);
     scene.objects("says that it holds Some((0, 0)), having accepted position 1");
 }
@@ -355,8 +350,7 @@ fn a_replica_that_lost_all_and_votes_too_early() {
     scene.disks[1].wipe();
     scene.checks.wiped(1);
     scene.store(1, observe::metadata(Status::RECOVERING, 0));
-    let answer =
-        proto::RecoverResponse { status: Status::VOTING, begin: Some(0), end: Some(0), ..Default::default() };
+    let answer = proto::RecoverResponse { status: Status::VOTING, begin: Some(0), end: Some(0), ..Default::default() };
     scene.say(1, "log", 0, "ask", answer);
     scene.objects("calls itself a voting member and is none on its disk");
     scene.store(1, observe::metadata(Status::VOTING, 0));

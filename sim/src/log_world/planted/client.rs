@@ -38,7 +38,9 @@ pub fn answered(planted: &mut Planted, node: NodeId, answer: Answer) -> Vec<Answ
         Answer::Elected { begin, end } => {
             planted.ends.insert(node, end);
             vec![match bug {
-                Bug::ElectedShort => Answer::Elected { begin: begin.min(end.saturating_sub(1)), end: end.saturating_sub(1) },
+                Bug::ElectedShort => {
+                    Answer::Elected { begin: begin.min(end.saturating_sub(1)), end: end.saturating_sub(1) }
+                }
                 Bug::ElectedLate => Answer::Elected { begin: begin + 1, end },
                 _ => Answer::Elected { begin, end },
             }]

@@ -199,8 +199,7 @@ fn promise_heard(bug: Bug, asked: Option<(u64, Option<u64>)>, m: &mut proto::Pro
         _ => false,
     };
     if let (true, Some((proposal, position))) = (agree, asked) {
-        (m.okay, m.r#type, m.proposal, m.position) =
-            (true, Some(Promised::ACCEPT), proposal, position.or(Some(0)));
+        (m.okay, m.r#type, m.proposal, m.position) = (true, Some(Promised::ACCEPT), proposal, position.or(Some(0)));
     }
     let general = asked.is_some_and(|(_, position)| position.is_none());
     let action = m.action.as_option_mut().filter(|action| action.learned != Some(true));
