@@ -1,0 +1,35 @@
+//! Accepting values.
+
+use super::{Loss, Outcome, Replica, When};
+use crate::Effect;
+use crate::action::{Accepted, Action};
+use crate::messages::{Reply, Vote, WriteReply, WriteRequest};
+use crate::records::Status;
+use tepui_base::Outbox;
+
+impl Replica {
+    pub(super) fn write(&mut self, request: &WriteRequest, out: &mut Outbox<Effect>) -> Outcome {
+        let (proposal, position) = (request.proposal, request.position);
+        let reply = |vote, proposal| {
+            Outcome::Reply(When::Durable, Reply::Write(WriteReply { vote, proposal, position, seals: true }))
+        };
+        if self.status() != Status::Voting {
+            return reply(Vote::Ignored, proposal);
+        }
+        if position < self.begin {
+            return Outcome::Silent;
+        }
+        let slot = self.slots.get(&position);
+        let promised = slot.map_or(self.promised(), |slot| slot.promised);
+        if proposal < promised {
+            return reply(Vote::Reject, promised);
+        }
+        if slot.is_some_and(|slot| slot.learned) {
+            // The message that it is decided may overtake the write; what is decided is not written over.
+            return Outcome::Silent;
+        }
+        let accepted = Some(Accepted { performed: proposal, value: request.value.clone() });
+        self.persist(Action { position, promised, accepted, learned: request.learned }, Loss::Forbidden, out);
+        reply(Vote::Accept, proposal)
+    }
+}
