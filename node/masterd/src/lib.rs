@@ -27,8 +27,14 @@ pub use settings::Settings;
 use daemon::{Daemon, Leading};
 use elections::{Alone, Elections};
 use leadership::Leadership;
+use registry::Registry;
+use start::Keeping;
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
+use tepui_driver::Clock;
+use tepui_logd::Replica;
 use tepui_net::Node;
+use tepui_wire::Upid;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -55,6 +61,9 @@ pub enum Error {
     /// No thread for the allocator.
     #[error("cannot start the allocator's thread: {0}")]
     Thread(std::io::Error),
+    /// The replica of the log cannot run.
+    #[error(transparent)]
+    Log(#[from] tepui_logd::replica::Error),
     /// This master can neither lead nor follow; why.
     #[error("{0}")]
     Election(String),
@@ -65,6 +74,8 @@ pub struct Running {
     node: Node,
     leading: Leading,
     leadership: JoinHandle<()>,
+    /// Of the log, if the registry is kept in one.
+    replica: Option<Replica<Registry>>,
     exit: watch::Receiver<Option<String>>,
 }
 
@@ -79,16 +90,32 @@ pub async fn start(settings: Settings) -> Result<Running, Error> {
 
 async fn start_with(settings: Settings, elections: impl FnOnce(&Daemon) -> Elections) -> Result<Running, Error> {
     let node = Node::bind(settings.net.clone()).await?;
+    let clock = Clock::default();
+    let (registry, replica) = keep(&node, &settings, clock, watch::channel(BTreeSet::new()).1).await?;
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
     node.delegate(ID);
     let (leads, leading) = watch::channel(None);
     let (exit, exited) = watch::channel(None);
-    let daemon = Daemon::new(settings, &node, outlet, leading.clone(), exit);
+    let daemon = Daemon::new(settings, clock, &node, outlet, registry, leading.clone(), exit);
     tracing::info!(pid = %daemon.config.pid, hostname = daemon.config.hostname, "the master starts");
     let elections = elections(&daemon);
     let leadership = Leadership::new(daemon, inbox, elections, leads)?;
-    Ok(Running { node, leading, leadership: tokio::spawn(leadership.run()), exit: exited })
+    Ok(Running { node, leading, leadership: tokio::spawn(leadership.run()), replica, exit: exited })
+}
+
+/// Opens the registry. `others` are the other replicas of its log.
+async fn keep(
+    node: &Node,
+    settings: &Settings,
+    clock: Clock,
+    others: watch::Receiver<BTreeSet<Upid>>,
+) -> Result<(Registry, Option<Replica<Registry>>), Error> {
+    let Keeping::Log(log) = &settings.keeping else { return Ok((Registry::in_memory(clock), None)) };
+    let mut replica = tepui_logd::replica::Settings::new(&log.directory, log.quorum, others);
+    replica.auto_initialize = log.auto_initialize;
+    let (registry, replica) = Registry::replicated(node, replica, settings.registry_timeouts()).await?;
+    Ok((registry, Some(replica)))
 }
 
 impl Running {
@@ -105,7 +132,17 @@ impl Running {
 
     /// Waits until the master must not go on; why.
     pub async fn exited(&mut self) -> String {
-        let reason = self.exit.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        let replica = &mut self.replica;
+        let damaged = async {
+            match replica {
+                Some(replica) => replica.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let reason = tokio::select! {
+            reason = self.exit.wait_for(Option::is_some) => reason.map(|reason| reason.clone()),
+            why = damaged => return format!("the replica of the log has ended: {why}"),
+        };
         // Without the machine there is nothing that could go on either.
         reason.ok().flatten().unwrap_or_else(|| "the master has stopped".to_owned())
     }
@@ -113,6 +150,9 @@ impl Running {
     /// Takes nothing more in, lets answers and streams go out, and closes.
     pub async fn stop(self) {
         self.leadership.abort();
+        if let Some(replica) = self.replica {
+            replica.stop().await;
+        }
         self.node.shutdown().await;
     }
 }
