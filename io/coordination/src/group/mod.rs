@@ -13,9 +13,8 @@ pub use member::{Member, Members};
 use crate::url::Url;
 use crate::zookeeper::Config;
 use bytes::Bytes;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use worker::{Command, Worker};
@@ -30,6 +29,8 @@ pub struct Error(pub String);
 pub enum Event {
     /// Who is in it now. None at all also when our session is over: then nobody knows.
     Members(Members),
+    /// Our session is sure to live until then: one timeout after the last request that was answered was sent.
+    Confirmed(Instant),
     /// A membership of ours has ended without being asked to: the session is over, or somebody deleted the znode.
     Cancelled(Member),
     /// The group cannot be used, and never will. Nothing follows.
@@ -40,7 +41,6 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Group {
     commands: mpsc::UnboundedSender<Command>,
-    until: watch::Receiver<Option<Instant>>,
     worker: JoinHandle<()>,
 }
 
@@ -53,10 +53,8 @@ impl Group {
         let path = url.path.trim_end_matches('/').to_owned();
         let (commands, queue) = mpsc::unbounded_channel();
         let (events, receiver) = mpsc::unbounded_channel();
-        let (confirmed, until) = watch::channel(None);
-        let worker = Worker::new(config, path, Arc::new(confirmed), events);
-        let worker = tokio::spawn(worker.run(queue));
-        (Group { commands, until, worker }, receiver)
+        let worker = tokio::spawn(Worker::new(config, path, events).run(queue));
+        (Group { commands, worker }, receiver)
     }
 
     /// Adds a member with this data, as often as it takes. The future may be dropped; the member joins all the same.
@@ -77,16 +75,10 @@ impl Group {
         self.command(|answer| Command::Data { member, answer }).await
     }
 
-    /// Until when our session is sure to live: one timeout after the last answered request was sent. None while there is
-    /// no session.
-    pub fn until(&self) -> watch::Receiver<Option<Instant>> {
-        self.until.clone()
-    }
-
     /// Ends the session and waits until ZooKeeper knows, or cannot be told.
     pub async fn close(self) {
-        let Group { commands, until, worker } = self;
-        drop((commands, until));
+        let Group { commands, worker } = self;
+        drop(commands);
         // It fails only if the worker panicked, and then there is nothing left to end.
         let _ = worker.await;
     }
