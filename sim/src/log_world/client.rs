@@ -84,7 +84,7 @@ pub fn think(world: &mut World, node: NodeId, life: u32) {
         world.ask(node, request);
     }
     let most = match (world.mood, stage) {
-        (Mood::Storm | Mood::Last(_), _) => 400,
+        (Mood::Last(_), _) => 400,
         (Mood::Lazy, _) => 8000,
         (_, Stage::Leading) => 1000,
         _ => 2000,

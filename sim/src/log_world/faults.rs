@@ -15,7 +15,7 @@ const DRIFT_PPM: u64 = 1_000;
 
 /// Kinds of faults, with how often each comes.
 const KINDS: [(&str, u64); 20] = [
-    ("crash", 12),
+    ("crash", 14),
     ("crash of the writer", 8),
     ("crash and back at once", 8),
     ("power loss", 3),
@@ -31,7 +31,7 @@ const KINDS: [(&str, u64); 20] = [
     ("slow disk", 6),
     ("full disk", 3),
     ("failed sync", 6),
-    ("flipped bit", 2),
+    ("flipped bit", 1),
     ("clock rate", 4),
     ("clock jump", 2),
     ("members unseen", 6),

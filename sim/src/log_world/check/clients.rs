@@ -37,7 +37,10 @@ struct Session {
     term: Option<(u64, u64)>,
     /// Writes not answered, in the order they were asked.
     writes: Vec<(RequestId, Value)>,
-    reads: Vec<(RequestId, u64, u64, Before)>,
+    /// Not answered: which, the positions, and where the writer's log had to begin then at least.
+    reads: Vec<(RequestId, u64, u64, u64)>,
+    /// Truncated before its election, or by itself. What a later writer truncates it need not know.
+    truncated: u64,
     /// The highest truncation it has asked for. Several may be written as one.
     truncation: u64,
     /// Where its last write went.
@@ -89,7 +92,7 @@ impl Clients {
                 session.truncation = session.truncation.max(*to);
                 session.writes.push((*id, Value::Truncate(*to)));
             }
-            Request::Read(id, from, to) => session.reads.push((*id, *from, *to, before)),
+            Request::Read(id, from, to) => session.reads.push((*id, *from, *to, session.truncated)),
         }
     }
 
@@ -142,6 +145,7 @@ impl Clients {
         let Some(before) = session.electing.take() else { return vec!["elected, and had not asked".to_owned()] };
         self.elections += 1;
         session.term = Some((begin, end));
+        session.truncated = before.truncated;
         session.last = end;
         let most = session.promises.values().map(|mask| mask.count_ones() as usize).max().unwrap_or_default();
         let mut found = objection(most < quorum, || format!("elected by {most} of the {quorum} it takes"));
@@ -187,6 +191,7 @@ impl Clients {
         let is_new = match asked {
             Value::Truncate(to) => {
                 self.truncated = self.truncated.max(to);
+                session.truncated = session.truncated.max(to);
                 self.truncations.insert(position) || again
             }
             _ => self.appends.insert(position),
@@ -201,15 +206,15 @@ impl Clients {
         let Some(at) = reads.iter().position(|(asked, ..)| *asked == id) else {
             return vec![format!("{id:?} is a read that nobody asked for")];
         };
-        let (_, from, to, before) = reads.remove(at);
+        let (_, from, to, truncated) = reads.remove(at);
         let mut found = objection(!entries.is_sorted_by(|a, b| a.0 < b.0), || "entries out of order".to_owned());
         for (position, bytes) in entries {
             let read = Value::Append(bytes.clone());
             found.extend(objection(!(from..=to).contains(position), || {
                 format!("position {position} was read and not asked for")
             }));
-            found.extend(objection(*position < before.truncated, || {
-                format!("position {position} was read and had been truncated up to {}", before.truncated)
+            found.extend(objection(*position < truncated, || {
+                format!("position {position} was read and had been truncated up to {truncated}")
             }));
             found.extend(objection(ledger.decided(*position) != Some(&read), || {
                 let decided = ledger.decided(*position).map(show);
