@@ -42,9 +42,6 @@ struct Args {
     /// What is simulated: `cluster`, masters with agents and frameworks; or `log`, the replicated log alone.
     #[arg(long, default_value = "cluster", value_parser = ["cluster", "log"])]
     world: String,
-    /// Worlds at a time (of the log; one of the cluster).
-    #[arg(long, default_value_t = 1)]
-    jobs: usize,
     /// Where all chance comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -94,7 +91,7 @@ impl Args {
             seed: self.seed,
             hours: self.hours,
             seconds: self.minutes.map_or(3600, |minutes| minutes * 60),
-            jobs: self.jobs,
+            jobs: self.jobs.unwrap_or_else(processors),
             planted: self.planted,
             list_planted: self.list_planted,
             find_planted: self.find_planted,
