@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tepui_base::Rng;
 use tepui_log::{Answer, Change, Request, RequestId};
 use tepui_proto::mesos::internal::log as proto;
-use tepui_proto::{Message as _, MessageField, MessageName, codec};
+use tepui_proto::{MessageField, MessageName, codec};
 use tepui_wire::{Message, Upid};
 
 /// Three replicas, judged.
