@@ -6,6 +6,7 @@ use crate::cast::{CAST, Disk, PROBE, Profile, Speech};
 use crate::check::Amount;
 use crate::host::framework::FrameworkHost;
 use crate::host::framework_v0::FrameworkV0Host;
+use crate::host::operator::OperatorHost;
 use crate::host::master::MasterHost;
 use crate::host::{Host, Local, agent::AgentHost};
 use crate::network::HostId;
@@ -71,6 +72,9 @@ fn build(world: &mut World, keeps_registry: bool) -> Vec<HostId> {
     for (number, profile) in CAST.iter().enumerate() {
         hosts.push(add_framework(world, *profile, number as u8, &master));
     }
+    let machines = (0..AGENTS).map(|number| address(11 + number as u8, 0).ip().to_string()).collect();
+    let operator = OperatorHost::new(&at_master.to_string(), machines);
+    hosts.push(world.add(Box::new(operator), address(101, 9000), None));
     for host in &hosts {
         world.start(*host);
     }
