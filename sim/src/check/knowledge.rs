@@ -85,9 +85,8 @@ impl Knowledge {
 
     /// Registered agents on a machine, with their addresses.
     pub fn agents_at(&self, host: &str) -> impl Iterator<Item = (&String, &String)> {
-        let there = move |(pid, id): &(&String, &String)| {
-            super::host_of(pid) == Some(host) && self.registered.contains(*id)
-        };
+        let there =
+            move |(pid, id): &(&String, &String)| super::host_of(pid) == Some(host) && self.registered.contains(*id);
         self.addresses.iter().filter(there)
     }
 

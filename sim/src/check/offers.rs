@@ -143,7 +143,8 @@ impl Offers {
             found.push(format!("offer {id} of agent {agent} is void, and framework {framework} is not told"));
         }
         for (id, agent, framework) in step.taken_back {
-            let is_concerned = [&agent, &framework].iter().any(|id| step.void.contains(*id) || step.concerned.contains(*id));
+            let is_concerned =
+                [&agent, &framework].iter().any(|id| step.void.contains(*id) || step.concerned.contains(*id));
             if !is_concerned && !step.schedule {
                 found.push(format!("offer {id} of agent {agent} to framework {framework} is taken back for no reason"));
             }

@@ -35,11 +35,7 @@ const LAYERS: [Layer; 13] = [
         below: &["core/base", "core/proto", "core/resources", "client/sdk", "node/flags", "bench"],
         outside: true,
     },
-    Layer {
-        at: "tests/failover",
-        below: &["core/base", "core/proto", "client/sdk", "tests/interop"],
-        outside: true,
-    },
+    Layer { at: "tests/failover", below: &["core/base", "core/proto", "client/sdk", "tests/interop"], outside: true },
     Layer { at: "tests/zookeeper", below: &["core", "io", "node", "client"], outside: true },
     Layer { at: "tests", below: &["core", "io", "node"], outside: true },
     Layer { at: "xtask", below: &[], outside: false },
