@@ -15,6 +15,7 @@ mod pages;
 mod read;
 pub mod recording;
 mod registry;
+mod replicas;
 pub mod settings;
 pub mod start;
 mod term;
@@ -25,17 +26,17 @@ mod world;
 pub use settings::Settings;
 
 use daemon::{Daemon, Leading};
-use elections::{Alone, Elections};
+use elections::Elections;
 use leadership::Leadership;
 use registry::Registry;
-use start::Keeping;
+use start::{Contest, Keeping};
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use tepui_driver::Clock;
 use tepui_logd::Replica;
 use tepui_net::Node;
 use tepui_wire::Upid;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -74,6 +75,8 @@ pub struct Running {
     node: Node,
     leading: Leading,
     leadership: JoinHandle<()>,
+    /// Dropped to end it.
+    going_on: oneshot::Sender<()>,
     /// Of the log, if the registry is kept in one.
     replica: Option<Replica<Registry>>,
     exit: watch::Receiver<Option<String>>,
@@ -81,17 +84,24 @@ pub struct Running {
 
 /// Starts a master; it listens when this returns.
 pub async fn start(settings: Settings) -> Result<Running, Error> {
-    let running = start_with(settings, |daemon| Elections::Alone(Alone::new(daemon.clock))).await?;
-    let mut leads = running.leading.clone();
-    // A single master leads at once, and nobody is to find one that does not yet.
-    let _ = leads.wait_for(Option::is_some).await;
+    let is_alone = settings.contest == Contest::Alone;
+    let running = start_with(settings, |daemon| Elections::open(&daemon.settings, daemon.clock)).await?;
+    if is_alone {
+        // It leads at once, and nobody is to find one that does not yet.
+        let mut leads = running.leading.clone();
+        let _ = leads.wait_for(Option::is_some).await;
+    }
     Ok(running)
 }
 
-async fn start_with(settings: Settings, elections: impl FnOnce(&Daemon) -> Elections) -> Result<Running, Error> {
+async fn start_with(
+    settings: Settings,
+    elections: impl FnOnce(&Daemon) -> Result<Elections, settings::Error>,
+) -> Result<Running, Error> {
     let node = Node::bind(settings.net.clone()).await?;
     let clock = Clock::default();
-    let (registry, replica) = keep(&node, &settings, clock, watch::channel(BTreeSet::new()).1).await?;
+    let others = others(&node, &settings);
+    let (registry, replica) = keep(&node, &settings, clock, others).await?;
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
     node.delegate(ID);
@@ -99,9 +109,30 @@ async fn start_with(settings: Settings, elections: impl FnOnce(&Daemon) -> Elect
     let (exit, exited) = watch::channel(None);
     let daemon = Daemon::new(settings, clock, &node, outlet, registry, leading.clone(), exit);
     tracing::info!(pid = %daemon.config.pid, hostname = daemon.config.hostname, "the master starts");
-    let elections = elections(&daemon);
+    let elections = elections(&daemon)?;
     let leadership = Leadership::new(daemon, inbox, elections, leads)?;
-    Ok(Running { node, leading, leadership: tokio::spawn(leadership.run()), replica, exit: exited })
+    let (going_on, ended) = oneshot::channel();
+    let leadership = tokio::spawn(leadership.run(ended));
+    Ok(Running { node, leading, leadership, going_on, replica, exit: exited })
+}
+
+/// The other replicas of the log, now and later. They are spared when a term of this process ends.
+fn others(node: &Node, settings: &Settings) -> watch::Receiver<BTreeSet<Upid>> {
+    let own = node.upid(tepui_logd::replica::PROCESS);
+    let others = match (&settings.keeping, &settings.contest) {
+        (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => replicas::follow(url, *session_timeout, own),
+        _ => watch::channel(BTreeSet::new()).1,
+    };
+    let (node, mut news) = (node.clone(), others.clone());
+    tokio::spawn(async move {
+        loop {
+            node.spare(news.borrow_and_update().iter().map(Upid::address).collect());
+            if news.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    others
 }
 
 /// Opens the registry. `others` are the other replicas of its log.
@@ -147,9 +178,11 @@ impl Running {
         reason.ok().flatten().unwrap_or_else(|| "the master has stopped".to_owned())
     }
 
-    /// Takes nothing more in, lets answers and streams go out, and closes.
+    /// Takes nothing more in, lets others lead, lets answers and streams go out, and closes.
     pub async fn stop(self) {
-        self.leadership.abort();
+        drop(self.going_on);
+        // It fails only if it panicked, and then there is nothing left to end.
+        let _ = self.leadership.await;
         if let Some(replica) = self.replica {
             replica.stop().await;
         }
