@@ -30,6 +30,7 @@ impl Peer {
         loop {
             match timeout(LIMIT, self.events.recv()).await.context("no event")?.context("the group has ended")? {
                 GroupEvent::Confirmed(until) => self.until = Some(until),
+                GroupEvent::Joined(_) => {}
                 event => return Ok(event),
             }
         }
@@ -125,7 +126,7 @@ async fn a_session_outlives_the_server_that_holds_it() -> Result<()> {
         loop {
             match timeout(LIMIT, events.recv()).await.context("nothing seen")?.context("ended")? {
                 GroupEvent::Members(members) if members.contains(&joined) => break,
-                GroupEvent::Members(_) | GroupEvent::Confirmed(_) => {}
+                GroupEvent::Members(_) | GroupEvent::Confirmed(_) | GroupEvent::Joined(_) => {}
                 event => bail!("{event:?}"),
             }
         }

@@ -281,6 +281,7 @@ impl Worker {
     fn own(&mut self, member: Member) -> Member {
         self.stale = true;
         self.owned.insert(member.sequence, member.clone());
+        self.tell(Event::Joined(member.clone()));
         member
     }
 
