@@ -14,8 +14,8 @@ const ALL: Faults = Faults {
     lost: 20,
     doubled: 20,
     delay: Duration::from_millis(15),
-    crash_every: Duration::from_secs(2),
-    partition_every: Duration::from_secs(3),
+    crash_every: Duration::from_millis(1200),
+    partition_every: Duration::from_millis(1500),
 };
 
 /// A time with faults and clients, then a quiet one in which the log must serve and hold all that was acknowledged.
@@ -24,7 +24,7 @@ fn run(seed: u64, replicas: usize, faults: Faults) -> World {
     if seed % 4 == 3 {
         world.as_mesos.insert(0);
     }
-    world.run(SECOND * 30);
+    world.run(SECOND * 8);
     settle(&mut world);
     world
 }
@@ -32,7 +32,7 @@ fn run(seed: u64, replicas: usize, faults: Faults) -> World {
 fn settle(world: &mut World) {
     (world.faults, world.clients_active) = (Faults::NONE, false);
     world.cut.clear();
-    world.run(SECOND * 12);
+    world.run(SECOND * 4);
     let everyone =
         |world: &World| world.nodes.iter().all(|node| node.figures().is_some_and(|figures| figures.recovered));
     world.run_until("the recovery of all", everyone);

@@ -209,7 +209,7 @@ impl World {
         let share = self.rng.unit();
         self.nodes[at].crash(share);
         self.checks.crashed(at);
-        let after = self.within(Duration::from_secs(3));
+        let after = self.within(Duration::from_millis(500));
         self.put(after, Event::Restart(at));
     }
 
@@ -281,9 +281,9 @@ impl World {
         self.nodes[at].answers.push(answer.clone());
         if matches!(answer, Answer::NotElected | Answer::Demoted) {
             self.nodes[at].leading = false;
-        } else if let Answer::Elected { .. } = answer {
+        } else if let Answer::Elected { end, .. } = answer {
             self.nodes[at].leading = true;
-            self.checks.elected(at, self.nodes[at].figures().and_then(|figures| figures.proposal));
+            self.checks.elected(at, self.nodes[at].figures().and_then(|figures| figures.proposal), end);
         }
     }
 
@@ -303,12 +303,12 @@ impl World {
                 self.write(at, dice);
             }
         }
-        let after = self.within(Duration::from_millis(200));
+        let after = self.within(Duration::from_millis(100));
         self.put(after, Event::Client(at));
     }
 
     fn write(&mut self, at: usize, dice: u64) {
-        for _ in 0..self.rng.below(30) {
+        for _ in 0..self.rng.below(12) {
             let (id, bytes) = self.checks.new_append(at);
             self.request(at, Request::Append(id, bytes));
         }
