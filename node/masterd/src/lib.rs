@@ -15,7 +15,6 @@ mod pages;
 mod read;
 pub mod recording;
 mod registry;
-mod replicas;
 pub mod settings;
 pub mod start;
 mod term;
@@ -33,7 +32,7 @@ use start::{Contest, Keeping};
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use tepui_driver::Clock;
-use tepui_logd::Replica;
+use tepui_logd::{Replica, members};
 use tepui_net::Node;
 use tepui_wire::Upid;
 use tokio::sync::{oneshot, watch};
@@ -120,7 +119,9 @@ async fn start_with(
 fn others(node: &Node, settings: &Settings) -> watch::Receiver<BTreeSet<Upid>> {
     let own = node.upid(tepui_logd::replica::PROCESS);
     let others = match (&settings.keeping, &settings.contest) {
-        (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => replicas::follow(url, *session_timeout, own),
+        (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => {
+            members::join(&url.below(members::ZNODE), *session_timeout, own)
+        }
         _ => watch::channel(BTreeSet::new()).1,
     };
     let (node, mut news) = (node.clone(), others.clone());

@@ -168,8 +168,10 @@ mod tests {
 
     #[test]
     fn with_zookeeper_the_operator_says_how_many_decide() {
-        let zk =
-            |url: &str, secs| Contest::ZooKeeper { url: url.parse().unwrap(), session_timeout: Duration::from_secs(secs) };
+        let zk = |url: &str, secs| Contest::ZooKeeper {
+            url: url.parse().unwrap(),
+            session_timeout: Duration::from_secs(secs),
+        };
         let args = ["--work_dir=/w", "--quorum=2", "--zk=zk://a:1,b:2/mesos", "--zk_session_timeout=2secs"];
         assert_eq!(kind_of(&args), Ok((log(2), zk("zk://a:1,b:2/mesos", 2))));
         assert_eq!(kind_of(&["--registry=in_memory", "--zk=zk://a/m"]), Ok((Keeping::Memory, zk("zk://a/m", 10))));
