@@ -191,7 +191,7 @@ impl Inner {
     fn send_to<M: Proto + MessageName>(&self, to: &Upid, message: &M) {
         let name = names::v0::<M>().into_owned();
         let body = message.encode_to_bytes();
-        self.outlet.apply(NetEffect::Send(Message { from: self.pid.clone(), to: to.clone(), name, body }));
+        self.outlet.apply(NetEffect::Send(Message { from: self.pid.clone(), to: to.clone(), name, epoch: None, body }));
     }
 
     /// Unique among all agents of all emulators at one master: it begins with the address. Marked as a random UUID,

@@ -12,6 +12,7 @@ mod list;
 
 pub use address::{AddressError, MASTER_PORT, Masters, endpoint};
 pub use contest::{Change, Contest};
+pub use tepui_coordination::redacted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub struct Detection {
     pub leader: Option<Arc<MasterInfo>>,
     /// The epoch it leads in, where leaders have epochs.
     pub epoch: Option<u64>,
+    /// How many times all masters have lost what they knew of epochs, and counted them afresh.
+    pub beginnings: u64,
     /// Why there is no leader, if that is not just as it is.
     pub trouble: Option<Trouble>,
 }
@@ -62,7 +65,7 @@ impl Detection {
             (None, None) => true,
             _ => false,
         };
-        leaders && self.epoch == other.epoch && self.trouble == other.trouble
+        leaders && (self.epoch, self.beginnings, &self.trouble) == (other.epoch, other.beginnings, &other.trouble)
     }
 }
 

@@ -37,7 +37,7 @@ pub async fn follow(masters: Vec<String>, told: Told) {
     for (index, master) in masters.into_iter().enumerate() {
         tasks.spawn(ask(index, master, said.clone()));
     }
-    let mut best = Answer::default();
+    let (mut best, mut beginnings) = (Answer::default(), 0);
     loop {
         let (index, answer) = tokio::select! {
             Some(said) = heard.recv() => said,
@@ -49,8 +49,9 @@ pub async fn follow(masters: Vec<String>, told: Told) {
         let began_anew = chosen.epoch < best.epoch && answers.iter().all(Option::is_some);
         if list::supersedes(&chosen, &best) || began_anew {
             best = chosen;
+            beginnings += u64::from(began_anew);
             let epoch = (best.epoch > 0).then_some(best.epoch);
-            told.tell(Detection { leader: best.leader.clone(), epoch, trouble: None });
+            told.tell(Detection { leader: best.leader.clone(), epoch, beginnings, trouble: None });
         }
     }
 }

@@ -105,7 +105,7 @@ async fn masters_that_have_all_begun_anew_are_followed() {
     masters[1].says(1, Some(2));
     masters[0].says(1, Some(2));
     let anew = soon(detector.next()).await;
-    assert_eq!((port(&anew), anew.epoch), (Some(2), Some(1)));
+    assert_eq!((port(&anew), anew.epoch, anew.beginnings), (Some(2), Some(1), 1));
 }
 
 #[tokio::test]
