@@ -78,16 +78,20 @@ impl Knowledge {
         self.addresses.get(pid)
     }
 
+    /// Where a registered agent is.
+    pub fn pid_of(&self, agent: &str) -> Option<&String> {
+        self.addresses.iter().find(|(_, id)| *id == agent).map(|(pid, _)| pid)
+    }
+
     /// The machine of a registered agent.
     pub fn host_of(&self, agent: &str) -> Option<&str> {
-        self.addresses.iter().find(|(_, id)| *id == agent).and_then(|(pid, _)| super::host_of(pid))
+        self.pid_of(agent).and_then(|pid| super::host_of(pid))
     }
 
     /// Registered agents on a machine, with their addresses.
     pub fn agents_at(&self, host: &str) -> impl Iterator<Item = (&String, &String)> {
-        let there = move |(pid, id): &(&String, &String)| {
-            super::host_of(pid) == Some(host) && self.registered.contains(*id)
-        };
+        let there =
+            move |(pid, id): &(&String, &String)| super::host_of(pid) == Some(host) && self.registered.contains(*id);
         self.addresses.iter().filter(there)
     }
 

@@ -58,7 +58,8 @@ impl Maintenance {
                 }
             }
             Fact::AgentAt { id, pid } => {
-                let down = super::host_of(pid).and_then(|host| self.machines.get(host)).and_then(|planned| planned.down);
+                let down =
+                    super::host_of(pid).and_then(|host| self.machines.get(host)).and_then(|planned| planned.down);
                 if down.is_some_and(|since| now > since + ADMISSION_NANOS) {
                     found.push(format!("agent {id} is let in on a machine that is down"));
                 }

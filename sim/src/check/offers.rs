@@ -143,7 +143,8 @@ impl Offers {
             found.push(format!("offer {id} of agent {agent} is void, and framework {framework} is not told"));
         }
         for (id, agent, framework) in step.taken_back {
-            let is_concerned = [&agent, &framework].iter().any(|id| step.void.contains(*id) || step.concerned.contains(*id));
+            let is_concerned =
+                [&agent, &framework].iter().any(|id| step.void.contains(*id) || step.concerned.contains(*id));
             if !is_concerned && !step.schedule {
                 found.push(format!("offer {id} of agent {agent} to framework {framework} is taken back for no reason"));
             }
@@ -201,6 +202,15 @@ impl Offers {
             let age = (now - since) / 1_000_000_000;
             found.push(format!("framework {to} was not told in {age} s that offer {id} is void"));
         }
+    }
+
+    pub fn is_outstanding(&self, offer: &str) -> bool {
+        self.outstanding.contains_key(offer)
+    }
+
+    /// The offers of a framework.
+    pub fn of(&self, framework: &str) -> impl Iterator<Item = &String> {
+        self.outstanding.iter().filter(move |(_, offer)| offer.framework == framework).map(|(id, _)| id)
     }
 
     /// What a framework holds, by agent.

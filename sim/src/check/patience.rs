@@ -55,17 +55,23 @@ impl Patience {
 
     fn may_give_up(&self, now: u64, id: &str) -> bool {
         let over = |since: Option<&u64>, patience: u64| since.is_some_and(|at| now + EARLY_NANOS >= at + patience);
-        over(self.heard.get(id), silence()) || over(self.lost.get(id), absence()) || over(self.awaited.get(id), absence())
+        over(self.heard.get(id), silence())
+            || over(self.lost.get(id), absence())
+            || over(self.awaited.get(id), absence())
     }
 
     /// Agents that should have been given up.
     pub fn overdue(&mut self, now: u64, found: &mut Vec<String>) {
-        for (id, since) in self.lost.iter().chain(&self.awaited).filter(|(_, at)| now > **at + absence() + SLACK_NANOS) {
+        for (id, since) in self.lost.iter().chain(&self.awaited).filter(|(_, at)| now > **at + absence() + SLACK_NANOS)
+        {
             found.push(format!("agent {id} has been gone for {} s and is not given up", (now - since) / 1_000_000_000));
         }
         let latest = silence() + PING_TIMEOUT.as_nanos() as u64 + SLACK_NANOS;
         for (id, since) in self.heard.iter().filter(|(_, at)| now > **at + latest) {
-            found.push(format!("agent {id} has been silent for {} s and is not given up", (now - since) / 1_000_000_000));
+            found.push(format!(
+                "agent {id} has been silent for {} s and is not given up",
+                (now - since) / 1_000_000_000
+            ));
         }
     }
 }

@@ -199,9 +199,7 @@ fn sent_to_agent(world: &mut World, name: &str, message: &Message) -> Option<()>
             let message = read::<StatusUpdateAcknowledgementMessage>(message)?;
             Fact::AcknowledgementPassed { pid, task: message.task_id.value.clone(), uuid: message.uuid }
         }
-        "KillTaskMessage" => {
-            Fact::KillPassed { pid, task: read::<KillTaskMessage>(message)?.task_id.value.clone() }
-        }
+        "KillTaskMessage" => Fact::KillPassed { pid, task: read::<KillTaskMessage>(message)?.task_id.value.clone() },
         "ShutdownExecutorMessage" => {
             let agent = world.checks.model.known.agent_at(&pid).cloned().unwrap_or_default();
             let executor = read::<ShutdownExecutorMessage>(message)?.executor_id.value.clone();
