@@ -17,7 +17,7 @@ use tepui_proto::mesos::{
 use tepui_proto::{MessageField, ToProto};
 
 /// The most tasks a framework has at once.
-const MAX_LIVE: usize = 5;
+const MAX_LIVE: usize = 4;
 /// How long a task runs at most that ends by itself. With the number above this makes the hour's tasks: long ones meet
 /// more faults each.
 const MAX_TASK_NANOS: u64 = 240 * SECOND;

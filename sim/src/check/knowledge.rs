@@ -78,9 +78,14 @@ impl Knowledge {
         self.addresses.get(pid)
     }
 
+    /// Where a registered agent is.
+    pub fn pid_of(&self, agent: &str) -> Option<&String> {
+        self.addresses.iter().find(|(_, id)| *id == agent).map(|(pid, _)| pid)
+    }
+
     /// The machine of a registered agent.
     pub fn host_of(&self, agent: &str) -> Option<&str> {
-        self.addresses.iter().find(|(_, id)| *id == agent).and_then(|(pid, _)| super::host_of(pid))
+        self.pid_of(agent).and_then(|pid| super::host_of(pid))
     }
 
     /// Registered agents on a machine, with their addresses.

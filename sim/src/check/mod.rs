@@ -359,6 +359,16 @@ impl Checks {
         }
     }
 
+    /// Whether an offer stands.
+    pub fn is_outstanding(&self, offer: &str) -> bool {
+        self.offers.is_outstanding(offer)
+    }
+
+    /// An offer of a framework that stands.
+    pub fn some_offer(&self, framework: &str) -> Option<String> {
+        self.offers.of(framework).next().cloned()
+    }
+
     /// How many updates executors have made.
     pub fn transitions(&self) -> u64 {
         self.tasks.transitions()

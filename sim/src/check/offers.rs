@@ -204,6 +204,15 @@ impl Offers {
         }
     }
 
+    pub fn is_outstanding(&self, offer: &str) -> bool {
+        self.outstanding.contains_key(offer)
+    }
+
+    /// The offers of a framework.
+    pub fn of(&self, framework: &str) -> impl Iterator<Item = &String> {
+        self.outstanding.iter().filter(move |(_, offer)| offer.framework == framework).map(|(id, _)| id)
+    }
+
     /// What a framework holds, by agent.
     pub fn held_by(&self, framework: HostId) -> BTreeMap<String, Amount> {
         let mut sums: BTreeMap<String, Amount> = BTreeMap::new();

@@ -70,7 +70,7 @@ impl Machines {
     }
 
     fn perform(&mut self, world: &mut World, me: Process, effects: Vec<Effect>) {
-        for effect in effects {
+        for effect in std::mem::take(&mut world.planted.besides).into_iter().chain(effects) {
             for effect in crate::planted::master_effect(world, me, effect) {
                 observe::master_effect(world, me, &effect);
                 match effect {
