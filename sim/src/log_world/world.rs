@@ -390,7 +390,7 @@ impl World {
             }
             Effect::Durable(key) => self.input(id, Input::Durable(key)),
             Effect::Answer(answer) => {
-                self.checks.answered(self.now, id, &self.nodes[id].disk, &answer);
+                self.checks.answered(self.now, id, &answer);
                 self.nodes[id].client.answered(&answer);
             }
             Effect::Write(_) => {}

@@ -15,6 +15,10 @@ pub struct Ledger {
     decided: BTreeMap<u64, Value>,
     /// Where each append was decided.
     places: HashMap<Bytes, u64>,
+    /// The proposal of the writer that was asked for each append.
+    writers: HashMap<Bytes, u64>,
+    /// That proposal, by position of what is decided.
+    order: BTreeMap<u64, u64>,
     /// Nothing before this has to be kept.
     truncated: u64,
 }
@@ -28,7 +32,15 @@ struct Proposal {
 impl Ledger {
     /// So many replicas decide.
     pub fn new(quorum: usize) -> Ledger {
-        Ledger { quorum, proposals: HashMap::new(), decided: BTreeMap::new(), places: HashMap::new(), truncated: 0 }
+        Ledger {
+            quorum,
+            proposals: HashMap::new(),
+            decided: BTreeMap::new(),
+            places: HashMap::new(),
+            writers: HashMap::new(),
+            order: BTreeMap::new(),
+            truncated: 0,
+        }
     }
 
     /// What was decided at a position, if anything.
@@ -53,6 +65,10 @@ impl Ledger {
 
     /// Someone asks for this to be accepted.
     pub fn proposed(&mut self, position: u64, proposal: u64, value: &Value) -> Option<String> {
+        if let Value::Append(bytes) = value {
+            // Who asks later has found it and completes it.
+            self.writers.entry(bytes.clone()).or_insert(proposal);
+        }
         let known = self
             .proposals
             .entry((position, proposal))
@@ -93,10 +109,22 @@ impl Ledger {
                 if let Some(other) = self.places.insert(bytes.clone(), position) {
                     return vec![format!("{} was decided at positions {other} and {position}", show(value))];
                 }
+                return self.out_of_order(position, bytes).into_iter().collect();
             }
             _ => {}
         }
         Vec::new()
+    }
+
+    /// What an older writer left behind must not come to stand after what a newer one wrote: whole snapshots are appended,
+    /// and the last one counts.
+    fn out_of_order(&mut self, position: u64, bytes: &Bytes) -> Option<String> {
+        let writer = self.writers.get(bytes).copied()?;
+        self.order.insert(position, writer);
+        let before = self.order.range(..position).next_back().filter(|(_, other)| **other > writer);
+        let after = self.order.range(position + 1..).next().filter(|(_, other)| **other < writer);
+        let (other, theirs) = before.or(after)?;
+        Some(format!("position {position} is of writer {writer}, and position {other} of writer {theirs}"))
     }
 
     /// Someone says that it has accepted this.

@@ -97,7 +97,9 @@ impl Checks {
                 found.extend(action.value.as_ref().and_then(|value| self.clients.appended(value)));
                 found.extend(self.ledger.stored(node, action));
             }
-            Stored::Record(Record::Metadata(status, _)) => {
+            Stored::Record(Record::Metadata(status, promised)) => {
+                // A replica promises to its own writer without a message.
+                self.clients.promised(node, *promised, node);
                 found.extend(self.replicas.status(node, *status, disk, &self.ledger));
             }
             Stored::Deleted(_) => {}
@@ -111,11 +113,7 @@ impl Checks {
     }
 
     /// It is answered.
-    pub fn answered(&mut self, now: u64, node: NodeId, disk: &Disk, answer: &Answer) {
-        if let (Answer::Elected { .. }, Some(promised)) = (answer, promised(disk)) {
-            // A replica promises to its own writer without a message.
-            self.clients.promised(node, promised, node);
-        }
+    pub fn answered(&mut self, now: u64, node: NodeId, answer: &Answer) {
         let found = self.clients.answered(node, answer, &self.ledger);
         found.into_iter().for_each(|text| self.object(now, node, text));
     }
@@ -176,14 +174,6 @@ fn read(change: &Change) -> Result<Stored, String> {
             let number = std::str::from_utf8(key).ok().and_then(|text| text.parse::<u64>().ok());
             Ok(Stored::Deleted(number.and_then(|number| number.checked_sub(1))))
         }
-    }
-}
-
-/// The promise that a disk holds.
-fn promised(disk: &Disk) -> Option<u64> {
-    match disk.durable(observe::METADATA_KEY).map(|bytes| observe::record(bytes)) {
-        Some(Ok(Record::Metadata(_, promised))) => Some(promised),
-        _ => None,
     }
 }
 

@@ -109,7 +109,7 @@ impl Scene {
     }
 
     fn answer(&mut self, node: usize, answer: Answer) {
-        self.checks.answered(0, node, &self.disks[node], &answer);
+        self.checks.answered(0, node, &answer);
     }
 
     /// Node `node` is elected under a proposal that its own replica and replica 1 promise.
@@ -181,6 +181,17 @@ fn one_append_at_two_positions() {
 }
 
 #[test]
+fn an_older_writer_after_a_newer_one() {
+    let mut scene = Scene::with_an_append();
+    scene.ask(0, Request::Append(RequestId(2), Bytes::from_static(b"old")));
+    scene.ask(1, Request::Append(RequestId(2), Bytes::from_static(b"new")));
+    scene.accept(2, 3, 1, &append("old"));
+    [0, 1].into_iter().for_each(|node| scene.accept(node, 2, 5, &append("new")));
+    [0, 1].into_iter().for_each(|node| scene.accept(node, 3, 9, &append("old")));
+    scene.objects("position 3 is of writer 1, and position 2 of writer 5");
+}
+
+#[test]
 fn what_nobody_appended() {
     let mut scene = Scene::with_an_append();
     scene.accept(0, 2, 1, &append("x"));
@@ -237,7 +248,7 @@ fn elections_that_must_not_be() {
     let mut scene = Scene::with_an_append();
     scene.ask(2, Request::Elect);
     scene.answer(2, Answer::Elected { begin: 0, end: 1 });
-    scene.objects("elected by 1 of the 2 it takes");
+    scene.objects("elected by 0 of the 2 it takes");
     let mut scene = Scene::with_an_append();
     scene.elect(1, 3, 0, 0);
     scene.objects("position 1 was acknowledged before");
