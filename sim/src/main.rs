@@ -32,7 +32,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Seeds tried for each planted bug before it counts as missed.
-const PLANTED_SEEDS: u64 = 8;
+const PLANTED_SEEDS: u64 = 24;
 /// How long faults go on in a world with a planted bug.
 const PLANTED_SECONDS: u64 = 20 * 60;
 

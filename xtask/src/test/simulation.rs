@@ -16,7 +16,7 @@ const HOURS: &str = "1";
 /// Wall time spent on seeds nobody has tried before.
 const RANDOM_TIME: Duration = Duration::from_secs(60);
 /// Bugs that can be planted, at least.
-const PLANTED_MIN: usize = 40;
+const PLANTED_MIN: usize = 60;
 /// Worlds of the log that every run tries, an hour each.
 const LOG_HOURS: &str = "12";
 /// Bugs that can be planted in the log, at least.
