@@ -4,10 +4,12 @@
 
 mod cast;
 mod check;
+mod disk;
 mod driven;
 mod faults;
 mod host;
 mod hour;
+mod log_world;
 mod long_run;
 mod network;
 mod packet;
@@ -37,6 +39,9 @@ const PLANTED_SECONDS: u64 = 20 * 60;
 /// Runs simulated clusters and looks for what must not happen.
 #[derive(Parser)]
 struct Args {
+    /// What is simulated: `cluster`, masters with agents and frameworks; or `log`, the replicated log alone.
+    #[arg(long, default_value = "cluster", value_parser = ["cluster", "log"])]
+    world: String,
     /// Where all chance comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -68,6 +73,9 @@ struct Args {
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
+    if args.world == "log" {
+        return log_world::run(&args.log_world());
+    }
     if args.list_planted {
         for bug in Bug::ALL {
             println!("{:20} {}", bug.name(), bug.what());
@@ -75,6 +83,21 @@ fn main() -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if args.find_planted { Ok(find_planted(args.seed)) } else { simulate(&args) }
+}
+
+impl Args {
+    fn log_world(self) -> log_world::Options {
+        log_world::Options {
+            seed: self.seed,
+            hours: self.hours,
+            seconds: self.minutes.map_or(3600, |minutes| minutes * 60),
+            jobs: self.jobs.unwrap_or_else(processors),
+            planted: self.planted,
+            list_planted: self.list_planted,
+            find_planted: self.find_planted,
+            events: self.events,
+        }
+    }
 }
 
 fn simulate(args: &Args) -> anyhow::Result<ExitCode> {

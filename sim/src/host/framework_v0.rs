@@ -66,6 +66,7 @@ impl FrameworkV0Host {
             from: self.pid.clone(),
             to: self.master.clone(),
             name: names::v0::<M>().into_owned(),
+            epoch: None,
             body: codec::encode(message),
         };
         observe::framework_message(world, &message);

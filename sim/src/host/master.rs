@@ -97,7 +97,9 @@ impl Machines {
     fn answered(&mut self, world: &mut World, output: &tepui_registry::Output) {
         let operation = match output {
             tepui_registry::Output::Applied(id, _) => self.asked.remove(id),
-            tepui_registry::Output::Recovered(_) => None,
+            tepui_registry::Output::Recovered(_)
+            | tepui_registry::Output::Aborted(_)
+            | tepui_registry::Output::Log(_) => None,
         };
         observe::registry_output(world, operation.as_ref(), output);
     }

@@ -90,6 +90,7 @@ fn acknowledgement(message: &Message, update: &StatusUpdate, uuid: Vec<u8>) -> M
         from: message.to.clone(),
         to: message.from.clone(),
         name: "mesos.internal.StatusUpdateAcknowledgementMessage".to_owned(),
+        epoch: None,
         body: codec::encode(&acknowledgement),
     }
 }

@@ -395,6 +395,7 @@ fn timer_kept(world: &mut World, me: Process, input: NetInput) -> Vec<NetInput> 
                 to: Upid::at("master", world.slots[me.host].address),
                 from: pid,
                 name: "mesos.internal.UnregisterFrameworkMessage".to_owned(),
+                epoch: None,
                 body: codec::encode(&message),
             }));
         }

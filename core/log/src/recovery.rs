@@ -1,0 +1,115 @@
+//! How a replica that does not vote becomes one that does.
+//!
+//! It asks all replicas where they are. If a quorum votes, it catches up with everything between the lowest begin and the
+//! highest end of that quorum: it may have lost what it once promised and accepted, so it must not vote before it knows all
+//! that could have been decided with its help. If the whole group is new, it begins in two steps, so that no replica votes
+//! before every other one knows that all are new. Source: Mesos `src/log/recover.cpp`.
+
+use crate::fills::{Filling, Purpose};
+use crate::log::{Log, ROUND_WAIT_MAX};
+use crate::messages::Ask;
+use crate::records::Status;
+use crate::rounds::{Owner, RoundId};
+use crate::tally::Verdict;
+use crate::{Answer, Effect};
+use std::time::Duration;
+use tepui_base::{Instant, Outbox};
+
+/// The shortest pause before everybody is asked again; the longest is twice that.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Positions that close to the end may be under way just now. They are left alone for a while, because they will be decided
+/// without us, and a promise for one of them would take its writer's place away. More than any writer has under way.
+const TAIL: u64 = 1024;
+
+/// How long they are left alone.
+const TAIL_WAIT: Duration = Duration::from_millis(300);
+
+/// Where the recovery is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    /// Not begun.
+    #[default]
+    New,
+    /// Everybody is being asked.
+    Asking(RoundId),
+    /// Nothing could be said; asks again then.
+    Waiting(Instant),
+    /// As `Waiting`, and the whole group waits to be initialized.
+    NotInitialized(Instant),
+    /// Positions are being learned.
+    CatchingUp,
+    /// The replica votes.
+    Done,
+}
+
+impl Recovery {
+    pub fn deadline(&self) -> Option<Instant> {
+        match self {
+            Recovery::New => Some(Instant(0)),
+            Recovery::Waiting(until) | Recovery::NotInitialized(until) => Some(*until),
+            _ => None,
+        }
+    }
+}
+
+impl Log {
+    pub(crate) fn recovery_tick(&mut self, now: Instant, out: &mut Outbox<Effect>) {
+        if self.recovery.deadline().is_some_and(|due| due <= now) {
+            self.recover(now, out);
+        }
+    }
+
+    fn recover(&mut self, now: Instant, out: &mut Outbox<Effect>) {
+        if self.is_voting() {
+            return self.recovered(now, out);
+        }
+        self.recovery = Recovery::Asking(self.start_round(Owner::Recovery, Ask::Recover, now, ROUND_WAIT_MAX, out));
+    }
+
+    pub(crate) fn recovery_decided(
+        &mut self,
+        round: RoundId,
+        verdict: Verdict,
+        now: Instant,
+        out: &mut Outbox<Effect>,
+    ) {
+        if self.recovery != Recovery::Asking(round) {
+            return;
+        }
+        match verdict {
+            Verdict::Next(Status::Recovering, (first, last)) => {
+                self.replica.set_status(Status::Recovering, out);
+                self.recovery = Recovery::CatchingUp;
+                let quiet = (last.saturating_sub(TAIL), now + TAIL_WAIT);
+                self.filling = Some(Filling::new(Purpose::Recovery, first, last, 0, quiet));
+                self.pump_filling(now, out);
+            }
+            Verdict::Next(status, _) => {
+                self.replica.set_status(status, out);
+                self.recover(now, out);
+            }
+            Verdict::Inconclusive(not_initialized) => {
+                let until = now + self.back_off(AGAIN);
+                self.recovery =
+                    if not_initialized { Recovery::NotInitialized(until) } else { Recovery::Waiting(until) };
+            }
+            _ => self.recover(now, out),
+        }
+    }
+
+    /// Everything that could have been decided with the help of this replica is known to it.
+    pub(crate) fn caught_up(&mut self, now: Instant, out: &mut Outbox<Effect>) {
+        self.replica.set_status(Status::Voting, out);
+        self.recovered(now, out);
+    }
+
+    fn recovered(&mut self, now: Instant, out: &mut Outbox<Effect>) {
+        self.recovery = Recovery::Done;
+        self.replica.disk.after_all(Effect::Answer(Answer::Recovered), out);
+        for (id, from, to) in std::mem::take(&mut self.early_reads) {
+            self.read(id, from, to, out);
+        }
+        self.elect_if_wanted(now, out);
+    }
+}

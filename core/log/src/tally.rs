@@ -1,0 +1,208 @@
+//! What the answers of several replicas add up to.
+//!
+//! Answers that say "ignored" are counted apart: a quorum of them ends the round, and no other answer makes up for one. Where
+//! 1.11 stops its process (an answer for another position, a promise without one) the answer is not counted. Source: Mesos
+//! `src/log/consensus.cpp`, `recover.cpp`.
+
+use crate::Action;
+use crate::messages::{PromiseReply, RecoverReply, Reply, Vote, WriteReply};
+use crate::records::Status;
+
+/// The answers so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Tally {
+    Promise(PromiseTally),
+    Write(WriteTally),
+    Recover(RecoverTally),
+}
+
+/// To a promise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PromiseTally {
+    pub proposal: u64,
+    /// Of one position, or of all.
+    pub position: Option<u64>,
+    votes: usize,
+    nack: Option<u64>,
+    end: u64,
+    best: Option<Action>,
+}
+
+/// To a write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WriteTally {
+    pub proposal: u64,
+    pub position: u64,
+    votes: usize,
+    nack: Option<u64>,
+}
+
+/// To a recover request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecoverTally {
+    /// Where this replica was when it asked.
+    pub own: Status,
+    pub auto_initialize: bool,
+    voting: usize,
+    starting: usize,
+    empty: usize,
+    range: Option<(u64, u64)>,
+}
+
+/// What came of a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// A quorum promised, for all positions: the highest of their ends.
+    Promised(u64),
+    /// A quorum promised for one position, or one replica knows what was decided there: the value that has to be written.
+    Found(Option<Action>),
+    /// A quorum accepted.
+    Written,
+    /// A replica promised this much to somebody else.
+    Rejected(u64),
+    /// Too few replicas take part.
+    Ignored,
+    /// What the replica is to be next, and what it has to catch up with if that is [`Status::Recovering`].
+    Next(Status, (u64, u64)),
+    /// Everybody answered, and it says nothing yet. Whether the whole group is empty and waits to be initialized.
+    Inconclusive(bool),
+    /// The answers did not come in time.
+    TimedOut,
+}
+
+/// Whether an answer counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// It says nothing about this round; the replica has not answered.
+    No,
+    /// It counts, and decides nothing yet.
+    Yes,
+    /// It says that the replica does not take part.
+    Ignored,
+    /// It decides.
+    Decides(Verdict),
+}
+
+impl Tally {
+    pub fn count(&mut self, quorum: usize, reply: &Reply) -> Counted {
+        match (self, reply) {
+            (Tally::Promise(tally), Reply::Promise(reply)) => tally.count(quorum, reply),
+            (Tally::Write(tally), Reply::Write(reply)) => tally.count(quorum, reply),
+            (Tally::Recover(tally), Reply::Recover(reply)) => tally.count(quorum, reply),
+            _ => Counted::No,
+        }
+    }
+}
+
+impl PromiseTally {
+    pub fn new(proposal: u64, position: Option<u64>) -> PromiseTally {
+        PromiseTally { proposal, position, ..PromiseTally::default() }
+    }
+
+    fn count(&mut self, quorum: usize, reply: &PromiseReply) -> Counted {
+        match reply.vote {
+            Vote::Ignored => return Counted::Ignored,
+            Vote::Reject => self.nack = self.nack.max(Some(reply.proposal)),
+            // It still counts, but what it holds no longer matters.
+            Vote::Accept if self.nack.is_some() => {}
+            Vote::Accept => match self.accepted(reply) {
+                Counted::Yes => {}
+                other => return other,
+            },
+        }
+        self.votes += 1;
+        if self.votes < quorum {
+            return Counted::Yes;
+        }
+        Counted::Decides(match (self.nack, self.position) {
+            (Some(nack), _) => Verdict::Rejected(nack),
+            (None, None) => Verdict::Promised(self.end),
+            (None, Some(_)) => Verdict::Found(self.best.take()),
+        })
+    }
+
+    fn accepted(&mut self, reply: &PromiseReply) -> Counted {
+        if reply.proposal != self.proposal {
+            return Counted::No;
+        }
+        let Some(position) = self.position else {
+            let Some(end) = reply.position else { return Counted::No };
+            self.end = self.end.max(end);
+            return Counted::Yes;
+        };
+        match &reply.action {
+            None if reply.position == Some(position) => Counted::Yes,
+            Some(action) if action.position == position => self.stored(action),
+            _ => Counted::No,
+        }
+    }
+
+    fn stored(&mut self, action: &Action) -> Counted {
+        let Some(accepted) = &action.accepted else { return Counted::Yes };
+        if action.learned {
+            return Counted::Decides(Verdict::Found(Some(action.clone())));
+        }
+        let performed = |action: &Action| action.accepted.as_ref().map(|accepted| accepted.performed);
+        if self.best.as_ref().is_none_or(|best| performed(best) < Some(accepted.performed)) {
+            self.best = Some(action.clone());
+        }
+        Counted::Yes
+    }
+}
+
+impl WriteTally {
+    pub fn new(proposal: u64, position: u64) -> WriteTally {
+        WriteTally { proposal, position, ..WriteTally::default() }
+    }
+
+    fn count(&mut self, quorum: usize, reply: &WriteReply) -> Counted {
+        if reply.position != self.position {
+            return Counted::No;
+        }
+        match reply.vote {
+            Vote::Ignored => return Counted::Ignored,
+            Vote::Reject => self.nack = self.nack.max(Some(reply.proposal)),
+            Vote::Accept if reply.proposal != self.proposal => return Counted::No,
+            Vote::Accept => {}
+        }
+        self.votes += 1;
+        match self.nack {
+            _ if self.votes < quorum => Counted::Yes,
+            Some(nack) => Counted::Decides(Verdict::Rejected(nack)),
+            None => Counted::Decides(Verdict::Written),
+        }
+    }
+}
+
+impl RecoverTally {
+    pub fn new(own: Status, auto_initialize: bool) -> RecoverTally {
+        RecoverTally { own, auto_initialize, voting: 0, starting: 0, empty: 0, range: None }
+    }
+
+    fn count(&mut self, quorum: usize, reply: &RecoverReply) -> Counted {
+        match reply.status {
+            Status::Voting => self.voting += 1,
+            Status::Starting => self.starting += 1,
+            Status::Empty => self.empty += 1,
+            Status::Recovering => {}
+        }
+        if let (Status::Voting, Some((begin, end))) = (reply.status, reply.range) {
+            let (lowest, highest) = self.range.unwrap_or((begin, end));
+            self.range = Some((lowest.min(begin), highest.max(end)));
+        }
+        let everyone = 2 * quorum - 1;
+        let next = match (self.range, self.own) {
+            (Some(range), _) if self.voting >= quorum => Some((Status::Recovering, range)),
+            _ if !self.auto_initialize => None,
+            (_, Status::Empty) if self.empty + self.starting >= everyone => Some((Status::Starting, (0, 0))),
+            (_, Status::Starting) if self.starting + self.voting >= everyone => Some((Status::Voting, (0, 0))),
+            _ => None,
+        };
+        next.map_or(Counted::Yes, |(status, range)| Counted::Decides(Verdict::Next(status, range)))
+    }
+
+    /// What it says when everybody answered.
+    pub fn inconclusive(&self, quorum: usize) -> Verdict {
+        Verdict::Inconclusive(!self.auto_initialize && self.empty >= 2 * quorum - 1)
+    }
+}

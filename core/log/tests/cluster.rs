@@ -1,0 +1,143 @@
+//! Replicas that lose messages, crash and come back: what was acknowledged is in the log, everywhere the same.
+
+mod world;
+
+use std::time::Duration;
+use tepui_log::{Answer, Request, RequestId};
+use world::node::Node;
+use world::{Faults, World};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Loses, doubles, reorders, crashes and cuts.
+const ALL: Faults = Faults {
+    lost: 20,
+    doubled: 20,
+    delay: Duration::from_millis(15),
+    crash_every: Duration::from_millis(1200),
+    partition_every: Duration::from_millis(1500),
+};
+
+/// A time with faults and clients, then a quiet one in which the log must serve and hold all that was acknowledged.
+fn run(seed: u64, replicas: usize, faults: Faults) -> World {
+    let mut world = World::new(seed, replicas, faults);
+    if seed % 4 == 3 {
+        world.as_mesos.insert(0);
+    }
+    world.run(SECOND * 8);
+    settle(&mut world);
+    world
+}
+
+fn settle(world: &mut World) {
+    (world.faults, world.clients_active) = (Faults::NONE, false);
+    world.cut.clear();
+    world.run(SECOND * 4);
+    let everyone =
+        |world: &World| world.nodes.iter().all(|node| node.figures().is_some_and(|figures| figures.recovered));
+    world.run_until("the recovery of all", everyone);
+    let at = world.rng.below(world.nodes.len() as u64) as usize;
+    world.nodes[at].answers.clear();
+    world.run_until_elected(at);
+    check_log(world, at);
+}
+
+trait Elects {
+    fn run_until_elected(&mut self, at: usize);
+}
+
+impl Elects for World {
+    fn run_until_elected(&mut self, at: usize) {
+        for _ in 0..20 {
+            self.nodes[at].answers.clear();
+            self.request(at, Request::Elect);
+            let over = |node: &Node| {
+                node.answers.iter().any(|answer| matches!(answer, Answer::Elected { .. } | Answer::NotElected))
+            };
+            self.run_until("an election", |world| over(&world.nodes[at]));
+            if self.nodes[at].answers.iter().any(|answer| matches!(answer, Answer::Elected { .. })) {
+                return;
+            }
+        }
+        panic!("nobody was in the way, and yet there is no writer");
+    }
+}
+
+/// The writer's log holds every acknowledged entry that was not truncated, and all disks agree with it.
+fn check_log(world: &mut World, at: usize) {
+    let elected = world.nodes[at].answers.iter().rev().find_map(|answer| match answer {
+        Answer::Elected { begin, end } => Some((*begin, *end)),
+        _ => None,
+    });
+    let (begin, end) = elected.expect("elected");
+    let id = RequestId(u64::MAX);
+    world.request(at, Request::Read(id, begin, end));
+    let read = |node: &Node| match node.answers.last() {
+        Some(Answer::Entries(of, entries)) if *of == id => Some(entries.clone()),
+        Some(Answer::ReadFailed(_, text)) => panic!("{text}"),
+        _ => None,
+    };
+    world.run_until("the read", |world| read(&world.nodes[at]).is_some());
+    let entries = read(&world.nodes[at]).expect("read");
+    for (position, bytes) in world.checks.acknowledged.range(begin..) {
+        let found = entries.iter().find(|(found, _)| found == position);
+        assert_eq!(found.map(|(_, bytes)| bytes), Some(bytes), "position {position} was acknowledged");
+    }
+    world.run(SECOND);
+    let disks: Vec<_> = world.nodes.iter().map(|node| node.disk.clone()).collect();
+    disks.iter().for_each(|disk| world.checks.disk(disk));
+    for (position, bytes) in entries {
+        world.checks.decide(position, tepui_log::Value::Append(bytes));
+    }
+    world.checks.in_order_of_writers();
+}
+
+fn seeds() -> u64 {
+    // More for a long run by hand.
+    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(150)
+}
+
+#[test]
+fn three_replicas_agree_and_lose_nothing() {
+    let (mut acknowledged, mut elections, mut truncations) = (0, 0, 0);
+    for seed in 0..seeds() {
+        let world = std::panic::catch_unwind(|| run(seed, 3, ALL)).unwrap_or_else(|_| panic!("seed {seed}"));
+        acknowledged += world.checks.acknowledged.len();
+        elections += world.checks.elections;
+        truncations += world.checks.truncations;
+    }
+    assert!(acknowledged as u64 > seeds() * 20, "{acknowledged} acknowledged: the faults leave nothing to check");
+    assert!(elections as u64 > seeds() && truncations > 0, "{elections} elections, {truncations} truncations");
+}
+
+#[test]
+fn five_replicas_agree_and_lose_nothing() {
+    for seed in 0..seeds() / 3 {
+        let _ = std::panic::catch_unwind(|| run(seed, 5, ALL)).unwrap_or_else(|_| panic!("seed {seed}"));
+    }
+}
+
+#[test]
+fn one_replica_restores_elects_appends_and_reads() {
+    let mut world = World::new(1, 1, Faults::NONE);
+    world.run(SECOND * 10);
+    world.crash(0);
+    world.run(SECOND * 10);
+    settle(&mut world);
+    assert!(world.checks.acknowledged.len() > 100);
+}
+
+#[test]
+fn without_faults_everything_is_acknowledged() {
+    let mut world = World::new(2, 3, Faults::NONE);
+    world.clients_active = false;
+    world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+    world.run_until_elected(0);
+    for _ in 0..500 {
+        let (id, bytes) = world.checks.new_append(0);
+        world.request(0, Request::Append(id, bytes));
+    }
+    world.run_until("all of them", |world| world.checks.acknowledged.len() == 500);
+    assert_eq!(world.checks.unknown, 0);
+    settle(&mut world);
+}
