@@ -22,7 +22,7 @@ const LAYERS: [Layer; 12] = [
     Layer { at: "node", below: &["core", "io", "node"], outside: true },
     Layer {
         at: "client/sdk",
-        below: &["core/base", "core/proto", "core/wire", "core/resources", "core/framework", "io"],
+        below: &["core/base", "core/proto", "core/wire", "core/resources", "core/framework", "io", "node/detector"],
         outside: true,
     },
     // `tepui run` and `tepui dev` carry a whole cluster in their own process.
@@ -40,7 +40,7 @@ const LAYERS: [Layer; 12] = [
     Layer { at: "xtask", below: &[], outside: false },
 ];
 
-const FOUNDATION_AND_NODES: [&str; 9] = [
+const FOUNDATION_AND_NODES: [&str; 10] = [
     FOUNDATION[0],
     FOUNDATION[1],
     FOUNDATION[2],
@@ -49,6 +49,7 @@ const FOUNDATION_AND_NODES: [&str; 9] = [
     "client",
     "node/masterd",
     "node/agentd",
+    "node/detector",
     "node/flags",
 ];
 
