@@ -53,7 +53,7 @@ impl Replica {
         let (from, to) = (pid("__req_res__(7)", 2), pid("log-replica(1)", 1));
         let name = format!("mesos.internal.log.{}", Q::NAME);
         self.answers.clear();
-        self.input(Input::Message(Message { from, to, name, body: question.encode_to_bytes() }));
+        self.input(Input::Message(Message { from, to, name, body: question.encode_to_bytes(), epoch: None }));
         let [answer] = &self.answers[..] else { panic!("one answer, not {:?}", self.answers) };
         assert_eq!(answer.name, format!("mesos.internal.log.{}", A::NAME));
         codec::decode(&answer.body).unwrap()

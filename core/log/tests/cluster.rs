@@ -16,6 +16,7 @@ const ALL: Faults = Faults {
     delay: Duration::from_millis(15),
     crash_every: Duration::from_millis(1200),
     partition_every: Duration::from_millis(1500),
+    wipes: true,
 };
 
 /// A time with faults and clients, then a quiet one in which the log must serve and hold all that was acknowledged.
@@ -94,20 +95,21 @@ fn check_log(world: &mut World, at: usize) {
 
 fn seeds() -> u64 {
     // More for a long run by hand.
-    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(150)
+    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(100)
 }
 
 #[test]
 fn three_replicas_agree_and_lose_nothing() {
-    let (mut acknowledged, mut elections, mut truncations) = (0, 0, 0);
+    let (mut acknowledged, mut elections, mut truncations, mut wipes) = (0, 0, 0, 0);
     for seed in 0..seeds() {
         let world = std::panic::catch_unwind(|| run(seed, 3, ALL)).unwrap_or_else(|_| panic!("seed {seed}"));
         acknowledged += world.checks.acknowledged.len();
         elections += world.checks.elections;
         truncations += world.checks.truncations;
+        wipes += world.wipes;
     }
     assert!(acknowledged as u64 > seeds() * 20, "{acknowledged} acknowledged: the faults leave nothing to check");
-    assert!(elections as u64 > seeds() && truncations > 0, "{elections} elections, {truncations} truncations");
+    assert!(elections as u64 > seeds() && truncations > 0 && wipes > 0, "{elections} {truncations} {wipes}");
 }
 
 #[test]

@@ -59,6 +59,14 @@ impl Detection {
         self.leader.as_deref().and_then(info::pid)
     }
 
+    /// The leader as `ip:port`, where to connect to, and as `hostname:port`, as it is called; nothing without a leader.
+    pub fn names(&self) -> Vec<String> {
+        let Some(pid) = self.pid() else { return Vec::new() };
+        let hostname = self.leader.as_ref().and_then(|leader| leader.hostname.as_ref());
+        let called = hostname.map(|hostname| format!("{hostname}:{}", pid.port));
+        std::iter::once(pid.address().to_string()).chain(called).collect()
+    }
+
     fn is_same(&self, other: &Detection) -> bool {
         let leaders = match (&self.leader, &other.leader) {
             (Some(a), Some(b)) => info::is_same(a, b),
@@ -104,16 +112,17 @@ impl Detector {
     }
 
     /// Waits until somebody leads, or it will never be known who.
-    pub async fn leader(&mut self) -> Result<Arc<MasterInfo>, Trouble> {
+    pub async fn leader(&mut self) -> Result<Detection, Trouble> {
         let known = |detection: &Detection| detection.leader.is_some() || detection.trouble.is_some();
         let found = match self.detections.wait_for(known).await {
             Ok(found) => found.clone(),
             Err(_) => Detection::default(),
         };
-        match (found.leader, found.trouble) {
-            (Some(leader), _) => Ok(leader),
-            (None, Some(trouble)) => Err(trouble),
-            (None, None) => std::future::pending().await,
+        match &found.trouble {
+            Some(trouble) => Err(trouble.clone()),
+            None if found.leader.is_some() => Ok(found),
+            // Whoever tells it all has told that there is no way to go on.
+            None => std::future::pending().await,
         }
     }
 }

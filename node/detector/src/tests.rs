@@ -70,7 +70,7 @@ fn port(detection: &Detection) -> Option<u16> {
 #[tokio::test]
 async fn a_fixed_master_leads_whether_it_answers_or_not() {
     let mut detector = Detector::open(&Masters::parse("127.0.0.1:5050").unwrap(), SESSION_TIMEOUT);
-    let leader = soon(detector.leader()).await.unwrap();
+    let leader = soon(detector.leader()).await.unwrap().leader.unwrap();
     assert_eq!((leader.pid.as_deref(), leader.hostname.as_deref()), (Some("master@127.0.0.1:5050"), Some("localhost")));
 }
 

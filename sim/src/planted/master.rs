@@ -337,6 +337,7 @@ fn pass_on(world: &World, me: Process, of: MessageField<FrameworkID>, call: Ackn
         ..Default::default()
     };
     Some(Effect::Net(NetEffect::Send(Message {
+        epoch: None,
         to: Upid::parse(pid)?,
         from: Upid::at("master", world.slots[me.host].address),
         name: "mesos.internal.StatusUpdateAcknowledgementMessage".to_owned(),

@@ -22,7 +22,7 @@ const LAYERS: [Layer; 13] = [
     Layer { at: "node", below: &["core", "io", "node"], outside: true },
     Layer {
         at: "client/sdk",
-        below: &["core/base", "core/proto", "core/wire", "core/resources", "core/framework", "io"],
+        below: &["core/base", "core/proto", "core/wire", "core/resources", "core/framework", "io", "node/detector"],
         outside: true,
     },
     // `tepui run` and `tepui dev` carry a whole cluster in their own process.

@@ -100,6 +100,7 @@ impl Agent {
 
     fn send<M: Proto + MessageName>(&self, message: &M) {
         self.outlet.apply(NetEffect::Send(Message {
+            epoch: None,
             from: self.outlet.upid(),
             to: self.master.clone(),
             name: names::v0::<M>().into_owned(),

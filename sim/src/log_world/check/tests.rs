@@ -75,6 +75,7 @@ impl Scene {
     /// A message from a replica, or from the process with which node `from` asks.
     fn say<M: tepui_proto::Message + MessageName>(&mut self, from: usize, id: &str, to: usize, to_id: &str, body: M) {
         let message = Message {
+            epoch: None,
             from: Upid::at(id, address_of(from)),
             to: Upid::at(to_id, address_of(to)),
             name: format!("mesos.internal.log.{}", M::NAME),

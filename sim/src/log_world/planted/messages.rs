@@ -132,6 +132,7 @@ fn as_learned(request: &Message) -> Message {
     };
     let learned = proto::LearnedMessage { action: MessageField::some(action), ..Default::default() };
     Message {
+        epoch: None,
         from: Upid::at("log-replica(1)", request.from.address()),
         to: request.to.clone(),
         name: "mesos.internal.log.LearnedMessage".to_owned(),
