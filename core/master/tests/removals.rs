@@ -128,6 +128,23 @@ fn a_master_that_would_give_up_too_many_agents_ends() {
     assert_eq!((world.exit.clone(), world.master.snapshot().unreachable.len()), (None, 1));
 }
 
+/// Seed 164250981836465 of the simulation.
+#[test]
+fn an_agent_that_was_given_up_and_is_back_gets_its_whole_time_when_it_is_lost_again() {
+    let mut world = World::with(Config::new(master_pid(), "master.local"), Registrar::default());
+    let id = world.register_agent(1, AGENT);
+    // The time it has to come back would be over after ten minutes, but it misses five pings before that.
+    world.input(NetInput::Exited(agent_pid(1)));
+    (0..8).for_each(|_| world.advance(MINUTE));
+    assert_eq!((registered(&world), world.master.snapshot().unreachable.len()), (0, 1));
+    world.send(&agent_pid(1), &reregister_message(1, AGENT, &id, vec![], vec![]));
+    world.advance(MINUTE);
+    pong(&mut world, 2);
+    world.input(NetInput::Exited(agent_pid(1)));
+    world.advance(MINUTE);
+    assert_eq!(registered(&world), 1, "the first loss is forgotten");
+}
+
 /// The answer to a question about a task on an agent.
 fn whereabouts(world: &mut World, scheduler: &Scheduler, agent: &str) -> TaskState {
     let task = call::reconcile::Task {

@@ -92,7 +92,7 @@ impl Master {
             observer,
             connected: true,
             active: true,
-            disconnections: 0,
+            disconnection: 0,
             pinged: false,
             missed_pings: 0,
             registered: cx.now.wall,
