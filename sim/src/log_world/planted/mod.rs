@@ -39,7 +39,7 @@ macro_rules! bugs {
 bugs! {
     QuorumShort "quorum-short" "One replica less than a quorum decides.",
     SyncLies "sync-lies" "A sync is reported and not made.",
-    BatchTorn "batch-torn" "Of a write with several changes only the first one is made.",
+    BatchTorn "batch-torn" "Of a write with several changes the first one is not made.",
     LazyDropped "lazy-dropped" "What may be written later is never written.",
     PromiseUnwritten "promise-unwritten" "A promise for all positions is not written down.",
     AcceptUnwritten "accept-unwritten" "One of ten accepted values is not written down.",
@@ -49,7 +49,7 @@ bugs! {
     VotesEarly "votes-early" "A replica that has begun to catch up is a voting member on its disk.",
     TruncatedTooFar "truncated-too-far" "A truncation deletes one position too many.",
     FetchEmpty "fetch-empty" "What is read from the disk is lost on the way.",
-    FetchSwapped "fetch-swapped" "What is read from the disk comes under the wrong key.",
+    FetchShort "fetch-short" "The last thing read from the disk is lost on the way.",
     PromiseUnheld "promise-unheld" "A promise is told before it is durable.",
     AcceptUnheld "accept-unheld" "That a value is accepted is told before it is durable.",
     OwnUnheld "own-unheld" "A writer counts its own replica before that is durable.",
