@@ -39,15 +39,8 @@ fn put_value(change: Change) -> Bytes {
 }
 
 /// What is read from the disk.
-pub fn fetched(planted: &Planted, mut found: Vec<(Vec<u8>, Bytes)>) -> Vec<(Vec<u8>, Bytes)> {
-    match planted.bug {
-        Some(Bug::FetchEmpty) => Vec::new(),
-        Some(Bug::FetchShort) => {
-            found.pop();
-            found
-        }
-        _ => found,
-    }
+pub fn fetched(planted: &Planted, found: Vec<(Vec<u8>, Bytes)>) -> Vec<(Vec<u8>, Bytes)> {
+    if planted.bug == Some(Bug::FetchEmpty) { Vec::new() } else { found }
 }
 
 /// What is to be written.
@@ -59,7 +52,6 @@ pub fn written(planted: &mut Planted, node: NodeId, effect: Effect) -> Effect {
         Change::Delete(_) => None,
     });
     Effect::Write(match (bug, record) {
-        (Bug::BatchTorn, _) if changes.len() > 1 => changes.into_iter().skip(1).collect(),
         (Bug::PromiseUnwritten, Some(Record::Metadata(status, promised))) => {
             let kept = planted.promises.entry(node).or_insert_with(|| observe::metadata(status, promised));
             let old = match observe::record(&put_value(kept.clone())) {
