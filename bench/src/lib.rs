@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod durations;
 pub mod emulator;
 pub mod idle;
+pub mod log;
 pub mod process;
 pub mod resources;
 pub mod tasks;
