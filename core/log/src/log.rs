@@ -168,7 +168,9 @@ impl Log {
                 self.ask_replica(Asker::Peer(message.from), ask, 0, out);
             }
             Some(Content::Learned(action)) if message.to == self.config.pid => {
+                let position = action.position;
                 self.replica.learn(action, out);
+                self.another_decided(position, out);
                 self.pump_filling(now, out);
             }
             Some(Content::Reply(reply)) => {

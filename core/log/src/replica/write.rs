@@ -1,4 +1,8 @@
 //! Accepting values.
+//!
+//! One thing is not as in 1.11, which keeps what was promised when a higher proposal is accepted. A replica that did not hear
+//! of the election of the writer it then obeys would also obey the writer before, and let it write over what a quorum has
+//! accepted (a seeded run found it). Here what is accepted is promised too.
 
 use super::{Loss, Outcome, Replica, When};
 use crate::Effect;
@@ -28,6 +32,7 @@ impl Replica {
             // The message that it is decided may overtake the write; what is decided is not written over.
             return Outcome::Silent;
         }
+        let promised = promised.max(proposal);
         let accepted = Some(Accepted { performed: proposal, value: request.value.clone() });
         self.persist(Action { position, promised, accepted, learned: request.learned }, Loss::Forbidden, out);
         reply(Vote::Accept, proposal)
