@@ -25,17 +25,6 @@ mod version;
 
 pub use program::main;
 
-/// The address in a `--master` value: itself, or what the file behind `file://` holds.
-fn master_text(text: &str) -> Result<String, String> {
-    match text.strip_prefix("file://") {
-        Some(path) => match std::fs::read_to_string(path) {
-            Ok(content) => Ok(content.trim().to_owned()),
-            Err(error) => Err(format!("Failed to read from file at '{path}': {error}")),
-        },
-        None => Ok(text.to_owned()),
-    }
-}
-
 /// A runtime of one thread, for a command.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()

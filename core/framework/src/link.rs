@@ -27,9 +27,20 @@ pub(crate) enum Due {
 #[derive(Debug)]
 enum State {
     Idle,
-    Waiting { until: Instant },
-    Opening { id: ExchangeId, until: Instant },
-    Open { id: ExchangeId, decoder: recordio::Decoder, silent_at: Option<Instant> },
+    /// Wants to subscribe, and does not know where.
+    Parked,
+    Waiting {
+        until: Instant,
+    },
+    Opening {
+        id: ExchangeId,
+        until: Instant,
+    },
+    Open {
+        id: ExchangeId,
+        decoder: recordio::Decoder,
+        silent_at: Option<Instant>,
+    },
 }
 
 /// See the module's text.
@@ -56,6 +67,11 @@ impl Link {
     /// Subscribes as soon as `due` is asked.
     pub fn start(&mut self, now: Instant) {
         self.state = State::Waiting { until: now };
+    }
+
+    /// There is nobody to subscribe with; [`Link::start`] goes on.
+    pub fn park(&mut self) {
+        self.state = State::Parked;
     }
 
     /// A SUBSCRIBE has been put out.
@@ -117,7 +133,7 @@ impl Link {
     pub fn exchange(&self) -> Option<ExchangeId> {
         match &self.state {
             State::Opening { id, .. } | State::Open { id, .. } => Some(*id),
-            State::Idle | State::Waiting { .. } => None,
+            State::Idle | State::Parked | State::Waiting { .. } => None,
         }
     }
 
@@ -132,7 +148,7 @@ impl Link {
             return None;
         }
         match &self.state {
-            State::Idle => None,
+            State::Idle | State::Parked => None,
             State::Waiting { .. } => Some(Due::Subscribe),
             State::Opening { .. } | State::Open { .. } => Some(Due::Silent),
         }
@@ -140,7 +156,7 @@ impl Link {
 
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Idle => None,
+            State::Idle | State::Parked => None,
             State::Waiting { until } | State::Opening { until, .. } => Some(*until),
             State::Open { silent_at, .. } => *silent_at,
         }

@@ -1,7 +1,7 @@
 //! What waits for the registrar, and what is known of agents that are on their way in or out.
 
 use crate::Master;
-use crate::agent::Arrival;
+use crate::agent::{Arrival, upgraded};
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::{Phase, Timer};
@@ -104,6 +104,8 @@ impl Master {
     pub(crate) fn registry(&mut self, cx: &mut Cx, output: Output) {
         match output {
             Output::Recovered(registry) => self.recovered(cx, registry),
+            // They end the term, or are the log's: whoever runs this machine keeps them.
+            Output::Aborted(_) | Output::Log(_) => {}
             Output::Applied(id, result) => {
                 let then = self.pending.remove(&id).expect("the registrar answers what it was asked, once");
                 match then {
@@ -150,7 +152,9 @@ impl Master {
         self.phase = Phase::Leading;
         self.state.recovered = true;
         self.known.recovered = registry.admitted.len();
-        self.state.recovered_agents = registry.admitted;
+        // The registry has the resources in the form that older masters read.
+        let agents = registry.admitted.iter().map(|(id, info)| (id.clone(), upgraded((**info).clone())));
+        self.state.recovered_agents = agents.collect();
         self.state.unreachable = registry.unreachable;
         self.state.gone = registry.gone;
         self.state.maintenance = registry.maintenance;

@@ -16,9 +16,10 @@ use tepui_store::{Change, Durability, Options, Store};
 
 use crate::cluster::Flags;
 use crate::differential::oracle::{self, Oracle};
-use crate::process::wait_for;
 use crate::tools::{Available, Interpreter, Peer, Tools};
-use crate::{Verdict, http, verdict};
+use crate::{Verdict, verdict};
+use interop::http;
+use interop::process::wait_for;
 
 const USAGE: &str = "usage: interop log --tepui BINARY [--tools FOLDER]";
 
@@ -259,7 +260,7 @@ fn finished(command: &mut Command) -> Result<std::process::Output> {
     match ended.recv_timeout(LIMIT) {
         Ok(output) => Ok(output?),
         Err(_) => {
-            crate::process::signal("KILL", pid)?;
+            interop::process::signal("KILL", pid)?;
             bail!("{command:?}: not within {} s", LIMIT.as_secs())
         }
     }

@@ -1,0 +1,81 @@
+//! Who leads: by the kind of start, alone or among others.
+
+mod alone;
+mod zookeeper;
+
+use crate::authority::Authority;
+use crate::settings::{Error, Settings};
+use crate::start::Contest;
+use alone::Alone;
+use std::sync::Arc;
+use tepui_driver::Clock;
+use tepui_proto::mesos::MasterInfo;
+use zookeeper::ZooKeeper;
+
+/// What an election says.
+pub(crate) enum Change {
+    /// This master leads, under the name it contended with, as long as this lasts.
+    Elected(Arc<Authority>),
+    /// Another master leads, or nobody does, or nobody knows.
+    Leader(Option<Arc<MasterInfo>>),
+    /// There is no way to go on; why.
+    Failed(String),
+}
+
+/// An election that goes on.
+pub(crate) enum Elections {
+    /// There is no other master.
+    Alone(Alone),
+    /// By a group in ZooKeeper.
+    ZooKeeper(ZooKeeper),
+    /// What a test says.
+    #[cfg(test)]
+    Scripted(Script),
+}
+
+/// The changes of a test, and the names it was contended under.
+#[cfg(test)]
+pub(crate) struct Script {
+    pub changes: tokio::sync::mpsc::UnboundedReceiver<Change>,
+    pub names: tokio::sync::mpsc::UnboundedSender<Arc<MasterInfo>>,
+}
+
+impl Elections {
+    /// Begins to follow the election that the settings ask for.
+    pub fn open(settings: &Settings, clock: Clock) -> Result<Elections, Error> {
+        Ok(match &settings.contest {
+            Contest::Alone => Elections::Alone(Alone::new(clock)),
+            Contest::ZooKeeper { url, session_timeout } => {
+                Elections::ZooKeeper(ZooKeeper::open(url, *session_timeout, clock))
+            }
+            Contest::Masters(_) => return Err(Error::Start("--masters is not available yet".to_owned())),
+        })
+    }
+
+    /// Contends under this name from now on, and no longer under the one before.
+    pub fn contend(&mut self, info: Arc<MasterInfo>) {
+        match self {
+            Elections::Alone(alone) => alone.contend(),
+            Elections::ZooKeeper(zookeeper) => zookeeper.contend(info),
+            #[cfg(test)]
+            Elections::Scripted(script) => drop(script.names.send(info)),
+        }
+    }
+
+    /// Contends no longer, so that others can lead at once.
+    pub async fn close(self) {
+        if let Elections::ZooKeeper(zookeeper) = self {
+            zookeeper.close().await;
+        }
+    }
+
+    /// The next change; waiting for it can be given up.
+    pub async fn next(&mut self) -> Change {
+        match self {
+            Elections::Alone(alone) => alone.next().await,
+            Elections::ZooKeeper(zookeeper) => zookeeper.next().await,
+            #[cfg(test)]
+            Elections::Scripted(script) => script.changes.recv().await.expect("a test goes on"),
+        }
+    }
+}
