@@ -6,7 +6,6 @@ pub mod durations;
 pub mod emulator;
 pub mod failover;
 pub mod idle;
-pub mod log;
 pub mod process;
 pub mod resources;
 pub mod tasks;
