@@ -20,6 +20,8 @@ pub enum Peer {
     Mentos,
     /// The Mesos command line, by its kept fork.
     Avmesos,
+    /// LevelDB in C++, by the binding that carries it along.
+    Leveldb,
 }
 
 /// A Python environment with one peer in it.
@@ -31,7 +33,7 @@ struct Environment {
     packages: &'static [&'static str],
 }
 
-const ENVIRONMENTS: [Environment; 4] = [
+const ENVIRONMENTS: [Environment; 5] = [
     Environment {
         peer: Peer::Pymesos,
         folder: "pymesos",
@@ -41,6 +43,7 @@ const ENVIRONMENTS: [Environment; 4] = [
     Environment { peer: Peer::Mesoshttp, folder: "mesoshttp", python: "3.9", packages: &["mesoshttp==0.4.2"] },
     Environment { peer: Peer::Mentos, folder: "mentos", python: "3.6", packages: &["mentos==0.1.8", "tornado<5"] },
     Environment { peer: Peer::Avmesos, folder: "avmesos", python: "3.13", packages: &["avmesos-cli==1.3.0"] },
+    Environment { peer: Peer::Leveldb, folder: "leveldb", python: "3.9", packages: &["plyvel==1.5.1"] },
 ];
 
 /// The eggs of the native driver; pip refuses eggs, easy_install of Python 2.7 takes them. Each is pinned and exists:

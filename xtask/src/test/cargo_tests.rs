@@ -82,6 +82,11 @@ pub fn scenarios(setting: &Setting, log: &mut Log) -> Result<Tally> {
     against_mesos(setting, log, "scenarios", &["scenarios"])
 }
 
+/// One replicated log of a real Mesos and the real binary, and LevelDB's own directories.
+pub fn log(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    against_mesos(setting, log, "log", &["log"])
+}
+
 fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
     let tepui = match release_binary(setting, log)? {
         Ok(path) => path,

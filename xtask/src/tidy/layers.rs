@@ -32,7 +32,7 @@ const LAYERS: [Layer; 13] = [
     Layer { at: "bench", below: &["core", "io", "client"], outside: true },
     Layer {
         at: "tests/interop",
-        below: &["core/base", "core/proto", "core/resources", "client/sdk", "node/flags", "bench"],
+        below: &["core/base", "core/proto", "core/resources", "client/sdk", "io/store", "node/flags", "bench"],
         outside: true,
     },
     Layer { at: "tests/failover", below: &["core/base", "core/proto", "client/sdk", "tests/interop"], outside: true },

@@ -135,9 +135,9 @@ impl Builder {
             self.close_block(out);
         }
         // A block of filters would be named in this one; Mesos has none.
-        let meta = self.put_block(block::Builder::entries().take(), out);
+        let meta = self.put_block(&block::Builder::entries().take(), out);
         let index = self.index.take();
-        let index = self.put_block(index, out);
+        let index = self.put_block(&index, out);
         let footer = out.len();
         meta.put(out);
         index.put(out);
@@ -150,24 +150,59 @@ impl Builder {
     fn close_block(&mut self, out: &mut Vec<u8>) {
         let last = self.block.last().to_vec();
         let block = self.block.take();
-        let handle = self.put_block(block, out);
+        let handle = self.put_block(&block, out);
         let mut text = Vec::new();
         handle.put(&mut text);
         self.index.add(&last, &text);
     }
 
-    fn put_block(&mut self, raw: Vec<u8>, out: &mut Vec<u8>) -> Handle {
-        let packed = snap::raw::Encoder::new().compress_vec(&raw).ok();
-        // As in LevelDB: what saves less than an eighth is not worth the time of every reader.
-        let (kind, data) = match packed.filter(|packed| packed.len() < raw.len() - raw.len() / 8) {
-            Some(packed) => (SNAPPY, packed),
-            None => (RAW, raw),
-        };
+    /// Never compressed: the LevelDB inside many builds of Mesos 1.11 knows no Snappy, and takes such a block for damaged.
+    fn put_block(&mut self, data: &[u8], out: &mut Vec<u8>) -> Handle {
         let handle = Handle { offset: self.offset, size: data.len() as u64 };
-        out.extend_from_slice(&data);
-        out.push(kind);
-        out.extend_from_slice(&checksum(&[&data, &[kind]]).to_le_bytes());
+        out.extend_from_slice(data);
+        out.push(RAW);
+        out.extend_from_slice(&checksum(&[data, &[RAW]]).to_le_bytes());
         self.offset += (data.len() + TRAILER) as u64;
         handle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compressed_blocks_are_read_and_others_refused() {
+        let data = vec![b'a'; 3000];
+        let packed = snap::raw::Encoder::new().compress_vec(&data).unwrap();
+        let extent = |data: &[u8], kind: u8| {
+            let sum = checksum(&[data, &[kind]]).to_le_bytes();
+            [data, &[kind], &sum].concat()
+        };
+        let handle = Handle { offset: 0, size: packed.len() as u64 };
+        assert_eq!(unpack(&extent(&packed, SNAPPY), handle), Ok(Bytes::from(data)));
+        for wrong in [extent(b"nonsense", SNAPPY), extent(&packed, 2), vec![0; 9], Vec::new()] {
+            assert!(unpack(&wrong, handle).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_cut_short_never_panics() {
+        let (mut builder, mut file) = (Builder::default(), Vec::new());
+        for n in 0..300 {
+            let entry = Entry { key: format!("{n:05}").into(), sequence: 300 - n, value: Some(vec![7; 50].into()) };
+            builder.add(&entry, &mut file);
+        }
+        builder.finish(&mut file);
+        let handle = footer(&file[file.len() - FOOTER..], file.len() as u64).unwrap();
+        let at = usize::try_from(handle.offset).unwrap();
+        let block = unpack(&file[at..at + handle.extent(file.len() as u64).unwrap()], handle).unwrap();
+        let blocks = index(&block, handle).unwrap();
+        assert!(blocks.len() > 3);
+        for cut in 0..block.len() {
+            let _ = index(&block.slice(..cut), handle);
+            let _ = entries(&block.slice(..cut), handle);
+        }
+        assert!(footer(&file[file.len() - FOOTER - 1..file.len() - 1], file.len() as u64).is_err());
     }
 }
