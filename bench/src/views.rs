@@ -173,8 +173,7 @@ fn add_tasks(snapshot: &mut Snapshot, arguments: &Arguments) -> anyhow::Result<(
         id: MessageField::some(id.clone()),
         ..Default::default()
     };
-    let mut framework =
-        Framework::new(id.value.as_str().into(), FrameworkKey::new(0, 0), Arc::new(info), snapshot.started);
+    let mut framework = Framework::new(id.value.as_str().into(), FrameworkKey::new(0, 0), Arc::new(info), snapshot.now);
     let used = Resources::parse("cpus:0.1;mem:32", "*")?.allocated_to(&Role::from("*"));
     let agents: Vec<_> = snapshot.agents.keys().cloned().collect();
     for number in 0..arguments.tasks {

@@ -21,6 +21,7 @@ pub mod config;
 mod cx;
 pub mod effect;
 pub mod event;
+pub mod follower;
 mod http;
 pub mod input;
 mod inverse_offers;
@@ -41,16 +42,15 @@ pub mod view;
 
 pub use config::{Build, Config};
 pub use effect::Effect;
+pub use follower::Follower;
 pub use input::Input;
 pub use state::Snapshot;
 
 use cx::Cx;
-use imbl::{OrdMap, Vector};
 use pending::{Known, Pending};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_allocator::{AgentKey, FrameworkKey, Issuer, Slab};
-use tepui_authz::Approvers;
 use tepui_base::{AgentId, FrameworkId, Instant, Machine, Map, Now, OfferId, Outbox, Rng, Wall};
 use tepui_hooks::Hooks;
 use tepui_proto::MessageField;
@@ -116,31 +116,12 @@ pub struct Master {
 }
 
 impl Master {
-    /// A master that has not been elected yet. Its id is drawn from `seed`.
+    /// A master that has just been elected: one term of it, from this moment to the one when it is dropped. Its id is drawn
+    /// from `seed`, as [`master_info`] says it.
     pub fn new(config: Config, seed: u64, hooks: Arc<dyn Hooks>) -> Master {
-        let id = tepui_base::rng::uuid_text(&Rng::new(seed).uuid());
+        let info = Arc::new(master_info(&config, seed));
         let config = Arc::new(config);
-        let state = Snapshot {
-            info: Arc::new(master_info(&config, id)),
-            config: config.clone(),
-            started: Wall(0),
-            elected: Wall(0),
-            now: Wall(0),
-            recovered: false,
-            frameworks: OrdMap::new(),
-            completed: Vector::new(),
-            agents: OrdMap::new(),
-            recovered_agents: OrdMap::new(),
-            unreachable: OrdMap::new(),
-            gone: OrdMap::new(),
-            offers: OrdMap::new(),
-            subscribers: 0,
-            inverse_offers: OrdMap::new(),
-            maintenance: tepui_registry::Maintenance::default(),
-            allocator: None,
-            metrics: metrics::Metrics::default(),
-            approvers: Approvers::permissive(),
-        };
+        let state = Snapshot::new(config.clone(), info);
         Master {
             config,
             hooks,
@@ -155,6 +136,13 @@ impl Master {
             removals: agent::Removals::default(),
             subscribers: Vec::new(),
         }
+    }
+
+    /// The process has been up since then, and had other terms or followed other masters.
+    #[must_use]
+    pub fn up_since(mut self, started: Wall) -> Master {
+        self.state.started = Some(started);
+        self
     }
 
     /// All that views can show, frozen at this moment, in O(1).
@@ -174,8 +162,8 @@ impl Master {
 
     fn start(&mut self, cx: &mut Cx) {
         self.phase = Phase::Recovering;
-        self.state.started = cx.now.wall;
-        self.state.elected = cx.now.wall;
+        self.state.started.get_or_insert(cx.now.wall);
+        self.state.elected = Some(cx.now.wall);
         cx.registry(tepui_registry::Input::Recover(self.state.info.clone()));
     }
 
@@ -256,13 +244,14 @@ impl Machine for Master {
     }
 }
 
-/// What clients see of a master. `ip` is the address in network byte order, read as a little-endian number.
-fn master_info(config: &Config, id: String) -> MasterInfo {
+/// What clients see of a master, and under which it contends before it leads. Its id is drawn from `seed`. `ip` is the
+/// address in network byte order, read as a little-endian number.
+pub fn master_info(config: &Config, seed: u64) -> MasterInfo {
     use master_info::{Capability, capability::Type};
     let capability = |kind| Capability { r#type: Some(kind), ..Default::default() };
     let pid = &config.pid;
     MasterInfo {
-        id,
+        id: tepui_base::rng::uuid_text(&Rng::new(seed).uuid()),
         ip: u32::from_le_bytes(pid.ip.octets()),
         port: u32::from(pid.port),
         pid: Some(pid.to_string()),

@@ -1,7 +1,7 @@
 //! What waits for the registrar, and what is known of agents that are on their way in or out.
 
 use crate::Master;
-use crate::agent::Arrival;
+use crate::agent::{Arrival, upgraded};
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::{Phase, Timer};
@@ -150,7 +150,9 @@ impl Master {
         self.phase = Phase::Leading;
         self.state.recovered = true;
         self.known.recovered = registry.admitted.len();
-        self.state.recovered_agents = registry.admitted;
+        // The registry has the resources in the form that older masters read.
+        let agents = registry.admitted.iter().map(|(id, info)| (id.clone(), upgraded((**info).clone())));
+        self.state.recovered_agents = agents.collect();
         self.state.unreachable = registry.unreachable;
         self.state.gone = registry.gone;
         self.state.maintenance = registry.maintenance;

@@ -6,6 +6,7 @@
 
 use crate::answer::Answer;
 use crate::gzip;
+use crate::hang_up::Speaker;
 use crate::mailbox::Mailbox;
 use crate::replies::{self, Content, Reply};
 use crate::shared::{Phase, Shared};
@@ -45,12 +46,12 @@ enum Ending {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
+pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, speaker: &Speaker) {
     let (read, write) = stream.into_split();
     let (replies, queued) = mpsc::channel(PIPELINE_MAX);
     let (gone, is_gone) = watch::channel(false);
     let reader = async {
-        let mut reader = Reader { shared, peer, replies, places: Arc::new(Semaphore::new(REQUESTS_MAX)) };
+        let mut reader = Reader { shared, peer, speaker, replies, places: Arc::new(Semaphore::new(REQUESTS_MAX)) };
         let ending = tokio::select! {
             ending = reader.run(read) => ending,
             () = shared.reached(Phase::Draining) => Ending::Done,
@@ -68,6 +69,7 @@ pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketA
 struct Reader<'a> {
     shared: &'a Arc<Shared>,
     peer: SocketAddr,
+    speaker: &'a Speaker,
     replies: mpsc::Sender<Reply>,
     /// One for each request that may be unanswered.
     places: Arc<Semaphore>,
@@ -158,6 +160,7 @@ impl Reader<'_> {
             );
             return Content::answer(Response::text(400, text));
         }
+        self.speaker.get_or_init(|| envelope.from.address());
         let Some(mailbox) = self.shared.process(&envelope.to) else {
             tracing::debug!(to = envelope.to, name = envelope.name, "Message to no process");
             return Content::answer(Response::status(404));

@@ -43,7 +43,7 @@ pub enum Error {
 /// runtime.
 #[derive(Clone)]
 pub struct Node {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     bound: SocketAddrV4,
 }
 
@@ -87,6 +87,8 @@ impl Node {
             transport: Mutex::default(),
             date: Default::default(),
             phase: watch::Sender::new(Phase::Running),
+            hung_up: watch::Sender::new(0),
+            spared: RwLock::default(),
             alive: Mutex::new(Some(alive)),
             runtime: tokio::runtime::Handle::current(),
         });
@@ -203,8 +205,8 @@ async fn own_ip() -> Result<Ipv4Addr, Error> {
 /// The way out of one process.
 #[derive(Clone)]
 pub struct Outlet {
-    shared: Arc<Shared>,
-    mailbox: Arc<Mailbox>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) mailbox: Arc<Mailbox>,
 }
 
 impl Outlet {

@@ -9,9 +9,10 @@ pub struct Target {
 }
 
 /// The bodies, by crate.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "allocator-regex", run: tepui_allocator::fuzz::fuzz_regex },
     Target { name: "container-http", run: tepui_container::fuzz::fuzz_http },
+    Target { name: "coordination-zookeeper", run: tepui_coordination::fuzz::fuzz_zookeeper },
     Target { name: "proto-codec", run: tepui_proto::fuzz::fuzz_codec },
     Target { name: "proto-json", run: tepui_proto::fuzz::fuzz_json },
     Target { name: "proto-recordio", run: tepui_proto::fuzz::fuzz_recordio },

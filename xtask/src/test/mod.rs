@@ -39,7 +39,7 @@ struct Part {
     run: fn(&Setting, &mut Log) -> Result<Tally>,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part {
         name: "unit",
         about: "tests beside the code, and the examples in its documentation",
@@ -64,6 +64,12 @@ const PARTS: [Part; 9] = [
         about: "messages and recorded bytes compared with Mesos 1.11",
         quick: false,
         run: cargo_tests::descriptors,
+    },
+    Part {
+        name: "zookeeper",
+        about: "groups, variables and elections in a real ZooKeeper",
+        quick: false,
+        run: cargo_tests::zookeeper,
     },
     Part {
         name: "interop",

@@ -1,0 +1,95 @@
+//! What no real server can be made to do: here a server is played.
+
+use super::protocol::{self, Code};
+use super::{Client, Config, Event};
+use bytes::{BufMut, Bytes, BytesMut};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Longer than any of these tests takes.
+const SESSION: Duration = Duration::from_secs(60);
+
+async fn client(credentials: Option<&str>) -> (Client, UnboundedReceiver<Event>, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let servers = listener.local_addr().unwrap().to_string();
+    let credentials = credentials.map(crate::Credentials::new);
+    let (client, events) = Client::open(Config { servers, timeout: SESSION, credentials });
+    (client, events, listener)
+}
+
+async fn read(stream: &mut TcpStream) -> Bytes {
+    let length = stream.read_u32().await.unwrap();
+    let mut message = vec![0; length as usize];
+    stream.read_exact(&mut message).await.unwrap();
+    message.into()
+}
+
+/// Takes a connection and grants its session.
+async fn grant(listener: &TcpListener, session: i64) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    read(&mut stream).await;
+    let mut answer = BytesMut::new();
+    answer.put_i32(0);
+    answer.put_i32(SESSION.as_millis() as i32);
+    answer.put_i64(session);
+    answer.put_i32(16);
+    answer.put_bytes(7, 16);
+    write(&mut stream, &answer).await;
+    stream
+}
+
+async fn write(stream: &mut TcpStream, message: &[u8]) {
+    stream.write_u32(message.len() as u32).await.unwrap();
+    stream.write_all(message).await.unwrap();
+}
+
+fn header(xid: i32, code: Code) -> BytesMut {
+    let mut answer = BytesMut::new();
+    answer.put_i32(xid);
+    answer.put_i64(1);
+    answer.put_i32(code.0);
+    answer
+}
+
+#[tokio::test]
+async fn refused_credentials_end_the_session_for_good() {
+    let (client, mut events, listener) = client(Some("user:secret")).await;
+    let mut stream = grant(&listener, 1).await;
+    assert!(read(&mut stream).await.ends_with(b"user:secret"));
+    write(&mut stream, &header(protocol::XID_AUTH, Code::AUTH_FAILED)).await;
+    assert_eq!(events.recv().await, Some(Event::Refused(Code::AUTH_FAILED)));
+    assert_eq!(client.exists("/").await, Err(Code::SESSION_EXPIRED));
+}
+
+#[tokio::test]
+async fn nonsense_ends_the_connection_and_not_the_session() {
+    let (client, mut events, listener) = client(None).await;
+    for (turn, nonsense) in [&[0xff, 0xff, 0xff, 0xff][..], &[0, 0, 0, 2, 1, 2], &[0x7f, 0, 0, 0]].iter().enumerate() {
+        let mut stream = grant(&listener, 9).await;
+        assert_eq!(events.recv().await, Some(Event::Connected { session: 9, first: turn == 0 }));
+        let (asked, ()) = tokio::join!(client.exists("/a"), async {
+            read(&mut stream).await;
+            stream.write_all(nonsense).await.unwrap();
+        });
+        assert_eq!(asked, Err(Code::CONNECTION_LOSS));
+        assert_eq!(events.recv().await, Some(Event::Disconnected));
+    }
+    // An answer to nothing, and one to another request.
+    let mut stream = grant(&listener, 9).await;
+    assert!(matches!(events.recv().await, Some(Event::Connected { .. })));
+    write(&mut stream, &header(77, Code(0))).await;
+    assert_eq!(events.recv().await, Some(Event::Disconnected));
+}
+
+#[tokio::test]
+async fn a_session_the_servers_do_not_know_is_over() {
+    let (_client, mut events, listener) = client(None).await;
+    drop(grant(&listener, 5).await);
+    assert!(matches!(events.recv().await, Some(Event::Connected { session: 5, first: true })));
+    assert_eq!(events.recv().await, Some(Event::Disconnected));
+    let _stream = grant(&listener, 0).await;
+    assert_eq!(events.recv().await, Some(Event::Expired));
+    assert_eq!(events.recv().await, None);
+}
