@@ -35,7 +35,14 @@ struct Held {
 
 impl Default for Bodies {
     fn default() -> Bodies {
-        Bodies { held: BTreeMap::new(), order: VecDeque::new(), next: 0, bytes: 0, bytes_max: BODIES_BYTES_MAX, durable: ON_DISK }
+        Bodies {
+            held: BTreeMap::new(),
+            order: VecDeque::new(),
+            next: 0,
+            bytes: 0,
+            bytes_max: BODIES_BYTES_MAX,
+            durable: ON_DISK,
+        }
     }
 }
 

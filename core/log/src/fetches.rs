@@ -136,7 +136,9 @@ impl Log {
                 Some(slot) if slot.has_body() => {
                     match self.replica.bodies.get(position).or_else(|| found.get(&position)) {
                         Some(bytes) => read.entries.push((position, bytes.clone())),
-                        None if read.tries == TRIES => return fail(read.id, "Failed to read from the local store", out),
+                        None if read.tries == TRIES => {
+                            return fail(read.id, "Failed to read from the local store", out);
+                        }
                         None => return self.fetch_read(read, out),
                     }
                 }

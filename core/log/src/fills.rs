@@ -109,7 +109,8 @@ impl Log {
 
     fn begin_fills(&mut self, filling: &mut Filling, now: Instant, out: &mut Outbox<Effect>) {
         while filling.active.len() < FILL_WINDOW {
-            filling.next = filling.next.and_then(|next| self.replica.next_missing(next)).filter(|at| *at <= filling.last);
+            filling.next =
+                filling.next.and_then(|next| self.replica.next_missing(next)).filter(|at| *at <= filling.last);
             let Some(position) = filling.next else { return };
             if position >= filling.quiet.0 && now < filling.quiet.1 {
                 return;

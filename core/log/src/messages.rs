@@ -120,9 +120,7 @@ pub(crate) fn decode(name: &str, body: &[u8]) -> Option<Content> {
             in_range.then_some(Content::Ask(Ask::Promise(request)))
         }
         WRITE_REQUEST => write_request(body).map(|request| Content::Ask(Ask::Write(request))),
-        RECOVER_REQUEST => {
-            codec::decode::<proto::RecoverRequest>(body).ok().map(|_| Content::Ask(Ask::Recover))
-        }
+        RECOVER_REQUEST => codec::decode::<proto::RecoverRequest>(body).ok().map(|_| Content::Ask(Ask::Recover)),
         LEARNED => {
             let message: proto::LearnedMessage = codec::decode(body).ok()?;
             let action = Action::from_proto(message.action.into_option()?)?;

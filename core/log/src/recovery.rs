@@ -67,7 +67,13 @@ impl Log {
         self.recovery = Recovery::Asking(self.start_round(Owner::Recovery, Ask::Recover, now, ROUND_WAIT_MAX, out));
     }
 
-    pub(crate) fn recovery_decided(&mut self, round: RoundId, verdict: Verdict, now: Instant, out: &mut Outbox<Effect>) {
+    pub(crate) fn recovery_decided(
+        &mut self,
+        round: RoundId,
+        verdict: Verdict,
+        now: Instant,
+        out: &mut Outbox<Effect>,
+    ) {
         if self.recovery != Recovery::Asking(round) {
             return;
         }

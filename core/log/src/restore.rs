@@ -148,4 +148,3 @@ pub fn initialize(restored: &Restored) -> Option<Vec<crate::Change>> {
     let value = records::metadata_value(Metadata { status: Status::Voting, promised: restored.metadata.promised });
     empty.then(|| vec![crate::Change::Put(METADATA_KEY.to_vec(), value)])
 }
-

@@ -33,7 +33,8 @@ fn settle(world: &mut World) {
     (world.faults, world.clients_active) = (Faults::NONE, false);
     world.cut.clear();
     world.run(SECOND * 12);
-    let everyone = |world: &World| world.nodes.iter().all(|node| node.figures().is_some_and(|figures| figures.recovered));
+    let everyone =
+        |world: &World| world.nodes.iter().all(|node| node.figures().is_some_and(|figures| figures.recovered));
     world.run_until("the recovery of all", everyone);
     let at = world.rng.below(world.nodes.len() as u64) as usize;
     world.nodes[at].answers.clear();

@@ -1,37 +1,61 @@
-//! A variable as it is stored, and the rules of its versions.
+//! A variable as it is stored, and what a log of variables holds.
 
 use bytes::Bytes;
-use tepui_base::Rng;
+use tepui_proto::MessageField;
 use tepui_proto::codec;
 use tepui_proto::mesos::internal::state as proto;
 
-/// A version of a variable: 16 random bytes.
+/// Names one version of a variable. Sixteen random bytes.
 pub type Uuid = [u8; 16];
 
-/// A variable as every storage keeps it: `mesos.internal.state.Entry`.
+/// One version of one variable (`mesos.internal.state.Entry`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The variable's name.
+    /// The variable.
     pub name: String,
     /// Its version.
     pub uuid: Uuid,
-    /// Its value.
+    /// What it holds.
     pub value: Bytes,
 }
 
-/// A variable as a user holds it. What was never stored has a version too, and an empty value.
+/// One entry of a log that holds variables (`mesos.internal.state.Operation`).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Variable {
-    entry: Entry,
+pub enum Operation {
+    /// A whole new version.
+    Snapshot(Entry),
+    /// A new version as a difference to the one before: `value` is an svndiff.
+    Diff(Entry),
+    /// The variable of this name is no more.
+    Expunge(String),
 }
 
-/// Bytes that are no entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Failed to deserialize Entry")]
-pub struct Malformed;
+/// Bytes that are no [`Operation`] or no [`Entry`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Not the message.
+    #[error("not an operation of a State: {0}")]
+    Malformed(#[from] codec::Error),
+    /// A version that has not sixteen bytes.
+    #[error("the version of '{0}' has {1} bytes instead of 16")]
+    Version(String, usize),
+    /// A type without the part that belongs to it.
+    #[error("an operation of type {0} without its part")]
+    Incomplete(&'static str),
+}
 
 impl Entry {
-    /// The bytes of the message.
+    /// The message.
+    pub fn to_proto(&self) -> proto::Entry {
+        proto::Entry {
+            name: self.name.clone(),
+            uuid: self.uuid.to_vec(),
+            value: self.value.to_vec(),
+            ..Default::default()
+        }
+    }
+
+    /// The bytes that the other storages keep under the variable's name.
     pub fn encode(&self) -> Bytes {
         let mut bytes = Vec::with_capacity(self.value.len() + self.name.len() + 40);
         self.head(&mut bytes);
@@ -39,17 +63,13 @@ impl Entry {
         bytes.into()
     }
 
-    /// Reads the bytes of the message. A version that does not have 16 bytes cannot be compared with any.
-    pub fn decode(bytes: &[u8]) -> Result<Entry, Malformed> {
-        codec::decode(bytes).ok().and_then(Entry::from_proto).ok_or(Malformed)
+    /// Reads such bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Entry, Error> {
+        Entry::from_proto(codec::decode(bytes)?)
     }
 
-    pub(crate) fn from_proto(entry: proto::Entry) -> Option<Entry> {
-        Some(Entry { name: entry.name, uuid: entry.uuid.try_into().ok()?, value: entry.value.into() })
-    }
-
-    /// All of the message but its value, which comes last and may be large.
-    pub(crate) fn head(&self, out: &mut Vec<u8>) {
+    /// All of the message but its value.
+    fn head(&self, out: &mut Vec<u8>) {
         out.push(0x0A);
         varint(self.name.len(), out);
         out.extend_from_slice(self.name.as_bytes());
@@ -58,10 +78,34 @@ impl Entry {
         out.push(0x1A);
         varint(self.value.len(), out);
     }
+
+    /// Reads the message.
+    pub fn from_proto(entry: proto::Entry) -> Result<Entry, Error> {
+        let length = entry.uuid.len();
+        let uuid = entry.uuid.try_into().map_err(|_| Error::Version(entry.name.clone(), length))?;
+        Ok(Entry { name: entry.name, uuid, value: entry.value.into() })
+    }
+}
+
+/// A message whose last field is a message whose only field is the entry, whose last field is the value: so all but the
+/// value, which may have megabytes, is one head.
+fn with_entry(kind: u8, field: u8, entry: &Entry) -> Bytes {
+    let mut head = Vec::with_capacity(entry.name.len() + 40);
+    entry.head(&mut head);
+    let length = head.len() + entry.value.len();
+    let mut wrapper = vec![0x0A];
+    varint(length, &mut wrapper);
+    let mut bytes = Vec::with_capacity(length + 40);
+    bytes.extend_from_slice(&[0x08, kind, field]);
+    varint(wrapper.len() + length, &mut bytes);
+    bytes.extend_from_slice(&wrapper);
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&entry.value);
+    bytes.into()
 }
 
 /// A number as protobuf writes it.
-pub(crate) fn varint(mut number: usize, out: &mut Vec<u8>) {
+fn varint(mut number: usize, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -69,104 +113,78 @@ pub(crate) fn varint(mut number: usize, out: &mut Vec<u8>) {
     out.push(number as u8);
 }
 
-impl Variable {
-    /// What a fetch answers: what is stored, or a new variable with an empty value.
-    pub fn fetched(name: &str, stored: Option<Entry>, rng: &mut Rng) -> Variable {
-        let new = || Entry { name: name.to_owned(), uuid: rng.uuid(), value: Bytes::new() };
-        Variable { entry: stored.unwrap_or_else(new) }
+impl Operation {
+    /// The bytes that Mesos appends. The value is copied once.
+    pub fn encode(&self) -> Bytes {
+        match self {
+            Operation::Snapshot(entry) => with_entry(1, 0x12, entry),
+            Operation::Diff(entry) => with_entry(3, 0x22, entry),
+            Operation::Expunge(name) => {
+                use proto::operation::{Expunge, Type};
+                let expunge = MessageField::some(Expunge { name: name.clone(), ..Default::default() });
+                codec::encode(&proto::Operation { r#type: Type::EXPUNGE, expunge, ..Default::default() })
+            }
+        }
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.entry.name
+    /// Reads such bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Operation, Error> {
+        use proto::operation::Type;
+        let message: proto::Operation = codec::decode(bytes)?;
+        match message.r#type {
+            Type::SNAPSHOT => {
+                let part = message.snapshot.into_option().ok_or(Error::Incomplete("SNAPSHOT"))?;
+                Entry::from_proto(part.entry.into_option().unwrap_or_default()).map(Operation::Snapshot)
+            }
+            Type::DIFF => {
+                let part = message.diff.into_option().ok_or(Error::Incomplete("DIFF"))?;
+                Entry::from_proto(part.entry.into_option().unwrap_or_default()).map(Operation::Diff)
+            }
+            Type::EXPUNGE => {
+                let part = message.expunge.into_option().ok_or(Error::Incomplete("EXPUNGE"))?;
+                Ok(Operation::Expunge(part.name))
+            }
+        }
     }
-
-    /// Its version.
-    pub fn uuid(&self) -> Uuid {
-        self.entry.uuid
-    }
-
-    /// Its value.
-    pub fn value(&self) -> &Bytes {
-        &self.entry.value
-    }
-
-    /// The same version of it with another value, to be stored.
-    #[must_use]
-    pub fn mutate(&self, value: Bytes) -> Variable {
-        Variable { entry: Entry { value, ..self.entry.clone() } }
-    }
-
-    /// What is to be stored in place of this version: the same value under a new version.
-    pub fn next(&self, rng: &mut Rng) -> Entry {
-        Entry { uuid: rng.uuid(), ..self.entry.clone() }
-    }
-
-    /// As it is stored.
-    pub fn entry(&self) -> &Entry {
-        &self.entry
-    }
-}
-
-impl From<Entry> for Variable {
-    fn from(entry: Entry) -> Variable {
-        Variable { entry }
-    }
-}
-
-/// Whether a variable may be set by who knows this version of it. Where none is stored, anybody may.
-pub fn check_set(stored: Option<&Entry>, known: &Uuid) -> bool {
-    stored.is_none_or(|stored| stored.uuid == *known)
-}
-
-/// Whether a variable may be expunged by who knows this version of it. Where none is stored, nobody can.
-pub fn check_expunge(stored: Option<&Entry>, known: &Uuid) -> bool {
-    stored.is_some_and(|stored| stored.uuid == *known)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry(value: &'static [u8]) -> Entry {
-        Entry { name: "app:/foo".to_owned(), uuid: [7; 16], value: Bytes::from_static(value) }
+    fn entry() -> Entry {
+        Entry { name: "registry".to_owned(), uuid: [7; 16], value: Bytes::from_static(b"value") }
     }
 
     #[test]
-    fn an_entry_is_the_message_of_mesos() {
-        for value in [&b""[..], b"v", &[9; 300]] {
-            let value = Bytes::copy_from_slice(value);
-            let message = proto::Entry {
-                name: "app:/foo".to_owned(),
-                uuid: vec![7; 16],
-                value: value.to_vec(),
-                ..Default::default()
-            };
-            let entry = Entry { value, ..entry(b"") };
-            assert_eq!(entry.encode(), codec::encode(&message));
-            assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
+    fn what_is_written_is_the_message_of_mesos() {
+        use proto::operation::{Diff, Snapshot, Type};
+        for length in [0, 1, 100, 127, 128, 20_000] {
+            let entry = Entry { value: vec![5; length].into(), ..entry() };
+            let message = || MessageField::some(entry.to_proto());
+            assert_eq!(entry.encode(), codec::encode(&entry.to_proto()));
+            assert_eq!(Entry::decode(&entry.encode()), Ok(entry.clone()));
+            let snapshot = MessageField::some(Snapshot { entry: message(), ..Default::default() });
+            let expected = proto::Operation { r#type: Type::SNAPSHOT, snapshot, ..Default::default() };
+            assert_eq!(Operation::Snapshot(entry.clone()).encode(), codec::encode(&expected));
+            let diff = MessageField::some(Diff { entry: message(), ..Default::default() });
+            let expected = proto::Operation { r#type: Type::DIFF, diff, ..Default::default() };
+            assert_eq!(Operation::Diff(entry).encode(), codec::encode(&expected));
         }
     }
 
     #[test]
-    fn what_is_no_entry_is_refused() {
-        let short = proto::Entry { name: "a".to_owned(), uuid: vec![7; 15], ..Default::default() };
-        for bytes in [&b""[..], b"\x0a", &codec::encode(&short)] {
-            assert_eq!(Entry::decode(bytes), Err(Malformed));
+    fn operations_round_trip() {
+        for operation in
+            [Operation::Snapshot(entry()), Operation::Diff(entry()), Operation::Expunge("registry".to_owned())]
+        {
+            assert_eq!(Operation::decode(&operation.encode()), Ok(operation));
         }
     }
 
     #[test]
-    fn only_the_stored_version_may_be_replaced() {
-        let mut rng = Rng::new(1);
-        let stored = entry(b"1");
-        let variable = Variable::fetched("app:/foo", Some(stored.clone()), &mut rng);
-        assert!(check_set(Some(&stored), &variable.uuid()) && check_expunge(Some(&stored), &variable.uuid()));
-        let next = variable.mutate(Bytes::from_static(b"2")).next(&mut rng);
-        assert_eq!((next.name.as_str(), &next.value[..]), ("app:/foo", &b"2"[..]));
-        assert!(!check_set(Some(&next), &variable.uuid()) && !check_expunge(Some(&next), &variable.uuid()));
-        assert!(check_set(None, &variable.uuid()) && !check_expunge(None, &variable.uuid()));
-        let new = Variable::fetched("b", None, &mut rng);
-        assert_eq!((new.name(), new.value().len()), ("b", 0));
+    fn what_is_no_operation_is_refused() {
+        assert!(matches!(Operation::decode(b""), Err(Error::Malformed(_))));
+        assert_eq!(Operation::decode(&[0x08, 1]), Err(Error::Incomplete("SNAPSHOT")));
     }
 }

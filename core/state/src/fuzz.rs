@@ -1,6 +1,6 @@
 //! Bodies for fuzzing.
 
-use crate::{Entry, operation::Operation, svndiff};
+use crate::{Entry, Operation, svndiff};
 
 /// Entries and operations: what is read is written back and read the same.
 pub fn fuzz_operation(data: &[u8]) {

@@ -1,186 +1,302 @@
-//! The storage over the replicated log, as Mesos' `LogStorage`.
+//! Variables in a replicated log, as Mesos' `LogStorage` keeps them.
 //!
-//! Every write is an entry of the log. All variables are in memory; they are read from the log when this storage becomes its
-//! writer (`start.rs`), and a `get` is answered from memory after that. So a storage that has lost the writer's place and
-//! does not know it yet answers with what was stored until then; it learns it at its next write, which is then answered by
-//! [`Answer::Lost`], and the one after that makes it the writer again and reads what happened since.
-//!
-//! After each write the log is told to forget what is before the oldest entry that still counts.
-//! Source: Mesos `src/state/log.cpp`.
+//! The log's entries are operations on variables; what a variable holds is what the last of them says. To change one the
+//! writer's place must be held, so a storage that has lost it is elected again with the next request, and reads what
+//! others have appended meanwhile. After each change everything before the oldest snapshot that is still needed is
+//! truncated. One request is worked on at a time. Source: `src/state/log.cpp`.
 
-use crate::entry::{Entry, check_expunge, check_set};
-use crate::operation::{Error, Operation};
-use crate::request::{Answer, Request, RequestId};
-use crate::start::Start;
+use crate::entry::{Entry, Operation, Uuid};
 use crate::svndiff;
-use std::collections::{BTreeMap, VecDeque};
-use tepui_log as log;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+use tepui_base::{Instant, Rng};
+use tepui_log::{Answer, Request, RequestId};
 
-/// A variable, and where in the log it stands. Of one with differences this is where they begin.
+/// Between two elections that were not won. Mesos tries again at once; then two contenders keep each other busy.
+const ELECT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Names one request of a storage's user; chosen by the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StorageId(pub u64);
+
+/// What a storage is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Snapshot {
-    pub position: u64,
-    pub entry: Entry,
+pub enum Ask {
+    /// The present version of a variable.
+    Get(String),
+    /// This version, if the present one is `Uuid` or there is none.
+    Set(Entry, Uuid),
+    /// No more of this variable, if this is its present version.
+    Expunge(Entry),
+    /// The names of all variables.
+    Names,
 }
 
-/// A write under way.
+/// What a storage answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// To [`Ask::Get`].
+    Entry(Option<Entry>),
+    /// To [`Ask::Set`] and [`Ask::Expunge`]: whether it was done. If not, another has changed the variable or has become
+    /// the writer; then it may have been done all the same.
+    Done(bool),
+    /// To [`Ask::Names`].
+    Names(BTreeSet<String>),
+    /// The log holds what cannot be read.
+    Failed(String),
+}
+
+/// What a storage does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Asks its log.
+    Log(Request),
+    /// Answers its user.
+    Tell(StorageId, Told),
+}
+
 #[derive(Debug)]
-struct Writing {
-    id: RequestId,
-    append: log::RequestId,
+struct Snapshot {
+    /// Where its last whole version is in the log.
+    position: u64,
+    entry: Entry,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Writer {
+    /// Somebody else may be the writer.
+    None,
+    Electing,
+    /// Between elections.
+    Resting(Instant),
+    /// Elected, and reading what was appended by others.
+    Reading(RequestId, u64),
+    Ready,
+}
+
+/// A change on its way through the log.
+#[derive(Debug)]
+struct Change {
+    id: StorageId,
+    request: RequestId,
     operation: Operation,
 }
 
-/// What a storage says: to those who asked, and to the log.
-#[derive(Debug, Default)]
-pub struct Said {
-    /// Answers, in order.
-    pub answers: Vec<(RequestId, Answer)>,
-    /// Wishes, in order.
-    pub wishes: Vec<log::Request>,
-}
-
-/// See the module's text. It has no time of its own; the log has.
-#[derive(Debug, Default)]
+/// See the module's text.
+#[derive(Debug)]
 pub struct LogStorage {
-    pub(crate) snapshots: BTreeMap<String, Snapshot>,
-    /// The last position that was read or written.
-    pub(crate) index: Option<u64>,
-    /// Where the log begins, as far as is known.
-    pub(crate) truncated: u64,
-    pub(crate) start: Start,
-    /// What is asked and not begun, in order.
-    pub(crate) queue: VecDeque<(RequestId, Request)>,
-    writing: Option<Writing>,
-    truncating: Option<(log::RequestId, u64)>,
+    rng: Rng,
+    writer: Writer,
+    snapshots: BTreeMap<String, Snapshot>,
+    /// The last position whose operation was applied.
+    applied: Option<u64>,
+    truncated: u64,
+    queue: VecDeque<(StorageId, Ask)>,
+    change: Option<Change>,
     next_request: u64,
 }
 
 impl LogStorage {
-    /// Takes a request. Each is answered once, in the order in which they came.
-    pub fn ask(&mut self, id: RequestId, request: Request, said: &mut Said) {
-        self.queue.push_back((id, request));
-        self.pump(said);
+    /// Knows nothing yet; the first request has it elected.
+    pub fn new(seed: u64) -> LogStorage {
+        LogStorage {
+            rng: Rng::new(seed),
+            writer: Writer::None,
+            snapshots: BTreeMap::new(),
+            applied: None,
+            truncated: 0,
+            queue: VecDeque::new(),
+            change: None,
+            next_request: 0,
+        }
     }
 
-    /// Gives up what was asked and the writer's place. The next request makes this storage the writer anew, as the first one
-    /// did.
-    pub fn resign(&mut self, said: &mut Said) {
-        self.fail_queue("The storage was given up", said);
-        if self.start != Start::Idle {
-            self.start = Start::Idle;
-            said.wishes.push(log::Request::Resign);
+    /// Takes a request.
+    pub fn ask(&mut self, id: StorageId, ask: Ask, acts: &mut Vec<Act>) {
+        self.queue.push_back((id, ask));
+        self.pump(acts);
+    }
+
+    /// Gives the writer's place up. Requests that are not answered yet never are.
+    pub fn resign(&mut self, acts: &mut Vec<Act>) {
+        self.queue.clear();
+        self.change = None;
+        if std::mem::replace(&mut self.writer, Writer::None) != Writer::None {
+            acts.push(Act::Log(Request::Resign));
         }
     }
 
     /// Takes an answer of the log.
-    pub fn hear(&mut self, answer: log::Answer, said: &mut Said) {
+    pub fn answered(&mut self, now: Instant, answer: Answer, acts: &mut Vec<Act>) {
         match answer {
-            log::Answer::Recovered => {}
-            log::Answer::Elected { begin, end } => self.elected(begin, end, said),
-            log::Answer::NotElected => self.not_elected(),
-            log::Answer::Entries(id, entries) => self.read(id, &entries, said),
-            log::Answer::ReadFailed(id, text) => self.read_failed(id, &text, said),
-            log::Answer::Written(id, position) => self.written(id, position, said),
-            log::Answer::Unknown(id) => self.lost(id, said),
-            log::Answer::Demoted => self.demoted(),
+            Answer::Elected { begin, end } if self.writer == Writer::Electing => self.elected(begin, end, acts),
+            Answer::NotElected if self.writer == Writer::Electing => {
+                self.writer = Writer::Resting(now + ELECT_AGAIN + self.rng.up_to(ELECT_AGAIN));
+            }
+            Answer::Entries(request, entries) => self.read(request, &entries, acts),
+            Answer::ReadFailed(request, why) => self.read_failed(now, request, &why, acts),
+            Answer::Written(request, position) => self.written(request, position, acts),
+            Answer::Unknown(request) => self.unknown(request, acts),
+            Answer::Demoted => self.demoted(acts),
+            _ => {}
         }
-        self.pump(said);
     }
 
-    pub(crate) fn next_request(&mut self) -> log::RequestId {
-        self.next_request += 1;
-        log::RequestId(self.next_request)
-    }
-
-    /// Answers and begins what can be.
-    fn pump(&mut self, said: &mut Said) {
-        if self.start != Start::Ready {
-            return self.start_if_asked(said);
-        }
-        while self.writing.is_none()
-            && let Some((id, request)) = self.queue.pop_front()
+    /// Does what has come due.
+    pub fn tick(&mut self, now: Instant, acts: &mut Vec<Act>) {
+        if let Writer::Resting(until) = self.writer
+            && until <= now
         {
-            match request {
-                Request::Get(name) => {
-                    let found = self.snapshots.get(&name).map(|snapshot| snapshot.entry.clone());
-                    said.answers.push((id, Answer::Entry(found)));
+            self.writer = Writer::None;
+            self.pump(acts);
+        }
+    }
+
+    /// When `tick` wants to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.writer {
+            Writer::Resting(until) => Some(until),
+            _ => None,
+        }
+    }
+
+    fn request(&mut self) -> RequestId {
+        self.next_request += 1;
+        RequestId(self.next_request)
+    }
+
+    fn pump(&mut self, acts: &mut Vec<Act>) {
+        while self.change.is_none() && !self.queue.is_empty() {
+            match self.writer {
+                Writer::Ready => {
+                    let Some((id, ask)) = self.queue.pop_front() else { return };
+                    self.perform(id, ask, acts);
                 }
-                Request::Names => {
-                    said.answers.push((id, Answer::Names(self.snapshots.keys().cloned().collect())));
+                Writer::None => {
+                    self.writer = Writer::Electing;
+                    acts.push(Act::Log(Request::Elect));
+                    return;
                 }
-                Request::Set(entry, known) => {
-                    let may = check_set(self.entry(&entry.name), &known);
-                    self.write(id, may, Operation::Snapshot(entry), said);
-                }
-                Request::Expunge(entry) => {
-                    let may = check_expunge(self.entry(&entry.name), &entry.uuid);
-                    self.write(id, may, Operation::Expunge(entry.name), said);
-                }
+                Writer::Electing | Writer::Resting(_) | Writer::Reading(..) => return,
             }
         }
     }
 
-    fn entry(&self, name: &str) -> Option<&Entry> {
-        self.snapshots.get(name).map(|snapshot| &snapshot.entry)
-    }
-
-    fn write(&mut self, id: RequestId, may: bool, operation: Operation, said: &mut Said) {
-        if !may {
-            return said.answers.push((id, Answer::Done(false)));
+    fn elected(&mut self, begin: u64, end: u64, acts: &mut Vec<Act>) {
+        // What another writer has truncated is over: it was replaced, or expunged, and the expunging may be truncated too.
+        self.snapshots.retain(|_, snapshot| snapshot.position >= begin);
+        self.truncated = self.truncated.max(begin);
+        let from = self.applied.map_or(begin, |applied| begin.max(applied + 1));
+        if from > end {
+            self.writer = Writer::Ready;
+            return self.pump(acts);
         }
-        let append = self.next_request();
-        said.wishes.push(log::Request::Append(append, operation.encode()));
-        self.writing = Some(Writing { id, append, operation });
+        let request = self.request();
+        self.writer = Writer::Reading(request, end);
+        acts.push(Act::Log(Request::Read(request, from, end)));
     }
 
-    fn written(&mut self, request: log::RequestId, position: u64, said: &mut Said) {
-        if let Some((_, to)) = self.truncating.take_if(|(truncation, _)| *truncation == request) {
-            self.truncated = self.truncated.max(to);
-            self.index = self.index.max(Some(position));
+    fn read(&mut self, request: RequestId, entries: &[(u64, bytes::Bytes)], acts: &mut Vec<Act>) {
+        let Writer::Reading(wanted, end) = self.writer else { return };
+        if wanted != request {
+            return;
         }
-        let Some(writing) = self.writing.take_if(|writing| writing.append == request) else { return };
-        self.apply(position, writing.operation).expect("what is written here can be applied");
-        self.index = self.index.max(Some(position));
-        said.answers.push((writing.id, Answer::Done(true)));
-        self.truncate(said);
+        for (position, bytes) in entries {
+            let applied = Operation::decode(bytes).map_err(|error| error.to_string());
+            if let Err(why) = applied.and_then(|operation| self.apply(*position, operation)) {
+                return self.fail(&format!("position {position} of the log: {why}"), acts);
+            }
+        }
+        self.applied = Some(end);
+        self.writer = Writer::Ready;
+        self.pump(acts);
     }
 
-    /// Applies what stands in the log.
-    pub(crate) fn apply(&mut self, position: u64, operation: Operation) -> Result<(), Error> {
+    fn read_failed(&mut self, now: Instant, request: RequestId, _why: &str, acts: &mut Vec<Act>) {
+        if matches!(self.writer, Writer::Reading(wanted, _) if wanted == request) {
+            // Another writer may have truncated meanwhile; the next election tells from where to read.
+            acts.push(Act::Log(Request::Resign));
+            self.writer = Writer::Resting(now + ELECT_AGAIN);
+        }
+    }
+
+    /// What cannot be read cannot be read the next time either.
+    fn fail(&mut self, why: &str, acts: &mut Vec<Act>) {
+        let waiting: Vec<_> = self.queue.drain(..).collect();
+        acts.extend(waiting.into_iter().map(|(id, _)| Act::Tell(id, Told::Failed(why.to_owned()))));
+        acts.push(Act::Log(Request::Resign));
+        self.writer = Writer::None;
+    }
+
+    fn perform(&mut self, id: StorageId, ask: Ask, acts: &mut Vec<Act>) {
+        let present = |name: &str| self.snapshots.get(name).map(|snapshot| &snapshot.entry);
+        let told = match ask {
+            Ask::Get(name) => Told::Entry(present(&name).cloned()),
+            Ask::Names => Told::Names(self.snapshots.keys().cloned().collect()),
+            Ask::Set(entry, version) if present(&entry.name).is_none_or(|present| present.uuid == version) => {
+                return self.append(id, Operation::Snapshot(entry), acts);
+            }
+            Ask::Expunge(entry) if present(&entry.name).is_some_and(|present| present.uuid == entry.uuid) => {
+                return self.append(id, Operation::Expunge(entry.name), acts);
+            }
+            Ask::Set(..) | Ask::Expunge(_) => Told::Done(false),
+        };
+        acts.push(Act::Tell(id, told));
+    }
+
+    fn append(&mut self, id: StorageId, operation: Operation, acts: &mut Vec<Act>) {
+        let request = self.request();
+        acts.push(Act::Log(Request::Append(request, operation.encode())));
+        self.change = Some(Change { id, request, operation });
+    }
+
+    fn written(&mut self, request: RequestId, position: u64, acts: &mut Vec<Act>) {
+        let Some(change) = self.change.take_if(|change| change.request == request) else { return };
+        // What was just made here can be read here.
+        let applied = self.apply(position, change.operation).is_ok();
+        self.applied = Some(position);
+        acts.push(Act::Tell(change.id, Told::Done(applied)));
+        self.truncate(position, acts);
+        self.pump(acts);
+    }
+
+    /// Everything before the oldest snapshot goes; without any, everything up to the last operation.
+    fn truncate(&mut self, position: u64, acts: &mut Vec<Act>) {
+        let to = self.snapshots.values().map(|snapshot| snapshot.position).min().unwrap_or(position);
+        if to > self.truncated {
+            self.truncated = to;
+            let request = self.request();
+            acts.push(Act::Log(Request::Truncate(request, to)));
+        }
+    }
+
+    fn unknown(&mut self, request: RequestId, acts: &mut Vec<Act>) {
+        if let Some(change) = self.change.take_if(|change| change.request == request) {
+            acts.push(Act::Tell(change.id, Told::Done(false)));
+        }
+    }
+
+    fn demoted(&mut self, acts: &mut Vec<Act>) {
+        if let Some(change) = self.change.take() {
+            acts.push(Act::Tell(change.id, Told::Done(false)));
+        }
+        self.writer = Writer::None;
+        self.pump(acts);
+    }
+
+    fn apply(&mut self, position: u64, operation: Operation) -> Result<(), String> {
         match operation {
-            Operation::Snapshot(entry) => drop(self.snapshots.insert(entry.name.clone(), Snapshot { position, entry })),
+            Operation::Snapshot(entry) => {
+                self.snapshots.insert(entry.name.clone(), Snapshot { position, entry });
+            }
             Operation::Expunge(name) => drop(self.snapshots.remove(&name)),
             Operation::Diff(diff) => {
-                let Some(snapshot) = self.snapshots.get_mut(&diff.name) else {
-                    return Err(Error::NoSnapshot(diff.name));
-                };
-                let value = svndiff::apply(&snapshot.entry.value, &diff.value)?.into();
-                snapshot.entry = Entry { value, ..diff };
+                let snapshot = self.snapshots.get_mut(&diff.name).ok_or("a difference to nothing")?;
+                let value = svndiff::apply(&snapshot.entry.value, &diff.value).map_err(|error| error.to_string())?;
+                // The snapshot it builds upon stays needed, so the position does too.
+                snapshot.entry = Entry { value: value.into(), ..diff };
             }
         }
         Ok(())
-    }
-
-    /// Has the log forget what is before the oldest variable. If that fails, a later one does it.
-    fn truncate(&mut self, said: &mut Said) {
-        let oldest = self.snapshots.values().map(|snapshot| snapshot.position).min();
-        let begun = self.truncating.map_or(self.truncated, |(_, to)| to);
-        let Some(oldest) = oldest.filter(|oldest| *oldest > begun) else { return };
-        let request = self.next_request();
-        self.truncating = Some((request, oldest));
-        said.wishes.push(log::Request::Truncate(request, oldest));
-    }
-
-    fn lost(&mut self, request: log::RequestId, said: &mut Said) {
-        self.truncating.take_if(|(truncation, _)| *truncation == request);
-        let Some(writing) = self.writing.take_if(|writing| writing.append == request) else { return };
-        self.demoted();
-        said.answers.push((writing.id, Answer::Lost));
-    }
-
-    pub(crate) fn fail_queue(&mut self, text: &str, said: &mut Said) {
-        let failed = self.queue.drain(..).map(|(id, _)| (id, Answer::Failed(text.to_owned())));
-        said.answers.extend(failed);
     }
 }

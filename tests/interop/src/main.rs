@@ -17,13 +17,12 @@ use anyhow::{Context, Result, bail};
 mod case;
 mod cluster;
 mod differential;
-mod http;
-mod process;
 mod scenarios;
 mod shim;
 mod tools;
 
 use cluster::Cluster;
+use interop::{http, process};
 
 const USAGE: &str = "\
 usage: interop differential [...]   (see interop differential --help)

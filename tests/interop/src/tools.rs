@@ -2,14 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::{process, shim};
-
-/// Downloads and small builds.
-const LIMIT: Duration = Duration::from_secs(600);
 
 /// Whose client library a case uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,10 +88,14 @@ impl Tools {
         if !folder.join("installed").exists() {
             let Some(python) = python(environment.python) else { return Ok(Err(no_python(environment.python))) };
             let log = self.folder.join(format!("{}.install.log", environment.folder));
-            process::succeed(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder), &log, LIMIT)?;
+            process::succeed(
+                Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder),
+                &log,
+                process::INSTALL_LIMIT,
+            )?;
             let mut pip = Command::new(&program);
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(environment.packages);
-            process::succeed(&mut pip, &log, LIMIT)?;
+            process::succeed(&mut pip, &log, process::INSTALL_LIMIT)?;
             std::fs::write(folder.join("installed"), environment.packages.join("\n"))?;
         }
         Ok(Ok(Interpreter { program, environment: Vec::new() }))
@@ -112,7 +112,7 @@ impl Tools {
             for egg in EGGS {
                 let mut install = Command::new(&python);
                 install.env("PYTHONPATH", &eggs).args(["-m", "easy_install", "--no-deps", "-d"]).arg(&eggs).arg(egg);
-                process::succeed(&mut install, &log, LIMIT)?;
+                process::succeed(&mut install, &log, process::INSTALL_LIMIT)?;
             }
             let library = library_of(&eggs).context("the egg holds no _scheduler.so")?;
             shim::build(&library, &shims)?;
@@ -134,11 +134,7 @@ impl Tools {
         if missing.is_empty() {
             return Ok(());
         }
-        let log = self.folder.join("apt.log");
-        process::succeed(Command::new("apt-get").arg("update"), &log, LIMIT).context("as root?")?;
-        let mut install = Command::new("apt-get");
-        install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]);
-        process::succeed(install.args(missing), &log, LIMIT).context("as root?")
+        process::install_packages(&missing, &self.folder.join("apt.log"))
     }
 }
 

@@ -47,7 +47,13 @@ impl Log {
         self.coordinator.state = State::Electing(Electing { step: Step::Promising(round), failures, wait });
     }
 
-    pub(crate) fn election_decided(&mut self, round: RoundId, verdict: Verdict, now: Instant, out: &mut Outbox<Effect>) {
+    pub(crate) fn election_decided(
+        &mut self,
+        round: RoundId,
+        verdict: Verdict,
+        now: Instant,
+        out: &mut Outbox<Effect>,
+    ) {
         let State::Electing(electing) = &mut self.coordinator.state else { return };
         if !matches!(electing.step, Step::Promising(current) if current == round) {
             return;

@@ -45,7 +45,9 @@ impl Log {
         loop {
             let State::Writing(writer) = &mut self.coordinator.state else { return };
             match writer.sealing {
-                Some(last) if writer.next <= last => self.put_under_way(Value::Nop { tombstone: false }, Vec::new(), now, out),
+                Some(last) if writer.next <= last => {
+                    self.put_under_way(Value::Nop { tombstone: false }, Vec::new(), now, out)
+                }
                 Some(_) if !writer.in_flight.is_empty() => return,
                 _ => break,
             }

@@ -10,7 +10,10 @@ impl Replica {
     pub(super) fn promise(&mut self, request: PromiseRequest, out: &mut Outbox<Effect>) -> Outcome {
         let proposal = request.proposal;
         if self.status() != Status::Voting {
-            return reply(When::Durable, PromiseReply { vote: Vote::Ignored, proposal, position: None, action: None, seals: true });
+            return reply(
+                When::Durable,
+                PromiseReply { vote: Vote::Ignored, proposal, position: None, action: None, seals: true },
+            );
         }
         match request.position {
             None => self.promise_all(proposal, out),

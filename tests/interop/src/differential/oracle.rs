@@ -16,7 +16,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::target::Target;
-use crate::cluster::{Flags, free_port, without_mesos_variables};
+use crate::cluster::{Flags, free_port};
+use crate::process::without_mesos_variables;
 use crate::process::{Daemon, wait_for};
 use crate::tools::{Available, Peer, Tools};
 

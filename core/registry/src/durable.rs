@@ -1,0 +1,254 @@
+//! The registrar's way to its log: fetch once a term, then one store after the other, each for all that has queued meanwhile.
+//!
+//! Registrar, State and log are one machine, so that nothing can come between them: a term that is over cannot write, and
+//! the simulation runs what a node runs. Source: Mesos `src/master/registrar.cpp`.
+
+use crate::operation::{Error, Operation};
+use crate::registrar::{Input, OperationId, Output, Timeouts};
+use crate::state::State;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tepui_base::machine::Entry as Leaving;
+use tepui_base::{Instant, Machine, Now, Outbox, Rng};
+use tepui_log::{Answer, Effect, Log};
+use tepui_proto::mesos::MasterInfo;
+use tepui_state::{Act, Ask, Entry, LogStorage, StorageId, Told, Uuid};
+
+/// The one variable of the registrar.
+const NAME: &str = "registry";
+
+/// How a batch of operations went.
+type Results = Vec<(OperationId, Result<bool, Error>)>;
+
+#[derive(Debug)]
+enum Phase {
+    /// No term.
+    Idle,
+    /// The registry is asked for.
+    Fetching { master: Arc<MasterInfo>, ask: StorageId, until: Instant },
+    /// A version is on its way.
+    Storing { ask: StorageId, until: Instant, version: Uuid, state: State, results: Results, is_first: bool },
+    /// Nothing is on its way.
+    Ready,
+}
+
+/// See the module's text.
+#[derive(Debug)]
+pub(crate) struct Durable {
+    log: Log,
+    storage: LogStorage,
+    rng: Rng,
+    timeouts: Timeouts,
+    phase: Phase,
+    /// The version that was read or stored last.
+    version: Uuid,
+    queue: Vec<(OperationId, Operation)>,
+    next_ask: u64,
+}
+
+impl Durable {
+    pub fn new(log: Log, seed: u64, timeouts: Timeouts) -> Durable {
+        let mut rng = Rng::new(seed);
+        let storage = LogStorage::new(rng.next_u64());
+        let (phase, queue) = (Phase::Idle, Vec::new());
+        Durable { log, storage, rng, timeouts, phase, version: Uuid::default(), queue, next_ask: 0 }
+    }
+
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub fn deadline(&self) -> Option<Instant> {
+        let own = match &self.phase {
+            Phase::Fetching { until, .. } | Phase::Storing { until, .. } => Some(*until),
+            Phase::Idle | Phase::Ready => None,
+        };
+        [own, self.log.deadline(), self.storage.deadline()].into_iter().flatten().min()
+    }
+
+    pub fn handle(&mut self, now: Now, input: Input, state: &mut State, out: &mut Outbox<Output>) {
+        match input {
+            Input::Recover(master) => self.recover(now, master, state, out),
+            Input::Apply(id, operation) => {
+                // What comes before the registry is known waits for it; without a term there is nobody to answer.
+                if !matches!(self.phase, Phase::Idle) {
+                    self.queue.push((id, operation));
+                    self.store_queue(now, state, out);
+                }
+            }
+            Input::Resign => self.resign(now, state, out),
+            Input::Log(input) => {
+                let mut inner = Outbox::default();
+                self.log.handle(now, input, &mut inner);
+                self.route(now, inner, state, out);
+            }
+        }
+    }
+
+    pub fn tick(&mut self, now: Now, state: &mut State, out: &mut Outbox<Output>) {
+        let (mut inner, mut acts) = (Outbox::default(), Vec::new());
+        self.log.tick(now, &mut inner);
+        self.route(now, inner, state, out);
+        self.storage.tick(now.monotonic, &mut acts);
+        self.act(now, acts, state, out);
+        match &self.phase {
+            Phase::Fetching { until, .. } if *until <= now.monotonic => {
+                self.abort(now, "Failed to recover registrar: Failed to perform fetch within", true, state, out);
+            }
+            Phase::Storing { until, is_first, .. } if *until <= now.monotonic => {
+                let words = if *is_first { "Failed to recover registrar: " } else { "Failed to update registry: " };
+                self.abort(now, &format!("{words}Failed to perform store within"), false, state, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn recover(&mut self, now: Now, master: Arc<MasterInfo>, state: &mut State, out: &mut Outbox<Output>) {
+        self.resign(now, state, out);
+        let ask = self.next_ask();
+        self.phase = Phase::Fetching { master, ask, until: now.monotonic + self.timeouts.fetch };
+        let mut acts = Vec::new();
+        self.storage.ask(ask, Ask::Get(NAME.to_owned()), &mut acts);
+        self.act(now, acts, state, out);
+    }
+
+    fn resign(&mut self, now: Now, state: &mut State, out: &mut Outbox<Output>) {
+        self.phase = Phase::Idle;
+        self.queue.clear();
+        let mut acts = Vec::new();
+        self.storage.resign(&mut acts);
+        self.act(now, acts, state, out);
+    }
+
+    fn next_ask(&mut self) -> StorageId {
+        self.next_ask += 1;
+        StorageId(self.next_ask)
+    }
+
+    /// Lets out what the log does, and hands its answers to the storage.
+    fn route(&mut self, now: Now, mut inner: Outbox<Effect>, state: &mut State, out: &mut Outbox<Output>) {
+        let mut acts = Vec::new();
+        for entry in inner.drain() {
+            match entry {
+                Leaving::Free(Effect::Answer(answer)) => self.storage.answered(now.monotonic, answer, &mut acts),
+                Leaving::Free(effect) => out.push(Output::Log(effect)),
+                Leaving::Write(key, effect) => out.write(key, Output::Log(effect)),
+                Leaving::Lazy(effect) => out.lazy(Output::Log(effect)),
+                // The storage has no use for the one answer that waits for the disk: that the replica votes.
+                Leaving::After(_, Effect::Answer(Answer::Recovered)) => {}
+                Leaving::After(key, effect) => out.after(key, Output::Log(effect)),
+            }
+        }
+        self.act(now, acts, state, out);
+    }
+
+    /// Does what the storage says, and what comes of that.
+    fn act(&mut self, now: Now, acts: Vec<Act>, state: &mut State, out: &mut Outbox<Output>) {
+        let mut acts = VecDeque::from(acts);
+        while let Some(act) = acts.pop_front() {
+            match act {
+                Act::Log(request) => {
+                    let mut inner = Outbox::default();
+                    self.log.handle(now, tepui_log::Input::Request(request), &mut inner);
+                    self.route(now, inner, state, out);
+                }
+                Act::Tell(ask, told) => self.told(now, ask, told, state, out),
+            }
+        }
+    }
+
+    fn told(&mut self, now: Now, ask: StorageId, told: Told, state: &mut State, out: &mut Outbox<Output>) {
+        match (std::mem::replace(&mut self.phase, Phase::Idle), told) {
+            (Phase::Fetching { master, ask: asked, .. }, Told::Entry(entry)) if asked == ask => {
+                self.fetched(now, master, entry, state, out);
+            }
+            (Phase::Fetching { ask: asked, .. }, Told::Failed(why)) if asked == ask => {
+                self.abort(now, &format!("Failed to recover registrar: {why}"), false, state, out);
+            }
+            (Phase::Storing { ask: asked, version, state: stored, results, is_first, .. }, Told::Done(true))
+                if asked == ask =>
+            {
+                self.version = version;
+                *state = stored;
+                self.phase = Phase::Ready;
+                if is_first {
+                    out.push(Output::Recovered(state.clone()));
+                }
+                results.into_iter().for_each(|(id, result)| out.push(Output::Applied(id, result)));
+                self.store_queue(now, state, out);
+            }
+            (Phase::Storing { ask: asked, .. }, Told::Done(false)) if asked == ask => {
+                self.abort(now, "Failed to update registry: version mismatch", false, state, out);
+            }
+            (phase, _) => self.phase = phase,
+        }
+    }
+
+    fn fetched(
+        &mut self,
+        now: Now,
+        master: Arc<MasterInfo>,
+        entry: Option<Entry>,
+        state: &mut State,
+        out: &mut Outbox<Output>,
+    ) {
+        let registry = match entry {
+            Some(entry) => {
+                self.version = entry.uuid;
+                State::from_bytes(&entry.value)
+            }
+            None => Ok(State::default()),
+        };
+        match registry {
+            Ok(mut fetched) => {
+                fetched.master = Some(master);
+                self.store(now, fetched, Vec::new(), true, state, out);
+            }
+            Err(error) => self.abort(now, &format!("Failed to recover registrar: {error}"), false, state, out),
+        }
+    }
+
+    /// Stores all that has queued, unless a store is on its way.
+    fn store_queue(&mut self, now: Now, state: &mut State, out: &mut Outbox<Output>) {
+        if !matches!(self.phase, Phase::Ready) || self.queue.is_empty() {
+            return;
+        }
+        let mut next = state.clone();
+        let queue = std::mem::take(&mut self.queue);
+        let results = queue.into_iter().map(|(id, operation)| (id, operation.perform(&mut next))).collect();
+        self.store(now, next, results, false, state, out);
+    }
+
+    fn store(
+        &mut self,
+        now: Now,
+        next: State,
+        results: Results,
+        is_first: bool,
+        state: &mut State,
+        out: &mut Outbox<Output>,
+    ) {
+        let (ask, version) = (self.next_ask(), self.rng.uuid());
+        let entry = Entry { name: NAME.to_owned(), uuid: version, value: next.to_bytes() };
+        let until = now.monotonic + self.timeouts.store;
+        self.phase = Phase::Storing { ask, until, version, state: next, results, is_first };
+        let mut acts = Vec::new();
+        self.storage.ask(ask, Ask::Set(entry, self.version), &mut acts);
+        self.act(now, acts, state, out);
+    }
+
+    /// The term is over. A timeout's text ends with the time that was waited.
+    fn abort(&mut self, now: Now, why: &str, is_fetch: bool, state: &mut State, out: &mut Outbox<Output>) {
+        let timeout = if is_fetch { self.timeouts.fetch } else { self.timeouts.store };
+        let why = match why.ends_with("within") {
+            true => format!("{why} {}", tepui_base::duration::format(timeout)),
+            false => why.to_owned(),
+        };
+        self.resign(now, state, out);
+        out.push(Output::Aborted(why));
+    }
+}

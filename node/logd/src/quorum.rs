@@ -1,0 +1,217 @@
+//! What a log was last started with, in a file beside its directory, and whether a new start contradicts it.
+//!
+//! Two majorities of one group always share a member, and that is all that keeps a log in one piece. A quorum that changes
+//! between two starts, or one that is no majority of its group, breaks it without a sound (MESOS-1546). So both are written
+//! down, and a start that says something else is refused. The file stands beside the directory and not in it, because
+//! 1.11 reads every key of its database as a record, and an operator who empties the directory keeps the group.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tepui_store::disk::Disk;
+use tepui_store::small_file;
+use tepui_wire::Upid;
+
+/// What a log is started with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// How many replicas decide.
+    pub quorum: usize,
+    /// The other replicas; none known if they are found by and by.
+    pub others: BTreeSet<Upid>,
+}
+
+/// Why a start is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// Another quorum than last time.
+    #[error(
+        "the quorum is {wanted}, but this log was last started with a quorum of {recorded} ({}). Logs whose replicas \
+         disagree about the quorum lose what was written", file.display()
+    )]
+    Quorum {
+        /// That of this start.
+        wanted: usize,
+        /// That of the last one.
+        recorded: usize,
+        /// Where it is written down.
+        file: PathBuf,
+    },
+    /// A quorum that is no majority.
+    #[error(
+        "a quorum of {quorum} is no majority of {members} replicas: two halves of the group could decide different things"
+    )]
+    NoMajority {
+        /// The quorum.
+        quorum: usize,
+        /// Replicas, this one included.
+        members: usize,
+    },
+    /// A group that has nothing to do with the one of last time.
+    #[error(
+        "none of the replicas this log was last started with is in the group now ({}): this is the directory of another log",
+        file.display()
+    )]
+    OtherGroup {
+        /// Where they are written down.
+        file: PathBuf,
+    },
+    /// A file that is not of this form.
+    #[error("{} cannot be understood: {what}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// The file of a log's directory.
+pub fn file(directory: &Path) -> PathBuf {
+    let mut name = directory.file_name().unwrap_or_default().to_owned();
+    name.push(".quorum");
+    directory.with_file_name(name)
+}
+
+const HEAD: &str =
+    "# What this replica of the log was last started with; a start that says something else is refused.\n";
+
+impl Membership {
+    /// The text of the file.
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{HEAD}quorum = {}\n", self.quorum);
+        for other in &self.others {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "member = {other}");
+        }
+        text
+    }
+
+    /// Reads the text of the file; what is wrong with it otherwise.
+    pub fn from_text(text: &str) -> Result<Membership, String> {
+        let mut membership = Membership::default();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let wrong = || format!("the line '{line}'");
+            let (key, value) = line.split_once('=').ok_or_else(wrong)?;
+            match key.trim() {
+                "quorum" => membership.quorum = value.trim().parse().map_err(|_| wrong())?,
+                "member" => drop(membership.others.insert(Upid::parse(value).ok_or_else(wrong)?)),
+                _ => return Err(wrong()),
+            }
+        }
+        if membership.quorum == 0 { Err("it names no quorum".to_owned()) } else { Ok(membership) }
+    }
+
+    /// Whether the quorum is a majority of a group of so many others.
+    pub fn check_majority(&self) -> Result<(), Contradiction> {
+        let (quorum, members) = (self.quorum, self.others.len() + 1);
+        if 2 * quorum > members { Ok(()) } else { Err(Contradiction::NoMajority { quorum, members }) }
+    }
+
+    /// Whether it goes on where `recorded`, read from `file`, left off.
+    pub fn check_against(&self, recorded: &Membership, file: &Path) -> Result<(), Contradiction> {
+        if self.quorum != recorded.quorum {
+            let (wanted, recorded) = (self.quorum, recorded.quorum);
+            return Err(Contradiction::Quorum { wanted, recorded, file: file.to_owned() });
+        }
+        // A member that was replaced begins empty and catches up before it votes, so the group may change by parts.
+        let strangers = !self.others.is_empty() && !recorded.others.is_empty();
+        if strangers && self.others.is_disjoint(&recorded.others) {
+            return Err(Contradiction::OtherGroup { file: file.to_owned() });
+        }
+        Ok(())
+    }
+}
+
+/// Why a membership cannot be checked or written down.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// It contradicts what was recorded.
+    #[error(transparent)]
+    Contradiction(#[from] Contradiction),
+    /// The file cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] tepui_store::Error),
+}
+
+/// Checks a start against the file, and writes it down. With `accept` what the file says is replaced; that a quorum must
+/// be a majority of a group that is known holds all the same.
+pub fn check_and_record(
+    disk: &Arc<dyn Disk>,
+    directory: &Path,
+    wanted: &Membership,
+    accept: bool,
+) -> Result<(), Error> {
+    wanted.check_majority()?;
+    let file = file(directory);
+    let recorded = match read(disk, &file) {
+        Err(Error::Contradiction(_)) if accept => None,
+        other => other?,
+    };
+    if let Some(recorded) = &recorded
+        && !accept
+    {
+        wanted.check_against(recorded, &file)?;
+    }
+    // Members that are found by and by are not forgotten before others are known.
+    let others = match &recorded {
+        Some(recorded) if wanted.others.is_empty() && !accept => recorded.others.clone(),
+        _ => wanted.others.clone(),
+    };
+    let membership = Membership { others, ..wanted.clone() };
+    if recorded.as_ref() != Some(&membership) {
+        small_file::write(disk, &file, membership.to_text().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn read(disk: &Arc<dyn Disk>, file: &Path) -> Result<Option<Membership>, Error> {
+    let Some(bytes) = small_file::read(disk, file)? else { return Ok(None) };
+    let unreadable = |what| Contradiction::Unreadable { file: file.to_owned(), what };
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not text".to_owned()))?;
+    Ok(Some(Membership::from_text(&text).map_err(unreadable)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tepui_store::disk::Recorder;
+
+    fn membership(quorum: usize, ports: &[u16]) -> Membership {
+        let other = |port: &u16| Upid::new("log-replica(1)", [10, 0, 0, 1].into(), *port);
+        Membership { quorum, others: ports.iter().map(other).collect() }
+    }
+
+    #[test]
+    fn the_text_comes_back() {
+        let membership = membership(2, &[1, 2]);
+        assert_eq!(Membership::from_text(&membership.to_text()), Ok(membership.clone()));
+        let text = membership.to_text();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(lines, ["quorum = 2", "member = log-replica(1)@10.0.0.1:1", "member = log-replica(1)@10.0.0.1:2"]);
+        for wrong in ["", "quorum = x", "quorum 2", "quorum = 2\nmember = nobody", "quorum = 2\nother = 1"] {
+            assert!(Membership::from_text(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_contradicting_start_is_refused_until_it_is_accepted() {
+        let disk: Arc<dyn Disk> = Arc::new(Recorder::default());
+        let directory = Path::new("/m/replicated_log");
+        let start = |wanted, accept| check_and_record(&disk, directory, &wanted, accept).map_err(|e| e.to_string());
+        start(membership(2, &[1, 2]), false).unwrap();
+        start(membership(2, &[2, 3]), false).unwrap();
+        start(membership(2, &[]), false).unwrap();
+        let error = start(membership(3, &[2, 3]), false).unwrap_err();
+        assert!(error.starts_with("the quorum is 3, but") && error.contains("/m/replicated_log.quorum"), "{error}");
+        assert!(start(membership(2, &[8, 9]), false).unwrap_err().starts_with("none of the replicas"));
+        start(membership(3, &[2, 3]), true).unwrap();
+        start(membership(3, &[2, 3]), false).unwrap();
+        let error = start(membership(2, &[2, 3, 4]), true).unwrap_err();
+        assert!(error.starts_with("a quorum of 2 is no majority of 4 replicas"), "{error}");
+        small_file::write(&disk, &file(directory), b"what").unwrap();
+        assert!(start(membership(3, &[]), false).unwrap_err().contains("cannot be understood"));
+        start(membership(3, &[]), true).unwrap();
+    }
+}

@@ -1,0 +1,324 @@
+//! A replica of a log as a process of a node.
+//!
+//! When its disk refuses a write the machine stops: it has promised nothing that is not durable, and promises nothing any
+//! more. Why is said once; the directory is then opened again and again, with pauses, and once that succeeds the machine is
+//! rebuilt from what is there. Whoever was the writer has lost that place.
+
+use crate::client::Client;
+use crate::directory;
+use crate::quorum::{self, Membership};
+use crate::storage::Storage;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tepui_driver::{Clock, Driver, Mailbox, Syncing, World};
+use tepui_log::{Config, Effect, Input, Log, Restored};
+use tepui_net::{Inbox, Node, Outlet};
+use tepui_store::disk::{Disk, RealDisk};
+use tepui_store::{Options, Store};
+use tepui_wire::{NetEffect, NetInput, Response, Upid};
+use tokio::sync::watch;
+
+/// The process that replicas know each other by.
+pub const PROCESS: &str = "log-replica(1)";
+
+/// What the short-lived senders of requests are called.
+pub const SENDERS: &str = "__req_res__(";
+
+/// Between two tries to open a directory whose disk failed: at first, and at most. A full disk is seen again within seconds
+/// of there being room, and a broken one is not asked all the time.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How a replica is run.
+#[derive(Clone)]
+pub struct Settings {
+    /// Its LevelDB directory.
+    pub directory: PathBuf,
+    /// How many replicas decide.
+    pub quorum: usize,
+    /// Whether a group of empty replicas may begin by itself.
+    pub auto_initialize: bool,
+    /// The other replicas as far as they are known, now and later.
+    pub others: watch::Receiver<BTreeSet<Upid>>,
+    /// Takes quorum and group as they are here, whatever the last start had.
+    pub accept_other_quorum: bool,
+    /// Where the directory is.
+    pub disk: Arc<dyn Disk>,
+    /// How its store is kept.
+    pub store: Options,
+}
+
+impl Settings {
+    /// A replica of the usual kind in this directory, on the real disk.
+    pub fn new(directory: impl Into<PathBuf>, quorum: usize, others: watch::Receiver<BTreeSet<Upid>>) -> Settings {
+        Settings {
+            directory: directory.into(),
+            quorum,
+            auto_initialize: true,
+            others,
+            accept_other_quorum: false,
+            disk: Arc::new(RealDisk),
+            store: Options::default(),
+        }
+    }
+
+    fn membership(&self) -> Membership {
+        Membership { quorum: self.quorum, others: self.others.borrow().clone() }
+    }
+}
+
+/// Why a replica cannot start, or not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its directory cannot be used.
+    #[error(transparent)]
+    Directory(#[from] directory::Error),
+    /// It contradicts what it was last started with.
+    #[error(transparent)]
+    Quorum(#[from] quorum::Error),
+    /// The node has a replica already.
+    #[error("{PROCESS} runs on this node already")]
+    Twice,
+    /// No thread, or no randomness.
+    #[error("{0}")]
+    System(String),
+}
+
+/// A replica that runs. Dropping it ends the replica.
+pub struct Replica {
+    client: Client,
+    ended: watch::Receiver<Option<String>>,
+    /// Dropped to tell the replica to end.
+    _running: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Replica {
+    /// Opens the directory and starts the process on a node. Must be called within a tokio runtime.
+    pub async fn start(node: &Node, settings: Settings) -> Result<Replica, Error> {
+        let checked = settings.clone();
+        let opened = blocking(move || {
+            let (disk, directory) = (&checked.disk, &checked.directory);
+            quorum::check_and_record(disk, directory, &checked.membership(), checked.accept_other_quorum)?;
+            Ok::<_, Error>(directory::open(disk.clone(), directory, checked.store)?)
+        })
+        .await??;
+        let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Twice)?;
+        outlet.receive_family(SENDERS);
+        let client = Client::default();
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (ended, end) = watch::channel(None);
+        let mut process = Process {
+            inbox,
+            outlet,
+            client: client.clone(),
+            settings,
+            clock: Clock::default(),
+            known: BTreeSet::new(),
+        };
+        tokio::spawn(async move {
+            let why = tokio::select! {
+                why = process.live(opened) => why.to_string(),
+                _ = stopped => "it was told to end".to_owned(),
+            };
+            process.client.stop();
+            ended.send_replace(Some(why));
+        });
+        Ok(Replica { client, ended: end, _running: stop })
+    }
+
+    /// The way to its log.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Waits until it has ended for good, and says why. A disk that is full is not an end; one that is damaged is.
+    pub async fn ended(&mut self) -> String {
+        match self.ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone()) {
+            Some(why) => why,
+            None => "its task has ended".to_owned(),
+        }
+    }
+
+    /// Ends it, and waits until its directory is free.
+    pub async fn stop(self) {
+        let Replica { mut ended, _running, .. } = self;
+        drop(_running);
+        let _ = ended.wait_for(Option::is_some).await;
+        while ended.changed().await.is_ok() {}
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::System(error.to_string()))
+}
+
+struct Process {
+    inbox: Inbox,
+    outlet: Outlet,
+    client: Client,
+    settings: Settings,
+    clock: Clock,
+    /// The other replicas as they are written down.
+    known: BTreeSet<Upid>,
+}
+
+impl Process {
+    /// Runs the machine, again and again after failures of the disk; returns what cannot be helped.
+    async fn live(&mut self, mut opened: (Store, Restored)) -> Error {
+        loop {
+            let storage = match Storage::start(opened.0) {
+                Ok(storage) => storage,
+                Err(error) => return Error::System(error.to_string()),
+            };
+            let failed = match self.run(storage, opened.1).await {
+                Ok(failed) => failed,
+                Err(error) => return error,
+            };
+            let directory = self.settings.directory.display().to_string();
+            tracing::error!(
+                directory,
+                "the replica of the log stops: {failed}. It promises nothing until that is over"
+            );
+            opened = match self.reopen().await {
+                Ok(opened) => opened,
+                Err(error) => return error,
+            };
+            tracing::info!(directory, "the replica of the log goes on");
+        }
+    }
+
+    /// Runs one machine until the disk fails; how it failed.
+    async fn run(&mut self, storage: Storage, restored: Restored) -> Result<tepui_store::Error, Error> {
+        let pid = self.outlet.upid();
+        let config =
+            Config { auto_initialize: self.settings.auto_initialize, ..Config::new(pid, self.settings.quorum) };
+        let seed = getrandom::u64().map_err(|error| Error::System(error.to_string()))?;
+        let (driver, mailbox) = Driver::new(Log::new(config, seed, restored), self.clock);
+        let (mut failure, mut ended) = (storage.failure(), storage.failure());
+        let (outlet, client) = (self.outlet.clone(), self.client.clone());
+        client.start(mailbox.clone());
+        let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), client: client.clone() };
+        let failed = tokio::select! {
+            result = driver.run(world) => match result {
+                // The store says more than the driver.
+                Err(failed) => failure.why().ok_or_else(|| Error::System(failed.to_string()))?,
+                Ok(()) => failure.happened().await,
+            },
+            failed = failure.happened() => failed,
+            never = self.feed(&mailbox) => match never {},
+        };
+        client.stop();
+        ended.ended().await;
+        Ok(failed)
+    }
+
+    /// Brings messages and members to the machine.
+    async fn feed(&mut self, mailbox: &Mailbox<Log>) -> std::convert::Infallible {
+        mailbox.post(Input::Members(self.members()));
+        loop {
+            tokio::select! {
+                input = self.inbox.recv() => match input {
+                    NetInput::Message(message) => {
+                        let bytes = message.body.len();
+                        mailbox.intake(Input::Message(message), bytes).await;
+                    }
+                    other => self.refuse(other),
+                },
+                _ = changed(&mut self.settings.others) => {
+                    mailbox.post(Input::Members(self.members()));
+                    self.write_down().await;
+                }
+            }
+        }
+    }
+
+    fn members(&mut self) -> BTreeSet<Upid> {
+        let mut members = self.settings.others.borrow_and_update().clone();
+        members.insert(self.outlet.upid());
+        members
+    }
+
+    /// Keeps the file beside the directory true. It is there for the next start; this one goes on without it.
+    async fn write_down(&mut self) {
+        let membership = self.settings.membership();
+        if membership.others.is_empty() || membership.others == self.known {
+            return;
+        }
+        self.known.clone_from(&membership.others);
+        let (disk, directory) = (self.settings.disk.clone(), self.settings.directory.clone());
+        let recorded = blocking(move || quorum::check_and_record(&disk, &directory, &membership, true)).await;
+        if let Ok(Err(error)) = recorded {
+            tracing::warn!(%error, "the group of the log changed");
+        }
+    }
+
+    /// A replica serves no HTTP.
+    fn refuse(&self, input: NetInput) {
+        if let NetInput::Http(id, _) = input {
+            self.outlet.apply(NetEffect::Respond(id, Response::status(404)));
+        }
+    }
+
+    /// Opens the directory as soon as the disk allows it. Meanwhile what arrives is dropped, as if this node were away.
+    async fn reopen(&mut self) -> Result<(Store, Restored), Error> {
+        let (mut pause, longest) = PAUSES;
+        loop {
+            let (disk, directory) = (self.settings.disk.clone(), self.settings.directory.clone());
+            let options = self.settings.store;
+            match blocking(move || directory::open(disk, &directory, options)).await? {
+                Ok(opened) => return Ok(opened),
+                Err(error) if error.is_passing() => tracing::debug!(%error, "the directory of the log is not back yet"),
+                Err(error) => return Err(error.into()),
+            }
+            let end = tokio::time::sleep(pause);
+            tokio::pin!(end);
+            loop {
+                tokio::select! {
+                    () = &mut end => break,
+                    input = self.inbox.recv() => self.refuse(input),
+                }
+            }
+            pause = (pause * 2).min(longest);
+        }
+    }
+}
+
+/// The next change; never if there can be none.
+async fn changed(others: &mut watch::Receiver<BTreeSet<Upid>>) {
+    if others.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Where the effects of the machine go.
+struct LogWorld {
+    outlet: Outlet,
+    storage: Storage,
+    mailbox: Mailbox<Log>,
+    client: Client,
+}
+
+impl World<Effect> for LogWorld {
+    fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(message) => self.outlet.apply(NetEffect::Send(message)),
+            Effect::Fetch(id, from, to) => {
+                let mailbox = self.mailbox.clone();
+                self.storage.fetch(from, to, move |found| mailbox.post(Input::Fetched(id, found)));
+            }
+            Effect::Durable(key) => self.mailbox.post(Input::Durable(key)),
+            Effect::Answer(answer) => self.client.give(answer),
+            // The queue hands writes to `sync`.
+            Effect::Write(_) => {}
+        }
+    }
+
+    fn sync(&mut self, writes: Vec<Effect>) -> Syncing {
+        let changes = writes.into_iter().filter_map(|effect| match effect {
+            Effect::Write(changes) => Some(changes),
+            _ => None,
+        });
+        self.storage.sync(directory::changes(changes.flatten()))
+    }
+}

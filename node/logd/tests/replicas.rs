@@ -1,0 +1,174 @@
+//! Replicas on real sockets, with disks that fail.
+
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use tepui_logd::client::{Client, Elected, Error};
+use tepui_logd::replica::{PROCESS, Settings};
+use tepui_logd::{Replica, directory, quorum, replica};
+use tepui_net::{NetConfig, Node};
+use tepui_store::disk::{Disk, Fault, Recorder};
+use tepui_wire::Upid;
+use tokio::sync::watch;
+
+const DIR: &str = "/master/replicated_log";
+
+struct Member {
+    node: Node,
+    disk: Recorder,
+    others: watch::Sender<BTreeSet<Upid>>,
+    settings: Settings,
+}
+
+async fn member(quorum: usize) -> Member {
+    let node = Node::bind(NetConfig::loopback()).await.unwrap();
+    let disk = Recorder::default();
+    let (others, seen) = watch::channel(BTreeSet::new());
+    let settings = Settings { disk: Arc::new(disk.clone()), ..Settings::new(DIR, quorum, seen) };
+    Member { node, disk, others, settings }
+}
+
+/// Starts replicas that know each other. They hear of each other once all are there, so that no first question is lost.
+async fn group(count: usize, quorum: usize) -> (Vec<Member>, Vec<Replica>) {
+    let (mut members, mut replicas) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let member = member(quorum).await;
+        replicas.push(member.start().await);
+        members.push(member);
+    }
+    let all: BTreeSet<Upid> = members.iter().map(|member| member.node.upid(PROCESS)).collect();
+    for member in &members {
+        let own = member.node.upid(PROCESS);
+        member.others.send_replace(all.iter().filter(|other| **other != own).cloned().collect());
+    }
+    (members, replicas)
+}
+
+impl Member {
+    async fn start(&self) -> Replica {
+        Replica::start(&self.node, self.settings.clone()).await.unwrap()
+    }
+}
+
+/// Asks until this node is the writer.
+async fn elected(client: &Client) -> Elected {
+    loop {
+        match client.elect().await {
+            Ok(Some(elected)) => return elected,
+            Ok(None) | Err(Error::Stopped) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+async fn append(client: &Client, text: &'static str) -> Result<u64, Error> {
+    client.append(Bytes::from_static(text.as_bytes())).await
+}
+
+fn texts(entries: Vec<(u64, Bytes)>) -> Vec<String> {
+    entries.into_iter().map(|(_, bytes)| String::from_utf8(bytes.to_vec()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn what_one_replica_wrote_is_there_after_a_restart() {
+    let member = member(1).await;
+    let replica = member.start().await;
+    let client = replica.client();
+    client.recovered().await;
+    let first = elected(&client).await;
+    let appends = ["a", "b", "c"].map(|text| append(&client, text));
+    let [a, b, c] = appends;
+    let (a, b, c) = tokio::join!(a, b, c);
+    assert_eq!((b.unwrap(), c.unwrap()), (a.clone().unwrap() + 1, a.clone().unwrap() + 2));
+    assert!(a.clone().unwrap() > first.end);
+    client.truncate(a.unwrap() + 1).await.unwrap();
+    replica.stop().await;
+    let replica = member.start().await;
+    let client = replica.client();
+    let again = elected(&client).await;
+    assert_eq!(texts(client.read(again.begin, again.end).await.unwrap()), ["b", "c"]);
+    replica.stop().await;
+    member.node.shutdown().await;
+}
+
+#[tokio::test]
+async fn three_replicas_go_on_without_one_and_a_new_writer_reads_all() {
+    let (members, mut replicas) = group(3, 2).await;
+    let client = replicas[0].client();
+    elected(&client).await;
+    append(&client, "all").await.unwrap();
+    replicas.pop().unwrap().stop().await;
+    append(&client, "two of three").await.unwrap();
+    let other = replicas[1].client();
+    let range = elected(&other).await;
+    assert_eq!(texts(other.read(range.begin, range.end).await.unwrap()), ["all", "two of three"]);
+    assert_eq!(append(&client, "by the old writer").await, Err(Error::Lost));
+    // The third one comes back with an empty disk, and catches up.
+    let empty = Settings { disk: Arc::new(Recorder::default()), ..members[2].settings.clone() };
+    replicas.push(Replica::start(&members[2].node, empty).await.unwrap());
+    let third = replicas[2].client();
+    third.recovered().await;
+    let range = elected(&third).await;
+    assert_eq!(texts(third.read(range.begin, range.end).await.unwrap()), ["all", "two of three"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_the_replica_and_room_brings_it_back() {
+    for fault in [Fault::Full(4000), Fault::Sync] {
+        let member = member(1).await;
+        let replica = member.start().await;
+        let client = replica.client();
+        elected(&client).await;
+        append(&client, "kept").await.unwrap();
+        member.disk.set_fault(Some(fault));
+        let mut lost = 0;
+        while client.append(Bytes::from(vec![b'x'; 500])).await.is_ok() {
+            lost += 1;
+            assert!(lost < 100, "the disk never fills up");
+        }
+        assert!(client.figures().await.is_none(), "it still runs");
+        assert_eq!(append(&client, "into the void").await, Err(Error::Stopped));
+        member.disk.set_fault(None);
+        let range = elected(&client).await;
+        let read = texts(client.read(range.begin, range.end).await.unwrap());
+        assert_eq!(read[0], "kept");
+        assert!(read.len() > lost, "acknowledged entries are gone: {} of {lost}", read.len() - 1);
+        append(&client, "again").await.unwrap();
+        replica.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_directory_is_refused_with_what_to_do() {
+    let member = member(1).await;
+    let replica = member.start().await;
+    elected(&replica.client()).await;
+    append(&replica.client(), "kept").await.unwrap();
+    replica.stop().await;
+    let mut image = member.disk.image();
+    let wal = image.iter_mut().find(|(path, _)| path.extension().is_some_and(|e| e == "log")).unwrap();
+    let name = wal.0.display().to_string();
+    match wal.1 {
+        tepui_store::disk::Node::File(data) => data[9] ^= 4,
+        tepui_store::disk::Node::Dir => panic!("{name}"),
+    }
+    let settings = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
+    let error = Replica::start(&member.node, settings).await.err().unwrap();
+    assert!(matches!(error, replica::Error::Directory(directory::Error::Damaged { .. })), "{error}");
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("{name} is damaged at byte 0: ")), "{text}");
+    assert!(text.contains("To re-initialise this replica move /master/replicated_log away"), "{text}");
+}
+
+#[tokio::test]
+async fn another_quorum_is_refused_until_it_is_accepted() {
+    let member = member(1).await;
+    member.start().await.stop().await;
+    let disk: Arc<dyn Disk> = Arc::new(member.disk.clone());
+    assert!(tepui_store::small_file::read(&disk, &quorum::file(Path::new(DIR))).unwrap().is_some());
+    let settings = Settings { quorum: 2, ..member.settings.clone() };
+    let error = Replica::start(&member.node, settings.clone()).await.err().unwrap().to_string();
+    assert!(error.starts_with("the quorum is 2, but this log was last started with a quorum of 1"), "{error}");
+    Replica::start(&member.node, Settings { accept_other_quorum: true, ..settings }).await.unwrap().stop().await;
+}

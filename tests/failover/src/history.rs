@@ -1,0 +1,164 @@
+//! What happened to every task and every acknowledged operation, and what must be true of it.
+//!
+//! The framework and the operator write down what they did and heard; each task writes down itself, in a file, that it
+//! began and that it ended. Nothing a daemon says of itself is taken for the truth.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tepui_sdk::is_terminal;
+use tepui_sdk::mesos::TaskState;
+
+/// One task as its framework knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Task {
+    /// The agent it was launched on.
+    pub agent: String,
+    /// Whether the master has taken the launch; `None` if the answer was lost.
+    pub is_taken: Option<bool>,
+    /// Every state told, in order.
+    pub states: Vec<TaskState>,
+    /// The states whose updates were acknowledged, by the update's uuid.
+    pub acknowledged: Vec<Vec<u8>>,
+    /// Updates that came again after the master had taken their acknowledgement, and how long after it.
+    pub repeated: u32,
+    /// When it was launched.
+    pub launched: Option<Instant>,
+}
+
+impl Task {
+    /// Whether its end is known.
+    pub fn has_ended(&self) -> bool {
+        self.states.iter().any(|state| is_terminal(*state))
+    }
+}
+
+/// What is written down.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// By task id.
+    pub tasks: BTreeMap<String, Task>,
+    /// How often the framework was subscribed.
+    pub subscriptions: u32,
+    /// What was seen that must not be.
+    pub objections: Vec<String>,
+    /// The highest schedule whose storing was acknowledged.
+    pub stored: u64,
+    /// The highest schedule that was sent.
+    pub sent: u64,
+    /// Whether a schedule has been sent and not been answered.
+    pub is_between: bool,
+    /// Schedules stored, reads made.
+    pub operations: (u64, u64),
+}
+
+/// A record that several hands write.
+#[derive(Clone)]
+pub struct History {
+    record: Arc<Mutex<Record>>,
+    folder: PathBuf,
+}
+
+impl History {
+    /// An empty one. Tasks write their files below `folder`.
+    pub fn new(folder: &Path) -> std::io::Result<History> {
+        std::fs::create_dir_all(folder)?;
+        Ok(History { record: Arc::default(), folder: folder.to_owned() })
+    }
+
+    /// The record. Never held across a wait.
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A command line that tells of its task's life: the file gets `begin PID` and, after `seconds`, `end`.
+    pub fn command(&self, task: &str, seconds: &str) -> String {
+        let file = self.folder.join(task);
+        format!("echo begin $$ >> {0}; sleep {seconds}; echo end >> {0}", file.display())
+    }
+
+    /// How often a task began, and how often it came to its own end.
+    pub fn lives(&self, task: &str) -> (usize, usize) {
+        let text = std::fs::read_to_string(self.folder.join(task)).unwrap_or_default();
+        let count = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
+        (count("begin"), count("end"))
+    }
+
+    /// Tasks whose end is not known.
+    pub fn open(&self) -> Vec<String> {
+        let record = self.record();
+        record.tasks.iter().filter(|(_, task)| !task.has_ended()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Judges every task, once all is quiet. `is_killed` tells of an agent whether it was ever killed: its tasks went
+    /// with it.
+    pub fn judge(&self, is_killed: impl Fn(&str) -> bool) -> Vec<String> {
+        let record = self.record();
+        let mut objections = record.objections.clone();
+        for (id, task) in &record.tasks {
+            let (begun, ended) = self.lives(id);
+            objections.extend(judge(id, task, begun, ended, is_killed(&task.agent)));
+        }
+        objections
+    }
+}
+
+fn judge(id: &str, task: &Task, begun: usize, ended: usize, is_killed: bool) -> Vec<String> {
+    let mut objections = Vec::new();
+    let mut object = |what: String| objections.push(format!("{id}: {what}; {task:?}, begun {begun}, ended {ended}"));
+    if begun > 1 {
+        object("it ran more than once".to_owned());
+    }
+    if !task.has_ended() {
+        object("its end is not known".to_owned());
+    }
+    let is_finished = task.states.contains(&TaskState::TASK_FINISHED);
+    if is_finished && ended == 0 {
+        object("it is told to have finished and has not".to_owned());
+    }
+    if ended > 0 && !is_finished && !is_killed {
+        object("it finished, and nobody was told".to_owned());
+    }
+    if begun == 1 && ended == 0 && !is_killed {
+        object("it was ended before its time".to_owned());
+    }
+    if task.is_taken == Some(false) && begun > 0 {
+        object("its launch was refused, and it ran".to_owned());
+    }
+    objections
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(states: &[TaskState]) -> Task {
+        Task { is_taken: Some(true), states: states.to_vec(), ..Task::default() }
+    }
+
+    fn objections(task: &Task, begun: usize, ended: usize, is_killed: bool) -> usize {
+        judge("t", task, begun, ended, is_killed).len()
+    }
+
+    #[test]
+    fn what_is_right_passes() {
+        let finished = task(&[TaskState::TASK_RUNNING, TaskState::TASK_FINISHED]);
+        assert_eq!(objections(&finished, 1, 1, false), 0);
+        assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 0, 0, false), 0, "never launched");
+        assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 0, true), 0, "gone with its agent");
+    }
+
+    #[test]
+    fn what_is_wrong_is_objected_to() {
+        let finished = task(&[TaskState::TASK_FINISHED]);
+        assert_eq!(objections(&finished, 2, 2, false), 1, "ran twice");
+        assert_eq!(objections(&finished, 1, 0, true), 1, "has not finished");
+        assert_eq!(objections(&task(&[TaskState::TASK_RUNNING]), 1, 0, true), 1, "no end");
+        assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 1, false), 1, "an update was lost");
+        assert_eq!(objections(&task(&[TaskState::TASK_KILLED]), 1, 0, false), 1, "killed by nobody");
+        let refused = Task { is_taken: Some(false), ..finished };
+        assert_eq!(objections(&refused, 1, 1, false), 1, "refused");
+    }
+}

@@ -1,0 +1,212 @@
+//! A cluster as an operator would run it: three masters, two agents, and three ZooKeeper servers or none.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use interop::http;
+use interop::process::wait_for;
+use interop::process::without_mesos_variables;
+use serde_json::Value;
+
+use crate::daemon::Daemon;
+use crate::lab::{Host, Lab};
+use crate::zookeeper::Ensemble;
+
+/// Hosts of masters.
+pub const MASTERS: [&str; 3] = ["m1", "m2", "m3"];
+/// Hosts of agents.
+pub const AGENTS: [&str; 2] = ["a1", "a2"];
+/// Hosts of ZooKeeper servers.
+pub const SERVERS: [&str; 3] = ["z1", "z2", "z3"];
+/// The port of every master.
+const MASTER_PORT: u16 = 5050;
+/// The session timeout of all that speak to ZooKeeper here.
+pub const SESSION_TIMEOUT: &str = "2secs";
+/// A whole cluster on a busy machine.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// A healthy leader answers sooner; one that is paused does not answer.
+const LOOK_WITHIN: Duration = Duration::from_millis(500);
+
+/// How the masters find out who leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Election {
+    /// By a group in ZooKeeper.
+    ZooKeeper,
+    /// Among themselves (`--masters`).
+    List,
+}
+
+/// See the module's text.
+pub struct House {
+    /// The hosts.
+    pub lab: Lab,
+    /// The ZooKeeper servers; none with [`Election::List`].
+    pub ensemble: Option<Ensemble>,
+    /// By number.
+    pub masters: Vec<Daemon>,
+    /// By number.
+    pub agents: Vec<Daemon>,
+    /// Where everything is kept.
+    pub folder: PathBuf,
+}
+
+impl House {
+    /// Builds and starts one, and waits until a master leads and knows both agents.
+    pub fn start(tepui: &Path, folder: &Path, election: Election) -> Result<House> {
+        let names: Vec<&str> = MASTERS.into_iter().chain(AGENTS).chain(SERVERS).collect();
+        let lab = Lab::new(&names)?;
+        std::fs::create_dir_all(folder)?;
+        let mut ensemble = match election {
+            Election::ZooKeeper => {
+                Some(Ensemble::new(SERVERS.iter().map(|name| lab.host(name)).collect(), &folder.join("zookeeper"))?)
+            }
+            Election::List => None,
+        };
+        if let Some(ensemble) = &mut ensemble {
+            ensemble.start()?;
+        }
+        let find = ensemble.as_ref().map_or_else(|| list(&lab), |ensemble| ensemble.url("/mesos"));
+        let bin = programs(tepui, folder)?;
+        let logs = folder.join("logs");
+        std::fs::create_dir_all(&logs)?;
+        let masters = MASTERS.map(|name| {
+            let (program, host, folder, find) =
+                (bin.join("mesos-master"), lab.host(name), folder.join(name), find.clone());
+            Daemon::new(name, logs.clone(), move || master(&program, &host, &folder, &find, election))
+        });
+        let agents = AGENTS.map(|name| {
+            let (program, host, folder, find) =
+                (bin.join("mesos-agent"), lab.host(name), folder.join(name), find.clone());
+            Daemon::new(name, logs.clone(), move || agent(&program, &host, &folder, &find))
+        });
+        let (masters, agents) = (Vec::from(masters), Vec::from(agents));
+        let mut house = House { lab, ensemble, masters, agents, folder: folder.to_owned() };
+        house.masters.iter_mut().chain(&mut house.agents).try_for_each(Daemon::start)?;
+        house.wait_for_agents(AGENTS.len(), READY_WITHIN)?;
+        Ok(house)
+    }
+
+    /// `host:port` of each master.
+    pub fn addresses(&self) -> Vec<String> {
+        MASTERS.iter().map(|name| format!("{}:{MASTER_PORT}", self.lab.host(name).ip)).collect()
+    }
+
+    /// What a framework is told about where the masters are.
+    pub fn masters_text(&self) -> String {
+        self.addresses().join(",")
+    }
+
+    /// The number of the master that leads, as the masters themselves say.
+    pub fn leader(&self) -> Option<usize> {
+        self.addresses().iter().position(|address| leads(address))
+    }
+
+    /// `/state` of the leader.
+    pub fn state(&self) -> Option<Value> {
+        http::get_json(&self.addresses()[self.leader()?], "/state").ok()
+    }
+
+    /// Waits until a leader has this many active agents.
+    pub fn wait_for_agents(&mut self, count: usize, limit: Duration) -> Result<()> {
+        let waited = wait_for("a leader with all its agents", limit, || {
+            for daemon in self.masters.iter_mut().chain(&mut self.agents) {
+                if let Err(error) = daemon.check() {
+                    return Some(Err(error));
+                }
+            }
+            let state = self.state()?;
+            let agents = state["slaves"].as_array()?;
+            (agents.iter().filter(|agent| agent["active"] == true).count() >= count).then_some(Ok(()))
+        });
+        waited
+            .and_then(|ended| ended)
+            .with_context(|| format!("the last state was {:?}", self.state().map(|state| state["slaves"].clone())))
+    }
+
+    /// Everything runs again and reaches everything.
+    pub fn restore(&mut self) -> Result<()> {
+        self.lab.heal()?;
+        for daemon in self.daemons() {
+            daemon.resume()?;
+            daemon.start()?;
+        }
+        Ok(())
+    }
+
+    /// All processes there are.
+    pub fn daemons(&mut self) -> impl Iterator<Item = &mut Daemon> {
+        let servers = self.ensemble.iter_mut().flat_map(|ensemble| &mut ensemble.servers);
+        self.masters.iter_mut().chain(&mut self.agents).chain(servers)
+    }
+
+    /// Ends it in good order. A master or an agent that has ended by itself before is a failure.
+    pub fn stop(mut self) -> Result<()> {
+        for daemon in self.masters.iter_mut().chain(&mut self.agents) {
+            daemon.check()?;
+            daemon.stop()?;
+        }
+        let logs = self.folder.join("logs");
+        for entry in std::fs::read_dir(logs)? {
+            let path = entry?.path();
+            let text = std::fs::read(&path)?;
+            let panicked = String::from_utf8_lossy(&text).contains("panicked at");
+            ensure!(!panicked, "a panic in {}", path.display());
+        }
+        Ok(())
+    }
+}
+
+/// Whether a master answers what only the leader answers by itself.
+pub fn leads(address: &str) -> bool {
+    http::get_within(address, "/maintenance/status", LOOK_WITHIN).is_ok()
+}
+
+fn list(lab: &Lab) -> String {
+    let addresses: Vec<String> = MASTERS.iter().map(|name| format!("{}:{MASTER_PORT}", lab.host(name).ip)).collect();
+    addresses.join(",")
+}
+
+fn programs(tepui: &Path, folder: &Path) -> Result<PathBuf> {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin)?;
+    for name in ["mesos-master", "mesos-agent", "mesos-executor"] {
+        std::os::unix::fs::symlink(tepui, bin.join(name)).with_context(|| bin.join(name).display().to_string())?;
+    }
+    Ok(bin)
+}
+
+fn daemon(program: &Path, host: &Host, folder: &Path) -> Command {
+    let mut command = host.command(program);
+    without_mesos_variables(&mut command);
+    command.arg(format!("--ip={}", host.ip)).arg(format!("--hostname={}", host.name));
+    command.arg(format!("--work_dir={}", folder.join("work").display()));
+    command
+}
+
+fn master(program: &Path, host: &Host, folder: &Path, find: &str, election: Election) -> Command {
+    let mut command = daemon(program, host, folder);
+    command.arg("--registry=replicated_log").arg("--agent_ping_timeout=2secs").arg("--max_agent_ping_timeouts=10");
+    match election {
+        Election::ZooKeeper => command.arg(format!("--zk={find}")).arg("--quorum=2").args(session_timeout()),
+        Election::List => command.arg(format!("--masters={find}")),
+    };
+    command
+}
+
+fn agent(program: &Path, host: &Host, folder: &Path, find: &str) -> Command {
+    let mut command = daemon(program, host, folder);
+    command.arg(format!("--master={find}")).arg("--launcher=posix").arg("--systemd_enable_support=false");
+    command.arg(format!("--runtime_dir={}", folder.join("runtime").display()));
+    command.arg("--resources=cpus:8;mem:4096;disk:4096").arg("--registration_backoff_factor=100ms");
+    if find.starts_with("zk://") {
+        command.args(session_timeout());
+    }
+    command
+}
+
+fn session_timeout() -> [String; 1] {
+    [format!("--zk_session_timeout={SESSION_TIMEOUT}")]
+}
