@@ -3,6 +3,7 @@
 //! * [`run`]: `tepui run`, one command from here to an agent and its output back.
 //! * [`execute`]: `mesos-execute`, with the flags of Mesos 1.11.
 //! * [`resolve`]: `mesos-resolve`, the leading master of an address.
+//! * [`log`]: `mesos-log`, the replicated log and its directories.
 //! * [`dev`]: `tepui dev`, a cluster that stays up.
 //! * [`daemon`]: `mesos-master`, `mesos-agent`, `mesos-local`, with the flags of Mesos 1.11.
 //! * [`cluster`]: the one-process cluster that `tepui run` starts when no master is named.
@@ -15,6 +16,7 @@ pub mod daemon;
 pub mod dev;
 pub mod execute;
 mod exit;
+pub mod log;
 pub mod logging;
 mod program;
 pub mod resolve;

@@ -19,6 +19,7 @@ pub mod command_executor;
 pub mod config;
 pub mod effect;
 pub mod environment;
+mod epoch;
 pub mod executor;
 pub mod http;
 pub mod input;
@@ -40,7 +41,7 @@ pub mod view;
 
 pub use config::Config;
 pub use effect::{ContainerCommand, Effect, FilesCommand};
-pub use input::{ContainerEvent, Input};
+pub use input::{ContainerEvent, Input, Leader};
 pub use view::Snapshot;
 
 use bytes::Bytes;
@@ -92,6 +93,7 @@ pub struct Agent {
     /// Executors by the stream they subscribed with.
     subscriptions: Map<RequestId, ExecutorKey>,
     registration: register::Registration,
+    epochs: epoch::Epochs,
     approvers: Approvers,
     hooks: Arc<dyn Hooks>,
     last_seen: Now,
@@ -112,6 +114,7 @@ impl Agent {
             containers: Map::default(),
             subscriptions: Map::default(),
             registration: register::Registration::default(),
+            epochs: epoch::Epochs::default(),
             approvers: Approvers::permissive(),
             hooks: Arc::new(NoHooks),
             last_seen: Now::default(),
@@ -142,7 +145,7 @@ impl Agent {
 
     fn send_bytes(&self, cx: &mut Cx<'_>, to: &Upid, name: String, body: Bytes) {
         let from = self.config.pid.clone();
-        cx.net(NetEffect::Send(tepui_wire::Message { from, to: to.clone(), name, body }));
+        cx.net(NetEffect::Send(tepui_wire::Message { from, to: to.clone(), name, epoch: None, body }));
     }
 
     fn send_to_master<M: Message + MessageName>(&self, cx: &mut Cx<'_>, message: &M) {
@@ -174,11 +177,21 @@ impl Machine for Agent {
         self.last_seen = now;
         let cx = &mut Cx { now, out };
         match input {
-            Input::Net(NetInput::Message(message)) => self.message(cx, &message),
+            Input::Net(NetInput::Message(message)) => {
+                if self.epochs.refuses(&message, self.state.master.as_ref()) {
+                    cx.note(format!("Ignoring {} of a master of the past at {}", message.name, message.from));
+                } else {
+                    self.message(cx, &message);
+                }
+            }
             Input::Net(NetInput::Exited(pid)) => self.exited(cx, &pid),
             Input::Net(NetInput::Http(id, request)) => self.http(cx, id, &request),
             Input::Net(NetInput::StreamClosed(stream)) => self.stream_closed(stream),
             Input::Detected(master) => self.detected(cx, master),
+            Input::Leader(leader) => {
+                self.epochs.detected(leader.epoch, leader.beginnings);
+                self.state.master_hostname = leader.hostname;
+            }
             Input::Container(event) => self.container_event(cx, event),
             Input::Approvers(approvers) => self.approvers = approvers,
             Input::Terminate { unregister } => self.terminate(cx, unregister),

@@ -464,6 +464,7 @@ fn garbage_changes_nothing() {
                 from: master(),
                 to: config().pid,
                 name: name.into(),
+                epoch: None,
                 body: bytes::Bytes::copy_from_slice(body),
             })));
         }

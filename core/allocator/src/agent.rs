@@ -70,15 +70,18 @@ pub struct Agent {
     /// One use of each role in this list is counted in the role tree.
     reservations: Vec<RoleId>,
     holdings: Vec<Holding>,
-    /// All that is held, without allocation roles.
-    used: Resources,
+    /// The scalar amounts of all that is held; what is shared does not count.
+    used_scalars: Amounts,
     has_gpus: bool,
     has_shared: bool,
     parcels: Vec<Parcel>,
-    /// Clients that were seen not to take what is free here when `used_then` was used. Saves looking at their filters
-    /// again and again.
+    /// Clients that were seen not to take what is free here when `free_then` was. Saves looking at their filters again
+    /// and again.
     unsuited: Bits,
-    used_then: Resources,
+    /// What was free when the first of `unsuited` was noted.
+    free_then: Resources,
+    /// Whether something else is free than was then. Not looked at before the first is noted.
+    is_changed: bool,
     /// The epoch of wishes in which nobody wanted what is free here.
     quiet_at: Option<u64>,
     /// What was last refused here. Frameworks tend to refuse the same, and then share it.
@@ -97,12 +100,13 @@ impl Agent {
             total_scalars: Amounts::default(),
             reservations: Vec::new(),
             holdings: Vec::new(),
-            used: Resources::new(),
+            used_scalars: Amounts::default(),
             has_gpus: false,
             has_shared: false,
             parcels: Vec::new(),
             unsuited: Bits::default(),
-            used_then: Resources::new(),
+            free_then: Resources::new(),
+            is_changed: false,
             quiet_at: None,
             refused: Arc::default(),
         }
@@ -123,9 +127,18 @@ impl Agent {
         &self.holdings
     }
 
-    /// All that is held.
-    pub fn used(&self) -> &Resources {
-        &self.used
+    /// All that is held, without allocation roles.
+    pub fn used(&self) -> Resources {
+        let mut used = Resources::new();
+        for holding in &self.holdings {
+            used += holding.resources.clone().unallocated();
+        }
+        used
+    }
+
+    /// The scalar amounts of all that is held; what is shared does not count.
+    pub fn used_scalars(&self) -> &Amounts {
+        &self.used_scalars
     }
 
     /// Replaces all resources.
@@ -142,14 +155,11 @@ impl Agent {
         self.reconsider();
     }
 
-    /// Counts resources (without allocation role) as held, which [`Agent::hold`] then says by whom. Call
-    /// [`Agent::restock`] after the last change, unless they were taken off the stock.
-    pub fn occupy(&mut self, plain: &Resources) {
-        self.used += plain;
-    }
-
-    /// Adds to what a framework holds and says whether it held nothing here under that role before.
-    pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources) -> bool {
+    /// Adds to what a framework holds and says whether it held nothing here under that role before. Call
+    /// [`Agent::restock`] after the last change, unless it was taken off the stock. `scalars` are the amounts of what of
+    /// it is not shared.
+    pub fn hold(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources, scalars: &Amounts) -> bool {
+        self.used_scalars.add(scalars);
         match self.holding_mut(framework, role) {
             Some(holding) => {
                 holding.resources += resources;
@@ -163,7 +173,8 @@ impl Agent {
     }
 
     /// Takes from what a framework holds and says whether it holds nothing here under that role now; `None`, and
-    /// nothing done, if it did not hold that much. Call [`Agent::restock`] after the last change.
+    /// nothing done, if it did not hold that much. Tell [`Agent::vacate`] the amounts, and call [`Agent::restock`] after
+    /// the last change.
     pub fn release(&mut self, framework: FrameworkKey, role: RoleId, resources: &Resources) -> Option<bool> {
         let holding = self.holding_mut(framework, role)?;
         if !holding.resources.contains(resources) {
@@ -174,18 +185,21 @@ impl Agent {
         if empty {
             self.holdings.retain(|holding| !(holding.framework == framework && holding.role == role));
         }
-        self.used -= &resources.clone().unallocated();
         Some(empty)
+    }
+
+    /// Counts amounts that were released as no longer held; what is shared does not count.
+    pub fn vacate(&mut self, scalars: &Amounts) {
+        self.used_scalars.subtract(scalars);
     }
 
     /// Works out what is left to offer from all there is and all that is held.
     pub fn restock(&mut self, names: &mut Names, roles: &Roles) {
+        let free = self.free();
+        if !self.unsuited.is_empty() {
+            self.is_changed = free != self.free_then;
+        }
         self.parcels.clear();
-        // A shared resource is left, however many hold it.
-        let free = match self.has_shared {
-            false => &self.total - &self.used,
-            true => &(&self.total.non_shared() - &self.used.non_shared()) + &self.total.shared(),
-        };
         for resource in free {
             self.stock(resource, roles);
         }
@@ -193,6 +207,14 @@ impl Agent {
             parcel.quantities = names.quantities(&parcel.resources);
         }
         self.quiet_at = None;
+    }
+
+    /// What nobody holds. A shared resource is free, however many hold it.
+    fn free(&self) -> Resources {
+        let held = self.holdings.iter().flat_map(|holding| &holding.resources);
+        let mut free = self.total.clone();
+        held.filter(|held| !held.is_shared()).for_each(|held| free.subtract_allocated(held));
+        free
     }
 
     /// A refusal to keep, shared with the last one if it is the same.
@@ -230,25 +252,30 @@ impl Agent {
         self.parcels.is_empty()
     }
 
-    /// Holds invariant 1: what is about to be offered (without allocation role) is there and not held. Shared
-    /// resources may be held many times over.
-    pub fn assert_free(&self, offered: &Resources) {
-        for resource in offered.iter().filter(|resource| !resource.is_shared()) {
-            let amount = |bag: &Resources| bag.find_like(resource).and_then(Resource::amount).unwrap_or_default();
-            let free = match resource.amount() {
-                Some(more) => amount(&self.used) + more <= amount(&self.total),
-                // An agent may have lost other ports than those offered, so only the latter are sure to be there.
-                None => self.total.contains_one(resource),
-            };
-            assert!(free, "offered beyond what there is: {resource} of {}, {} in use", self.total, self.used);
-        }
+    /// Holds invariant 1: what is about to be offered (without allocation role) is there and not held. `scalars` are the
+    /// amounts of what of it is not shared: shared resources may be held many times over.
+    pub fn assert_free(&self, offered: &Resources, scalars: &Amounts) {
+        let fits = |(name, more)| self.used_scalars.get(name) + more <= self.total_scalars.get(name);
+        let free = scalars.iter().all(fits) || self.has_each_free(offered);
+        assert!(free, "offered beyond what there is: {offered} of {}, {} in use", self.total, self.used());
+    }
+
+    /// The same for each resource by itself. An agent that shrinks may lack more of one than is free of another by that
+    /// name.
+    fn has_each_free(&self, offered: &Resources) -> bool {
+        let used = self.used();
+        let amount = |bag: &Resources, like| bag.find_like(like).and_then(Resource::amount).unwrap_or_default();
+        offered.iter().filter(|resource| !resource.is_shared()).all(|resource| match resource.amount() {
+            Some(more) => amount(&used, resource) + more <= amount(&self.total, resource),
+            None => true,
+        })
     }
 
     /// Starts a look at all clients.
     pub fn begin(&mut self) {
-        if self.used != self.used_then {
+        if self.is_changed {
             self.unsuited.clear();
-            self.used_then = self.used.clone();
+            self.is_changed = false;
         }
     }
 
@@ -267,9 +294,14 @@ impl Agent {
     /// Remembers that a client (by number) does not take what was free here when the look began.
     pub fn note_unsuited(&mut self, client: u32) {
         // What is held back because a shared resource was offered in this run is there again in the next.
-        if !self.has_shared {
-            self.unsuited.insert(client);
+        if self.has_shared {
+            return;
         }
+        if self.unsuited.is_empty() {
+            self.free_then = self.parcels.iter().flat_map(|parcel| &parcel.resources).collect();
+            self.is_changed = false;
+        }
+        self.unsuited.insert(client);
     }
 
     /// The parcels that a role may be offered in this run.
@@ -293,6 +325,11 @@ impl Agent {
     /// Those of the parcels that the client's framework can deal with.
     pub fn suitable(&self, open: &ParcelNumbers, capabilities: FrameworkCapabilities) -> ParcelNumbers {
         open.iter().copied().filter(|at| self.parcels[*at].suits(capabilities)).collect()
+    }
+
+    /// All that is free.
+    pub fn parcels(&self) -> &[Parcel] {
+        &self.parcels
     }
 
     /// A parcel.
@@ -319,6 +356,7 @@ impl Agent {
     /// stay, but not for this run.
     pub fn unstock(&mut self, parcels: &ParcelNumbers, part: Option<&Resources>, names: &Names, run: u64) -> Resources {
         let mut taken = Resources::new();
+        self.is_changed = true;
         for at in parcels.iter().rev() {
             let parcel = &mut self.parcels[*at];
             if let Some(part) = part.filter(|part| parcel.is_plain() && **part != parcel.resources) {

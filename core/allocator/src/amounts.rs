@@ -17,11 +17,13 @@ const INLINE: usize = 5;
 pub struct Names {
     all: Vec<Name>,
     numbers: Map<Name, usize>,
+    /// The numbers of well-known names by their rank: those are found without hashing.
+    well_known: [Option<usize>; Name::WELL_KNOWN],
 }
 
 impl Default for Names {
     fn default() -> Self {
-        let mut names = Names { all: Vec::new(), numbers: Map::default() };
+        let mut names = Names { all: Vec::new(), numbers: Map::default(), well_known: Default::default() };
         for name in FIRST {
             names.number(&Name::from(name));
         }
@@ -35,16 +37,21 @@ impl Names {
         if let Some(number) = self.find(name) {
             return number;
         }
+        let number = self.all.len();
         self.all.push(name.clone());
-        self.numbers.insert(name.clone(), self.all.len() - 1);
-        self.all.len() - 1
+        match name.rank() {
+            Some(rank) => self.well_known[usize::from(rank)] = Some(number),
+            None => _ = self.numbers.insert(name.clone(), number),
+        }
+        number
     }
 
     /// The number of a name that was met before.
     pub fn find(&self, name: &Name) -> Option<usize> {
-        // The names nearly every resource bears are found without hashing.
-        let first = self.all.iter().take(INLINE).position(|first| first == name);
-        first.or_else(|| self.numbers.get(name).copied())
+        match name.rank() {
+            Some(rank) => self.well_known[usize::from(rank)],
+            None => self.numbers.get(name).copied(),
+        }
     }
 
     /// The scalar amounts among some resources; each shared resource counts once.
@@ -106,8 +113,8 @@ impl Amounts {
 
     /// Adds thousandths to one name.
     pub fn add_one(&mut self, number: usize, thousandths: i64) {
-        if number >= self.0.len() {
-            self.0.resize(number + 1, 0);
+        while number >= self.0.len() {
+            self.0.push(0);
         }
         self.0[number] = self.0[number].saturating_add(thousandths);
         self.trim();

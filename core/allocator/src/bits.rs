@@ -26,6 +26,23 @@ impl Bits {
         }
     }
 
+    /// Puts a number in, or takes it out.
+    pub fn set(&mut self, number: u32, is_in: bool) {
+        if is_in { self.insert(number) } else { self.remove(number) }
+    }
+
+    /// Those that are not in the other set; empty if there are none.
+    pub fn without(&self, other: &Bits) -> Bits {
+        let rest = |(at, word): (usize, &u64)| word & !other.0.get(at).copied().unwrap_or(0);
+        let rest: Vec<u64> = self.0.iter().enumerate().map(rest).collect();
+        Bits(if rest.iter().all(|word| *word == 0) { Vec::new() } else { rest })
+    }
+
+    /// Whether none was put in since all were taken out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes all out, keeping the room.
     pub fn clear(&mut self) {
         self.0.clear();
@@ -44,7 +61,13 @@ mod tests {
         bits.remove(70);
         assert!(!bits.has(70));
         bits.insert(3);
+        assert!(!bits.is_empty());
+        bits.insert(70);
+        let mut others = Bits::default();
+        others.set(3, true);
+        let rest = bits.without(&others);
+        assert!(rest.has(70) && !rest.has(3) && rest.without(&bits).is_empty());
         bits.clear();
-        assert!(!bits.has(3));
+        assert!(!bits.has(3) && bits.is_empty());
     }
 }

@@ -5,9 +5,10 @@
 //! role, used or not, and what its frameworks hold of unreserved resources that are not revocable.
 
 use crate::amounts::{Amounts, Names};
+use crate::bits::Bits;
 use crate::role::{RoleId, Roles};
 use smallvec::SmallVec;
-use tepui_base::{Map, Rng};
+use tepui_base::Rng;
 use tepui_resources::{Limits, Quantities, Resource, Resources, Scalar};
 
 /// The quota of one role.
@@ -41,6 +42,11 @@ impl Quota {
         self.guaranteed.minus_floored(consumed)
     }
 
+    /// Whether it may have nothing more of any scalar there is.
+    fn is_full(&self, consumed: &Amounts, pool: &Amounts) -> bool {
+        pool.iter().all(|(name, _)| self.room(name, consumed) == Some(0))
+    }
+
     /// How much more of a name it may have; `None`: any amount.
     fn room(&self, name: usize, consumed: &Amounts) -> Option<i64> {
         let bound = self.bounds.iter().find(|(number, _)| *number == name);
@@ -63,14 +69,20 @@ pub enum Stage {
 }
 
 /// What one run may still give, as it goes on. There is none while no role has quota.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Budget {
-    /// By top-level role with quota.
-    consumed: Map<RoleId, Amounts>,
+    /// What is consumed, by the number of the top-level role with quota.
+    consumed: Vec<Option<Amounts>>,
+    /// See [`Budget::unmet`]. There may be thousands of roles for each of thousands of agents, so a look is one bit.
+    unmet: Bits,
+    /// See [`Budget::full`].
+    full: Bits,
     /// Guaranteed and not consumed, over all roles.
     required: Amounts,
     /// Free, unreserved and not revocable, over all agents.
     available: Amounts,
+    /// All agents' scalars.
+    pool: Amounts,
 }
 
 /// What of some unreserved scalars may be offered.
@@ -85,19 +97,32 @@ pub struct Part {
 }
 
 impl Budget {
-    /// The budget at the start of a run. `free` sums up what is free, unreserved and not revocable; it is asked only if
-    /// some guarantee is not met.
-    pub fn new(roles: &Roles, free: impl FnOnce() -> Amounts) -> Option<Budget> {
+    /// The budget at the start of a run, where all agents have the scalars of `pool`. `free` sums up what is free,
+    /// unreserved and not revocable; it is asked only if some guarantee is not met.
+    pub fn new(roles: &Roles, pool: &Amounts, free: impl FnOnce() -> Amounts) -> Option<Budget> {
         if !roles.have_quota() {
             return None;
         }
-        let (mut consumed, mut required) = (Map::default(), Amounts::default());
-        for (id, quota) in roles.quotas() {
-            required.add(&quota.unmet(&quota.consumed));
-            consumed.insert(id, quota.consumed.clone());
+        let (pool, mut budget) = (pool.clone(), Budget::default());
+        for (top, quota) in roles.quotas() {
+            budget.required.add(&quota.unmet(&quota.consumed));
+            budget.account(top, quota, quota.consumed.clone(), &pool);
         }
-        let available = if required.is_zero() { Amounts::default() } else { free() };
-        Some(Budget { consumed, required, available })
+        if budget.is_short() {
+            budget.available = free();
+        }
+        Some(Budget { pool, ..budget })
+    }
+
+    /// Sets what a role consumes.
+    fn account(&mut self, top: RoleId, quota: &Quota, consumed: Amounts, pool: &Amounts) {
+        let at = top.index();
+        self.unmet.set(at as u32, !quota.unmet(&consumed).is_zero());
+        self.full.set(at as u32, quota.is_full(&consumed, pool));
+        if at >= self.consumed.len() {
+            self.consumed.resize(at + 1, None);
+        }
+        self.consumed[at] = Some(consumed);
     }
 
     /// Whether any guarantee is not met.
@@ -105,14 +130,31 @@ impl Budget {
         !self.required.is_zero()
     }
 
-    /// Whether the guarantees that hold for a role are not met.
-    pub fn is_unmet(&self, role: RoleId, roles: &Roles) -> bool {
-        roles.quota(role).is_some_and(|(top, quota)| !quota.unmet(&self.consumed[&top]).is_zero())
+    /// The numbers of the top-level roles whose guarantees are not met.
+    pub fn unmet(&self) -> &Bits {
+        &self.unmet
+    }
+
+    /// The numbers of the top-level roles to which quota leaves no unreserved scalars, whatever is free. (It may leave some
+    /// to others, and yet too little.)
+    pub fn full(&self) -> &Bits {
+        &self.full
+    }
+
+    /// Whether in the second stage guarantees that are not met leave no unreserved scalars to anyone.
+    pub fn leaves_nothing(&self) -> bool {
+        self.is_short() && self.pool.iter().all(|(name, _)| self.spare(name).is_some_and(|spare| spare <= 0))
+    }
+
+    /// The quota that holds for a role, and what is consumed of it.
+    fn quota<'a>(&'a self, role: RoleId, roles: &'a Roles) -> Option<(&'a Quota, &'a Amounts)> {
+        let (top, quota) = roles.quota(role)?;
+        Some((quota, self.consumed.get(top.index())?.as_ref()?))
     }
 
     /// What a role may be offered of unreserved scalars that are not revocable.
     pub fn part(&self, stage: Stage, role: RoleId, roles: &Roles, free: &Free<'_>, rng: &mut Rng) -> Part {
-        let quota = roles.quota(role).map(|(top, quota)| (quota, &self.consumed[&top]));
+        let quota = self.quota(role, roles);
         let mut part = Part::default();
         let mut rest = free.scalars.clone();
         if let Some((quota, consumed)) = quota
@@ -136,7 +178,7 @@ impl Budget {
 
     /// At least as much as [`Budget::part`] leaves of some amounts in the second stage, found faster.
     pub fn at_most(&self, role: RoleId, roles: &Roles, free: &Amounts) -> Amounts {
-        let quota = roles.quota(role).map(|(top, quota)| (quota, &self.consumed[&top]));
+        let quota = self.quota(role, roles);
         let mut most = Amounts::default();
         for (name, amount) in free.iter() {
             let room = quota.and_then(|(quota, consumed)| quota.room(name, consumed));
@@ -153,8 +195,12 @@ impl Budget {
 
     /// A part was given.
     pub fn give(&mut self, role: RoleId, roles: &Roles, part: &Part) {
-        if let Some((top, _)) = roles.quota(role) {
-            self.consumed.entry(top).or_default().add(&part.amounts);
+        if let Some((top, quota)) = roles.quota(role) {
+            let mut consumed = self.consumed[top.index()].take().unwrap_or_default();
+            consumed.add(&part.amounts);
+            let pool = std::mem::take(&mut self.pool);
+            self.account(top, quota, consumed, &pool);
+            self.pool = pool;
         }
         self.required = self.required.minus_floored(&part.guaranteed);
         self.available.subtract(&part.amounts);

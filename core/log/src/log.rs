@@ -123,7 +123,7 @@ impl Log {
                 self.ask_replica(Asker::Own(sender), ask, 0, out);
             } else if let Some((name, body)) = self.rounds.encoded(round) {
                 let from = self.rounds.sender_pid(sender);
-                out.push(Effect::Send(Message { from, to, name: name.to_owned(), body }));
+                out.push(Effect::Send(Message { from, to, name: name.to_owned(), body, epoch: None }));
             }
         }
     }
@@ -149,7 +149,7 @@ impl Log {
 
     fn message(&self, to: Upid, content: &Content) -> Message {
         let (name, body) = content.encode();
-        Message { from: self.config.pid.clone(), to, name: name.to_owned(), body }
+        Message { from: self.config.pid.clone(), to, name: name.to_owned(), body, epoch: None }
     }
 
     /// Tells every member that a value is decided, this replica first.
@@ -158,7 +158,7 @@ impl Log {
         self.replica.learn(action, out);
         for to in self.rounds.members().iter().filter(|member| **member != self.config.pid) {
             let (from, name) = (self.config.pid.clone(), name.to_owned());
-            out.push(Effect::Send(Message { from, to: to.clone(), name, body: body.clone() }));
+            out.push(Effect::Send(Message { from, to: to.clone(), name, body: body.clone(), epoch: None }));
         }
     }
 
@@ -168,7 +168,9 @@ impl Log {
                 self.ask_replica(Asker::Peer(message.from), ask, 0, out);
             }
             Some(Content::Learned(action)) if message.to == self.config.pid => {
+                let position = action.position;
                 self.replica.learn(action, out);
+                self.another_decided(position, out);
                 self.pump_filling(now, out);
             }
             Some(Content::Reply(reply)) => {

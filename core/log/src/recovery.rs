@@ -6,8 +6,8 @@
 //! before every other one knows that all are new. Source: Mesos `src/log/recover.cpp`.
 
 use crate::fills::{Filling, Purpose};
-use crate::log::{Log, ROUND_WAIT_MAX};
-use crate::messages::Ask;
+use crate::log::{Log, ROUND_WAIT, ROUND_WAIT_MAX};
+use crate::messages::{Ask, PromiseRequest};
 use crate::records::Status;
 use crate::rounds::{Owner, RoundId};
 use crate::tally::Verdict;
@@ -39,6 +39,8 @@ pub(crate) enum Recovery {
     NotInitialized(Instant),
     /// Positions are being learned.
     CatchingUp,
+    /// The others are being asked what they have promised.
+    Probing(RoundId),
     /// The replica votes.
     Done,
 }
@@ -74,8 +76,10 @@ impl Log {
         now: Instant,
         out: &mut Outbox<Effect>,
     ) {
-        if self.recovery != Recovery::Asking(round) {
-            return;
+        match self.recovery {
+            Recovery::Asking(current) if current == round => {}
+            Recovery::Probing(current) if current == round => return self.probed(&verdict, now, out),
+            _ => return,
         }
         match verdict {
             Verdict::Next(Status::Recovering, (first, last)) => {
@@ -100,8 +104,25 @@ impl Log {
 
     /// Everything that could have been decided with the help of this replica is known to it.
     pub(crate) fn caught_up(&mut self, now: Instant, out: &mut Outbox<Effect>) {
-        self.replica.set_status(Status::Voting, out);
-        self.recovered(now, out);
+        self.probe(ROUND_WAIT, now, out);
+    }
+
+    fn probe(&mut self, wait: Duration, now: Instant, out: &mut Outbox<Effect>) {
+        // Zero is promised by every replica from the beginning, so it is refused, and nothing is written anywhere.
+        let ask = Ask::Promise(PromiseRequest { proposal: 0, position: None });
+        self.recovery = Recovery::Probing(self.start_round(Owner::Recovery, ask, now, wait, out));
+    }
+
+    fn probed(&mut self, verdict: &Verdict, now: Instant, out: &mut Outbox<Effect>) {
+        match verdict {
+            Verdict::Rejected(promised) => {
+                self.replica.vote_from(*promised, out);
+                self.recovered(now, out);
+            }
+            // Too few of the others vote any more, which is to be found out again, or did not answer.
+            Verdict::Ignored => self.recovery = Recovery::Waiting(now + self.back_off(AGAIN)),
+            _ => self.probe(ROUND_WAIT_MAX, now, out),
+        }
     }
 
     fn recovered(&mut self, now: Instant, out: &mut Outbox<Effect>) {

@@ -132,6 +132,12 @@ impl Replica {
         self.write_metadata(Metadata { status, ..self.metadata }, out);
     }
 
+    /// Begins to vote, with nothing promised that is lower than this.
+    pub fn vote_from(&mut self, promised: u64, out: &mut Outbox<Effect>) {
+        let promised = promised.max(self.metadata.promised);
+        self.write_metadata(Metadata { status: Status::Voting, promised }, out);
+    }
+
     fn write_metadata(&mut self, metadata: Metadata, out: &mut Outbox<Effect>) {
         self.metadata = metadata;
         self.disk.write(vec![Change::Put(METADATA_KEY.to_vec(), records::metadata_value(metadata))], out);

@@ -42,7 +42,13 @@ struct Round {
     members: BTreeMap<Upid, Asked>,
     due: Instant,
     wait: Duration,
+    /// How often it may still be put again.
+    again: u32,
 }
+
+/// How often a write is put again. Some who do not answer never will: they have forgotten the position, because another
+/// writer has truncated it. With the waits in between that is half a minute, longer than any caller of 1.11 waits.
+const AGAIN_MAX: u32 = 5;
 
 /// How it stands with one member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub(crate) struct Rounds {
     next_round: RoundId,
     next_sender: u64,
     rounds: BTreeMap<RoundId, Round>,
+    /// When which round has waited long enough.
+    due: BTreeSet<(Instant, RoundId)>,
     senders: BTreeMap<u64, (RoundId, Upid)>,
 }
 
@@ -82,7 +90,7 @@ impl Rounds {
     pub fn new(pid: Upid, quorum: usize, next_sender: u64) -> Rounds {
         let members = BTreeSet::from([pid.clone()]);
         let (rounds, senders) = (BTreeMap::new(), BTreeMap::new());
-        Rounds { pid, quorum, members, next_round: 1, next_sender, rounds, senders }
+        Rounds { pid, quorum, members, next_round: 1, next_sender, rounds, due: BTreeSet::new(), senders }
     }
 
     pub fn quorum(&self) -> usize {
@@ -108,7 +116,9 @@ impl Rounds {
         let encoded = Content::Ask(ask.clone()).encode();
         let id = self.next_round;
         self.next_round += 1;
-        let round = Round { owner, ask, encoded, tally, members: BTreeMap::new(), due: now + wait, wait };
+        let round =
+            Round { owner, ask, encoded, tally, members: BTreeMap::new(), due: now + wait, wait, again: AGAIN_MAX };
+        self.due.insert((round.due, id));
         self.rounds.insert(id, round);
         id
     }
@@ -179,32 +189,37 @@ impl Rounds {
 
     /// Ends a round; whatever still comes finds nobody.
     pub fn end(&mut self, id: RoundId) {
-        for asked in self.rounds.remove(&id).into_iter().flat_map(|round| round.members.into_values()) {
+        let Some(round) = self.rounds.remove(&id) else { return };
+        self.due.remove(&(round.due, id));
+        for asked in round.members.into_values() {
             self.senders.remove(&asked.sender);
         }
     }
 
     /// When the next round has waited long enough.
     pub fn deadline(&self) -> Option<Instant> {
-        self.rounds.values().map(|round| round.due).min()
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// A round that has waited long enough, if there is one.
     pub fn overdue(&self, now: Instant) -> Option<RoundId> {
-        self.rounds.iter().find(|(_, round)| round.due <= now).map(|(id, _)| *id)
+        self.due.first().filter(|(due, _)| *due <= now).map(|(_, id)| *id)
     }
 
-    /// The time of a round is over. A write is put again to whoever has not answered, or did not take part then; any other
-    /// round ends.
+    /// The time of a round is over. A write is put again, some times, to whoever has not answered, or did not take part then;
+    /// any other round ends.
     pub fn expire(&mut self, id: RoundId, now: Instant, wait_max: Duration) -> Expired {
         let Some(round) = self.rounds.get_mut(&id) else { return Expired::Again(Vec::new()) };
-        if !matches!(round.ask, Ask::Write(_)) {
+        if !matches!(round.ask, Ask::Write(_)) || round.again == 0 {
             let owner = round.owner;
             self.end(id);
             return Expired::Over(owner);
         }
+        round.again -= 1;
+        self.due.remove(&(round.due, id));
         round.wait = (round.wait * 2).min(wait_max);
         round.due = now + round.wait;
+        self.due.insert((round.due, id));
         let mut questions = Vec::new();
         for (member, asked) in &mut round.members {
             if asked.state != State::Answered && self.members.contains(member) {

@@ -14,8 +14,9 @@ const ALL: Faults = Faults {
     lost: 20,
     doubled: 20,
     delay: Duration::from_millis(15),
-    crash_every: Duration::from_secs(2),
-    partition_every: Duration::from_secs(3),
+    crash_every: Duration::from_millis(1200),
+    partition_every: Duration::from_millis(1500),
+    wipes: true,
 };
 
 /// A time with faults and clients, then a quiet one in which the log must serve and hold all that was acknowledged.
@@ -24,7 +25,7 @@ fn run(seed: u64, replicas: usize, faults: Faults) -> World {
     if seed % 4 == 3 {
         world.as_mesos.insert(0);
     }
-    world.run(SECOND * 30);
+    world.run(SECOND * 8);
     settle(&mut world);
     world
 }
@@ -32,7 +33,7 @@ fn run(seed: u64, replicas: usize, faults: Faults) -> World {
 fn settle(world: &mut World) {
     (world.faults, world.clients_active) = (Faults::NONE, false);
     world.cut.clear();
-    world.run(SECOND * 12);
+    world.run(SECOND * 4);
     let everyone =
         |world: &World| world.nodes.iter().all(|node| node.figures().is_some_and(|figures| figures.recovered));
     world.run_until("the recovery of all", everyone);
@@ -94,20 +95,21 @@ fn check_log(world: &mut World, at: usize) {
 
 fn seeds() -> u64 {
     // More for a long run by hand.
-    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(150)
+    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(100)
 }
 
 #[test]
 fn three_replicas_agree_and_lose_nothing() {
-    let (mut acknowledged, mut elections, mut truncations) = (0, 0, 0);
+    let (mut acknowledged, mut elections, mut truncations, mut wipes) = (0, 0, 0, 0);
     for seed in 0..seeds() {
         let world = std::panic::catch_unwind(|| run(seed, 3, ALL)).unwrap_or_else(|_| panic!("seed {seed}"));
         acknowledged += world.checks.acknowledged.len();
         elections += world.checks.elections;
         truncations += world.checks.truncations;
+        wipes += world.wipes;
     }
     assert!(acknowledged as u64 > seeds() * 20, "{acknowledged} acknowledged: the faults leave nothing to check");
-    assert!(elections as u64 > seeds() && truncations > 0, "{elections} elections, {truncations} truncations");
+    assert!(elections as u64 > seeds() && truncations > 0 && wipes > 0, "{elections} {truncations} {wipes}");
 }
 
 #[test]

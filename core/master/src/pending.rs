@@ -104,6 +104,8 @@ impl Master {
     pub(crate) fn registry(&mut self, cx: &mut Cx, output: Output) {
         match output {
             Output::Recovered(registry) => self.recovered(cx, registry),
+            // They end the term, or are the log's: whoever runs this machine keeps them.
+            Output::Aborted(_) | Output::Log(_) => {}
             Output::Applied(id, result) => {
                 let then = self.pending.remove(&id).expect("the registrar answers what it was asked, once");
                 match then {

@@ -137,6 +137,7 @@ fn what_every_master_answers_it_answers_itself() {
 fn metrics_say_that_it_is_not_elected_and_count_what_it_drops() {
     let mut follower = following(Some(leader())).up_since(Wall(0));
     let message = Message {
+        epoch: None,
         from: agent_pid(1),
         to: master_pid(),
         name: "mesos.internal.RegisterSlaveMessage".to_owned(),

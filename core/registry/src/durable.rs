@@ -20,6 +20,16 @@ const NAME: &str = "registry";
 /// How a batch of operations went.
 type Results = Vec<(OperationId, Result<bool, Error>)>;
 
+/// One store, for all operations that had queued.
+#[derive(Debug)]
+struct Batch {
+    /// The registry with all of them.
+    next: State,
+    results: Results,
+    /// Whether it is the one that puts the new master's name in.
+    is_first: bool,
+}
+
 #[derive(Debug)]
 enum Phase {
     /// No term.
@@ -27,7 +37,7 @@ enum Phase {
     /// The registry is asked for.
     Fetching { master: Arc<MasterInfo>, ask: StorageId, until: Instant },
     /// A version is on its way.
-    Storing { ask: StorageId, until: Instant, version: Uuid, state: State, results: Results, is_first: bool },
+    Storing { ask: StorageId, until: Instant, version: Uuid, batch: Batch },
     /// Nothing is on its way.
     Ready,
 }
@@ -99,8 +109,9 @@ impl Durable {
             Phase::Fetching { until, .. } if *until <= now.monotonic => {
                 self.abort(now, "Failed to recover registrar: Failed to perform fetch within", true, state, out);
             }
-            Phase::Storing { until, is_first, .. } if *until <= now.monotonic => {
-                let words = if *is_first { "Failed to recover registrar: " } else { "Failed to update registry: " };
+            Phase::Storing { until, batch, .. } if *until <= now.monotonic => {
+                let words =
+                    if batch.is_first { "Failed to recover registrar: " } else { "Failed to update registry: " };
                 self.abort(now, &format!("{words}Failed to perform store within"), false, state, out);
             }
             _ => {}
@@ -169,16 +180,14 @@ impl Durable {
             (Phase::Fetching { ask: asked, .. }, Told::Failed(why)) if asked == ask => {
                 self.abort(now, &format!("Failed to recover registrar: {why}"), false, state, out);
             }
-            (Phase::Storing { ask: asked, version, state: stored, results, is_first, .. }, Told::Done(true))
-                if asked == ask =>
-            {
+            (Phase::Storing { ask: asked, version, batch, .. }, Told::Done(true)) if asked == ask => {
                 self.version = version;
-                *state = stored;
+                *state = batch.next;
                 self.phase = Phase::Ready;
-                if is_first {
+                if batch.is_first {
                     out.push(Output::Recovered(state.clone()));
                 }
-                results.into_iter().for_each(|(id, result)| out.push(Output::Applied(id, result)));
+                batch.results.into_iter().for_each(|(id, result)| out.push(Output::Applied(id, result)));
                 self.store_queue(now, state, out);
             }
             (Phase::Storing { ask: asked, .. }, Told::Done(false)) if asked == ask => {
@@ -206,7 +215,7 @@ impl Durable {
         match registry {
             Ok(mut fetched) => {
                 fetched.master = Some(master);
-                self.store(now, fetched, Vec::new(), true, state, out);
+                self.store(now, Batch { next: fetched, results: Vec::new(), is_first: true }, state, out);
             }
             Err(error) => self.abort(now, &format!("Failed to recover registrar: {error}"), false, state, out),
         }
@@ -220,22 +229,14 @@ impl Durable {
         let mut next = state.clone();
         let queue = std::mem::take(&mut self.queue);
         let results = queue.into_iter().map(|(id, operation)| (id, operation.perform(&mut next))).collect();
-        self.store(now, next, results, false, state, out);
+        self.store(now, Batch { next, results, is_first: false }, state, out);
     }
 
-    fn store(
-        &mut self,
-        now: Now,
-        next: State,
-        results: Results,
-        is_first: bool,
-        state: &mut State,
-        out: &mut Outbox<Output>,
-    ) {
+    fn store(&mut self, now: Now, batch: Batch, state: &mut State, out: &mut Outbox<Output>) {
         let (ask, version) = (self.next_ask(), self.rng.uuid());
-        let entry = Entry { name: NAME.to_owned(), uuid: version, value: next.to_bytes() };
+        let entry = Entry { name: NAME.to_owned(), uuid: version, value: batch.next.to_bytes() };
         let until = now.monotonic + self.timeouts.store;
-        self.phase = Phase::Storing { ask, until, version, state: next, results, is_first };
+        self.phase = Phase::Storing { ask, until, version, batch };
         let mut acts = Vec::new();
         self.storage.ask(ask, Ask::Set(entry, self.version), &mut acts);
         self.act(now, acts, state, out);

@@ -58,10 +58,10 @@ impl State {
     }
 
     fn first_fields(&self) -> Registry {
-        let master = self.master.as_ref().map(|info| registry::Master {
-            info: MessageField::some((**info).clone()),
-            ..Default::default()
-        });
+        let master = self
+            .master
+            .as_ref()
+            .map(|info| registry::Master { info: MessageField::some((**info).clone()), ..Default::default() });
         Registry { master: master.map_or_else(MessageField::none, MessageField::some), ..Default::default() }
     }
 

@@ -51,8 +51,11 @@ impl Name {
         }
     }
 
-    /// The rank of a well-known name among the well-known ones.
-    fn rank(&self) -> Option<u8> {
+    /// How many well-known names there are.
+    pub const WELL_KNOWN: usize = 6;
+
+    /// The rank of a well-known name among the well-known ones, in alphabetical order.
+    pub fn rank(&self) -> Option<u8> {
         match &self.0 {
             Repr::Cpus => Some(0),
             Repr::Disk => Some(1),

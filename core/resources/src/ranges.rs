@@ -16,8 +16,15 @@ pub struct Range {
 }
 
 /// A set of whole numbers. Between two ranges there is always at least one number that is in neither.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ranges(SmallVec<[Range; 2]>);
+
+impl Clone for Ranges {
+    fn clone(&self) -> Ranges {
+        // That of `SmallVec` goes number by number.
+        Ranges(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Ranges {
     /// The union of some ranges, in any order, overlapping or not. An inverted pair is left out.

@@ -257,10 +257,12 @@ impl Resource {
 impl Resource {
     /// True if only value and copies can differ.
     pub fn is_like(&self, other: &Resource) -> bool {
-        self.name == other.name
-            && self.value.is_like(&other.value)
-            && self.allocation == other.allocation
-            && same_traits(&self.traits, &other.traits)
+        self.is_like_unallocated(other) && self.allocation == other.allocation
+    }
+
+    /// True if only value, copies and allocation can differ.
+    fn is_like_unallocated(&self, other: &Resource) -> bool {
+        self.name == other.name && self.value.is_like(&other.value) && same_traits(&self.traits, &other.traits)
     }
 
     /// True if equal but for the number of copies.
@@ -280,7 +282,12 @@ impl Resource {
 
     /// True if `other` can be taken from this. It need not be contained: `{a, b} - {b, c}` is fine.
     pub(crate) fn can_subtract(&self, other: &Resource) -> bool {
-        self.is_like(other)
+        self.allocation == other.allocation && self.can_subtract_unallocated(other)
+    }
+
+    /// The same, to whichever roles they are allocated.
+    pub(crate) fn can_subtract_unallocated(&self, other: &Resource) -> bool {
+        self.is_like_unallocated(other)
             && match self.traits.as_deref() {
                 None => true,
                 Some(traits) => {

@@ -59,6 +59,20 @@ impl Resources {
         }
     }
 
+    /// Takes one resource away from what is allocated to no role, to whichever role it is allocated itself. Otherwise
+    /// as [`Resources::subtract_one`].
+    pub fn subtract_allocated(&mut self, resource: &Resource) {
+        if resource.is_empty() {
+            return;
+        }
+        let from = |mine: &Resource| mine.allocation_role().is_none() && mine.can_subtract_unallocated(resource);
+        if let Some(at) = self.0.iter().position(from)
+            && self.0[at].release(resource)
+        {
+            self.0.swap_remove(at);
+        }
+    }
+
     /// True if this one entry holds the resource.
     pub fn contains_one(&self, resource: &Resource) -> bool {
         self.0.iter().any(|mine| mine.contains(resource))

@@ -58,6 +58,7 @@ impl World {
             from: self.outlet.upid(),
             to: self.agent_pid.clone(),
             name: names::v0::<M>().into_owned(),
+            epoch: None,
             body: codec::encode(message),
         }));
     }

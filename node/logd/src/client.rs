@@ -1,10 +1,11 @@
 //! The way to a log for who writes and reads it: requests as calls, answers as what they return.
 
+use crate::replica::Keeper;
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_driver::Mailbox;
-use tepui_log::{Answer, Figures, Input, Log, Request, RequestId};
+use tepui_log::{Answer, Effect, Figures, Input, Log, Request, RequestId};
 use tokio::sync::{oneshot, watch};
 
 /// Why a request has no answer.
@@ -126,7 +127,7 @@ impl Client {
     }
 
     /// An answer of the log.
-    pub(crate) fn give(&self, answer: Answer) {
+    fn give(&self, answer: Answer) {
         let mut waiting = self.waiting();
         let elected = match &answer {
             Answer::Recovered => {
@@ -150,19 +151,40 @@ impl Client {
         }
     }
 
-    /// The log runs, and takes requests here.
-    pub(crate) fn start(&self, mailbox: Mailbox<Log>) {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeper for Client {
+    type Machine = Log;
+
+    fn build(&self, log: Log) -> Log {
+        log
+    }
+
+    fn input(input: Input) -> Input {
+        input
+    }
+
+    fn effect(&self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Answer(answer) => {
+                self.give(answer);
+                None
+            }
+            effect => Some(effect),
+        }
+    }
+
+    fn start(&self, mailbox: Mailbox<Log>) {
         self.waiting().mailbox = Some(mailbox);
     }
 
-    /// The log does not run: nobody waits for an answer any more.
-    pub(crate) fn stop(&self) {
+    /// Nobody waits for an answer any more.
+    fn stop(&self) {
         let last = self.waiting().last;
         *self.waiting() = Waiting { last, ..Waiting::default() };
         self.shared.recovered.send_replace(false);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

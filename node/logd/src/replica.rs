@@ -3,6 +3,8 @@
 //! When its disk refuses a write the machine stops: it has promised nothing that is not durable, and promises nothing any
 //! more. Why is said once; the directory is then opened again and again, with pauses, and once that succeeds the machine is
 //! rebuilt from what is there. Whoever was the writer has lost that place.
+//!
+//! The machine is a log, or one that has a log inside, as a registrar has: its [`Keeper`] builds it and serves the rest of it.
 
 use crate::client::Client;
 use crate::directory;
@@ -12,6 +14,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tepui_base::Machine;
 use tepui_driver::{Clock, Driver, Mailbox, Syncing, World};
 use tepui_log::{Config, Effect, Input, Log, Restored};
 use tepui_net::{Inbox, Node, Outlet};
@@ -85,9 +88,30 @@ pub enum Error {
     System(String),
 }
 
+/// Who builds a machine with a log inside, and serves what of it is not the log's. Clones are the same keeper.
+pub trait Keeper: Clone + Send + Sync + 'static {
+    /// The machine.
+    type Machine: Machine<Input: Send, Effect: Send> + Send + 'static;
+
+    /// The machine around a log as it stands on the disk.
+    fn build(&self, log: Log) -> Self::Machine;
+
+    /// An input for the log inside.
+    fn input(input: Input) -> <Self::Machine as Machine>::Input;
+
+    /// Hands an effect of the log inside back, and carries out any other.
+    fn effect(&self, effect: <Self::Machine as Machine>::Effect) -> Option<Effect>;
+
+    /// The machine takes inputs there from now on.
+    fn start(&self, mailbox: Mailbox<Self::Machine>);
+
+    /// It takes none any more: its disk has failed, or it has ended.
+    fn stop(&self);
+}
+
 /// A replica that runs. Dropping it ends the replica.
-pub struct Replica {
-    client: Client,
+pub struct Replica<K: Keeper = Client> {
+    keeper: K,
     ended: watch::Receiver<Option<String>>,
     /// Dropped to tell the replica to end.
     _running: tokio::sync::oneshot::Sender<()>,
@@ -96,6 +120,18 @@ pub struct Replica {
 impl Replica {
     /// Opens the directory and starts the process on a node. Must be called within a tokio runtime.
     pub async fn start(node: &Node, settings: Settings) -> Result<Replica, Error> {
+        Replica::start_in(node, settings, Client::default()).await
+    }
+
+    /// The way to its log.
+    pub fn client(&self) -> Client {
+        self.keeper.clone()
+    }
+}
+
+impl<K: Keeper> Replica<K> {
+    /// As [`Replica::start`], with the log inside another machine.
+    pub async fn start_in(node: &Node, settings: Settings, keeper: K) -> Result<Replica<K>, Error> {
         let checked = settings.clone();
         let opened = blocking(move || {
             let (disk, directory) = (&checked.disk, &checked.directory);
@@ -105,13 +141,12 @@ impl Replica {
         .await??;
         let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Twice)?;
         outlet.receive_family(SENDERS);
-        let client = Client::default();
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ended, end) = watch::channel(None);
         let mut process = Process {
             inbox,
             outlet,
-            client: client.clone(),
+            keeper: keeper.clone(),
             settings,
             clock: Clock::default(),
             known: BTreeSet::new(),
@@ -121,15 +156,10 @@ impl Replica {
                 why = process.live(opened) => why.to_string(),
                 _ = stopped => "it was told to end".to_owned(),
             };
-            process.client.stop();
+            process.keeper.stop();
             ended.send_replace(Some(why));
         });
-        Ok(Replica { client, ended: end, _running: stop })
-    }
-
-    /// The way to its log.
-    pub fn client(&self) -> Client {
-        self.client.clone()
+        Ok(Replica { keeper, ended: end, _running: stop })
     }
 
     /// Waits until it has ended for good, and says why. A disk that is full is not an end; one that is damaged is.
@@ -153,17 +183,17 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::System(error.to_string()))
 }
 
-struct Process {
+struct Process<K> {
     inbox: Inbox,
     outlet: Outlet,
-    client: Client,
+    keeper: K,
     settings: Settings,
     clock: Clock,
     /// The other replicas as they are written down.
     known: BTreeSet<Upid>,
 }
 
-impl Process {
+impl<K: Keeper> Process<K> {
     /// Runs the machine, again and again after failures of the disk; returns what cannot be helped.
     async fn live(&mut self, mut opened: (Store, Restored)) -> Error {
         loop {
@@ -194,11 +224,12 @@ impl Process {
         let config =
             Config { auto_initialize: self.settings.auto_initialize, ..Config::new(pid, self.settings.quorum) };
         let seed = getrandom::u64().map_err(|error| Error::System(error.to_string()))?;
-        let (driver, mailbox) = Driver::new(Log::new(config, seed, restored), self.clock);
+        let machine = self.keeper.build(Log::new(config, seed, restored));
+        let (driver, mailbox) = Driver::new(machine, self.clock);
         let (mut failure, mut ended) = (storage.failure(), storage.failure());
-        let (outlet, client) = (self.outlet.clone(), self.client.clone());
-        client.start(mailbox.clone());
-        let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), client: client.clone() };
+        let (outlet, keeper) = (self.outlet.clone(), self.keeper.clone());
+        keeper.start(mailbox.clone());
+        let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), keeper: keeper.clone() };
         let failed = tokio::select! {
             result = driver.run(world) => match result {
                 // The store says more than the driver.
@@ -208,25 +239,25 @@ impl Process {
             failed = failure.happened() => failed,
             never = self.feed(&mailbox) => match never {},
         };
-        client.stop();
+        keeper.stop();
         ended.ended().await;
         Ok(failed)
     }
 
     /// Brings messages and members to the machine.
-    async fn feed(&mut self, mailbox: &Mailbox<Log>) -> std::convert::Infallible {
-        mailbox.post(Input::Members(self.members()));
+    async fn feed(&mut self, mailbox: &Mailbox<K::Machine>) -> std::convert::Infallible {
+        mailbox.post(K::input(Input::Members(self.members())));
         loop {
             tokio::select! {
                 input = self.inbox.recv() => match input {
                     NetInput::Message(message) => {
                         let bytes = message.body.len();
-                        mailbox.intake(Input::Message(message), bytes).await;
+                        mailbox.intake(K::input(Input::Message(message)), bytes).await;
                     }
                     other => self.refuse(other),
                 },
                 _ = changed(&mut self.settings.others) => {
-                    mailbox.post(Input::Members(self.members()));
+                    mailbox.post(K::input(Input::Members(self.members())));
                     self.write_down().await;
                 }
             }
@@ -292,33 +323,33 @@ async fn changed(others: &mut watch::Receiver<BTreeSet<Upid>>) {
 }
 
 /// Where the effects of the machine go.
-struct LogWorld {
+struct LogWorld<K: Keeper> {
     outlet: Outlet,
     storage: Storage,
-    mailbox: Mailbox<Log>,
-    client: Client,
+    mailbox: Mailbox<K::Machine>,
+    keeper: K,
 }
 
-impl World<Effect> for LogWorld {
-    fn apply(&mut self, effect: Effect) {
-        match effect {
-            Effect::Send(message) => self.outlet.apply(NetEffect::Send(message)),
-            Effect::Fetch(id, from, to) => {
+impl<K: Keeper> World<<K::Machine as Machine>::Effect> for LogWorld<K> {
+    fn apply(&mut self, effect: <K::Machine as Machine>::Effect) {
+        match self.keeper.effect(effect) {
+            Some(Effect::Send(message)) => self.outlet.apply(NetEffect::Send(message)),
+            Some(Effect::Fetch(id, from, to)) => {
                 let mailbox = self.mailbox.clone();
-                self.storage.fetch(from, to, move |found| mailbox.post(Input::Fetched(id, found)));
+                self.storage.fetch(from, to, move |found| mailbox.post(K::input(Input::Fetched(id, found))));
             }
-            Effect::Durable(key) => self.mailbox.post(Input::Durable(key)),
-            Effect::Answer(answer) => self.client.give(answer),
-            // The queue hands writes to `sync`.
-            Effect::Write(_) => {}
+            Some(Effect::Durable(key)) => self.mailbox.post(K::input(Input::Durable(key))),
+            // The keeper takes answers, and the queue hands writes to `sync`.
+            Some(Effect::Answer(_) | Effect::Write(_)) | None => {}
         }
     }
 
-    fn sync(&mut self, writes: Vec<Effect>) -> Syncing {
-        let changes = writes.into_iter().filter_map(|effect| match effect {
-            Effect::Write(changes) => Some(changes),
+    fn sync(&mut self, writes: Vec<<K::Machine as Machine>::Effect>) -> Syncing {
+        let changes = writes.into_iter().filter_map(|effect| match self.keeper.effect(effect) {
+            Some(Effect::Write(changes)) => Some(changes),
             _ => None,
         });
-        self.storage.sync(directory::changes(changes.flatten()))
+        let changes = directory::changes(changes.flatten());
+        self.storage.sync(changes)
     }
 }

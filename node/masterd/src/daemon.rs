@@ -37,13 +37,13 @@ pub(crate) struct Daemon {
 impl Daemon {
     pub fn new(
         settings: Settings,
+        clock: Clock,
         node: &Node,
         outlet: Outlet,
+        registry: Registry,
         leading: Leading,
         exit: watch::Sender<Option<String>>,
     ) -> Daemon {
-        let clock = Clock::default();
-        let registry = Registry::start(clock);
         registry::serve(node, &registry, &leading);
         let hits = Arc::new(AtomicU64::new(0));
         let figures = figures(leading, registry.clone(), hits.clone());

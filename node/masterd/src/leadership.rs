@@ -12,7 +12,7 @@ use tepui_driver::{Mailbox, Place};
 use tepui_master::{Master, master_info};
 use tepui_net::Inbox;
 use tepui_wire::NetInput;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// What the process is at present.
 enum Office {
@@ -75,11 +75,19 @@ impl Leadership {
         Ok(this)
     }
 
-    /// Runs until the process leaves; then the reason is told to who waits for it.
-    pub async fn run(mut self) {
-        if let Err(error) = self.terms().await {
-            self.daemon.exit.send_replace(Some(error.to_string()));
+    /// Runs until it is told to end, or cannot go on; then the reason is told to who waits for it.
+    pub async fn run(mut self, ended: oneshot::Receiver<()>) {
+        tokio::select! {
+            result = self.terms() => if let Err(error) = result {
+                self.daemon.exit.send_replace(Some(error.to_string()));
+            },
+            // Nothing is ever sent.
+            _ = ended => {}
         }
+        if let Office::Leader(term) = self.office {
+            term.resign(&self.daemon);
+        }
+        self.elections.close().await;
     }
 
     async fn terms(&mut self) -> Result<(), Error> {

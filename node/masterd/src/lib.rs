@@ -25,11 +25,17 @@ mod world;
 pub use settings::Settings;
 
 use daemon::{Daemon, Leading};
-use elections::{Alone, Elections};
+use elections::Elections;
 use leadership::Leadership;
+use registry::Registry;
+use start::{Contest, Keeping};
+use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
+use tepui_driver::Clock;
+use tepui_logd::{Replica, members};
 use tepui_net::Node;
-use tokio::sync::watch;
+use tepui_wire::Upid;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -55,6 +61,9 @@ pub enum Error {
     /// No thread for the allocator.
     #[error("cannot start the allocator's thread: {0}")]
     Thread(std::io::Error),
+    /// The replica of the log cannot run.
+    #[error(transparent)]
+    Log(#[from] tepui_logd::replica::Error),
     /// This master can neither lead nor follow; why.
     #[error("{0}")]
     Election(String),
@@ -65,30 +74,80 @@ pub struct Running {
     node: Node,
     leading: Leading,
     leadership: JoinHandle<()>,
+    /// Dropped to end it.
+    going_on: oneshot::Sender<()>,
+    /// Of the log, if the registry is kept in one.
+    replica: Option<Replica<Registry>>,
     exit: watch::Receiver<Option<String>>,
 }
 
 /// Starts a master; it listens when this returns.
 pub async fn start(settings: Settings) -> Result<Running, Error> {
-    let running = start_with(settings, |daemon| Elections::Alone(Alone::new(daemon.clock))).await?;
-    let mut leads = running.leading.clone();
-    // A single master leads at once, and nobody is to find one that does not yet.
-    let _ = leads.wait_for(Option::is_some).await;
+    let is_alone = settings.contest == Contest::Alone;
+    let running = start_with(settings, |daemon| Elections::open(&daemon.settings, daemon.clock)).await?;
+    if is_alone {
+        // It leads at once, and nobody is to find one that does not yet.
+        let mut leads = running.leading.clone();
+        let _ = leads.wait_for(Option::is_some).await;
+    }
     Ok(running)
 }
 
-async fn start_with(settings: Settings, elections: impl FnOnce(&Daemon) -> Elections) -> Result<Running, Error> {
+async fn start_with(
+    settings: Settings,
+    elections: impl FnOnce(&Daemon) -> Result<Elections, settings::Error>,
+) -> Result<Running, Error> {
     let node = Node::bind(settings.net.clone()).await?;
+    let clock = Clock::default();
+    let others = others(&node, &settings);
+    let (registry, replica) = keep(&node, &settings, clock, others).await?;
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
     node.delegate(ID);
     let (leads, leading) = watch::channel(None);
     let (exit, exited) = watch::channel(None);
-    let daemon = Daemon::new(settings, &node, outlet, leading.clone(), exit);
+    let daemon = Daemon::new(settings, clock, &node, outlet, registry, leading.clone(), exit);
     tracing::info!(pid = %daemon.config.pid, hostname = daemon.config.hostname, "the master starts");
-    let elections = elections(&daemon);
+    let elections = elections(&daemon)?;
     let leadership = Leadership::new(daemon, inbox, elections, leads)?;
-    Ok(Running { node, leading, leadership: tokio::spawn(leadership.run()), exit: exited })
+    let (going_on, ended) = oneshot::channel();
+    let leadership = tokio::spawn(leadership.run(ended));
+    Ok(Running { node, leading, leadership, going_on, replica, exit: exited })
+}
+
+/// The other replicas of the log, now and later. They are spared when a term of this process ends.
+fn others(node: &Node, settings: &Settings) -> watch::Receiver<BTreeSet<Upid>> {
+    let own = node.upid(tepui_logd::replica::PROCESS);
+    let others = match (&settings.keeping, &settings.contest) {
+        (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => {
+            members::join(&url.below(members::ZNODE), *session_timeout, own)
+        }
+        _ => watch::channel(BTreeSet::new()).1,
+    };
+    let (node, mut news) = (node.clone(), others.clone());
+    tokio::spawn(async move {
+        loop {
+            node.spare(news.borrow_and_update().iter().map(Upid::address).collect());
+            if news.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+    others
+}
+
+/// Opens the registry. `others` are the other replicas of its log.
+async fn keep(
+    node: &Node,
+    settings: &Settings,
+    clock: Clock,
+    others: watch::Receiver<BTreeSet<Upid>>,
+) -> Result<(Registry, Option<Replica<Registry>>), Error> {
+    let Keeping::Log(log) = &settings.keeping else { return Ok((Registry::in_memory(clock), None)) };
+    let mut replica = tepui_logd::replica::Settings::new(&log.directory, log.quorum, others);
+    replica.auto_initialize = log.auto_initialize;
+    let (registry, replica) = Registry::replicated(node, replica, settings.registry_timeouts()).await?;
+    Ok((registry, Some(replica)))
 }
 
 impl Running {
@@ -105,14 +164,29 @@ impl Running {
 
     /// Waits until the master must not go on; why.
     pub async fn exited(&mut self) -> String {
-        let reason = self.exit.wait_for(Option::is_some).await.map(|reason| reason.clone());
+        let replica = &mut self.replica;
+        let damaged = async {
+            match replica {
+                Some(replica) => replica.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        let reason = tokio::select! {
+            reason = self.exit.wait_for(Option::is_some) => reason.map(|reason| reason.clone()),
+            why = damaged => return format!("the replica of the log has ended: {why}"),
+        };
         // Without the machine there is nothing that could go on either.
         reason.ok().flatten().unwrap_or_else(|| "the master has stopped".to_owned())
     }
 
-    /// Takes nothing more in, lets answers and streams go out, and closes.
+    /// Takes nothing more in, lets others lead, lets answers and streams go out, and closes.
     pub async fn stop(self) {
-        self.leadership.abort();
+        drop(self.going_on);
+        // It fails only if it panicked, and then there is nothing left to end.
+        let _ = self.leadership.await;
+        if let Some(replica) = self.replica {
+            replica.stop().await;
+        }
         self.node.shutdown().await;
     }
 }

@@ -3,17 +3,29 @@
 //! A term that is over may still have asked something that is on its way; it must neither be done nor answered to the next
 //! term, whose requests have the same numbers. Requests and answers therefore carry the number of their term.
 
+use crate::authority::Authority;
 use crate::daemon::Leading;
 use crate::world::no_disk;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox};
 use tepui_driver::{Clock, Driver, Mailbox, Syncing, World};
+use tepui_log::Log;
+use tepui_logd::Replica;
+use tepui_logd::replica::Keeper;
 use tepui_master::Master;
 use tepui_net::Node;
 use tepui_proto::json::{self, Names};
-use tepui_registry::{Input, Output, Registrar, State};
+use tepui_registry::{Input, Output, Registrar, State, Timeouts};
 use tepui_wire::Response;
+
+/// What the registrar of a process learns.
+pub(crate) enum Asked {
+    /// Of a term.
+    Term(u64, Input),
+    /// For its log.
+    Log(tepui_log::Input),
+}
 
 /// A registrar that listens to the newest term only.
 pub(crate) struct Fenced {
@@ -22,14 +34,18 @@ pub(crate) struct Fenced {
 }
 
 impl Machine for Fenced {
-    type Input = (u64, Input);
+    type Input = Asked;
     type Effect = (u64, Output);
 
-    fn handle(&mut self, now: Now, (term, input): (u64, Input), out: &mut Outbox<(u64, Output)>) {
-        if term < self.term {
-            return;
-        }
-        self.term = term;
+    fn handle(&mut self, now: Now, asked: Asked, out: &mut Outbox<(u64, Output)>) {
+        let input = match asked {
+            Asked::Term(term, _) if term < self.term => return,
+            Asked::Term(term, input) => {
+                self.term = term;
+                input
+            }
+            Asked::Log(input) => Input::Log(input),
+        };
         let mut inner = Outbox::default();
         self.registrar.handle(now, input, &mut inner);
         self.pass_on(&mut inner, out);
@@ -59,52 +75,147 @@ impl Fenced {
     }
 }
 
-/// Who is answered.
-type Asking = Arc<Mutex<Option<(u64, Mailbox<Master>)>>>;
+/// The term that is answered.
+struct Asking {
+    term: u64,
+    master: Mailbox<Master>,
+    authority: Arc<Authority>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Where the registrar takes inputs; nowhere while its disk fails.
+    mailbox: Option<Mailbox<Fenced>>,
+    asking: Option<Asking>,
+}
 
 /// The registrar, as a term reaches it.
 #[derive(Clone)]
 pub(crate) struct Registry {
-    mailbox: Mailbox<Fenced>,
-    asking: Asking,
+    shared: Arc<Mutex<Shared>>,
+    timeouts: Timeouts,
 }
 
 impl Registry {
-    /// Starts the registrar of this process.
-    pub fn start(clock: Clock) -> Registry {
-        let asking = Asking::default();
+    /// No registrar yet.
+    fn new(timeouts: Timeouts) -> Registry {
+        Registry { shared: Arc::default(), timeouts }
+    }
+
+    /// Starts a registrar in memory.
+    pub fn in_memory(clock: Clock) -> Registry {
+        let registry = Registry::new(Timeouts::default());
         let (driver, mailbox) = Driver::new(Fenced { registrar: Registrar::default(), term: 0 }, clock);
-        tokio::spawn(driver.run(FromRegistry { asking: asking.clone() }));
-        Registry { mailbox, asking }
+        tokio::spawn(driver.run(FromRegistry { registry: registry.clone() }));
+        registry.start(mailbox);
+        registry
+    }
+
+    /// Starts one over a replicated log, which takes part in its group as long as the replica is kept.
+    pub async fn replicated(
+        node: &Node,
+        settings: tepui_logd::replica::Settings,
+        timeouts: Timeouts,
+    ) -> Result<(Registry, Replica<Registry>), tepui_logd::replica::Error> {
+        let registry = Registry::new(timeouts);
+        let replica = Replica::start_in(node, settings, registry.clone()).await?;
+        Ok((registry, replica))
     }
 
     /// From now on the answers of this term go there, and those of older ones nowhere.
-    pub fn begin(&self, term: u64, master: Mailbox<Master>) {
-        *lock(&self.asking) = Some((term, master));
+    pub fn begin(&self, term: u64, master: Mailbox<Master>, authority: Arc<Authority>) {
+        self.lock().asking = Some(Asking { term, master, authority });
     }
 
-    /// Nobody is answered any more.
+    /// The term is over: nobody is answered any more, and another may become the writer.
     pub fn end(&self) {
-        *lock(&self.asking) = None;
+        let mut shared = self.lock();
+        if let (Some(asking), Some(mailbox)) = (shared.asking.take(), &shared.mailbox) {
+            mailbox.post(Asked::Term(asking.term, Input::Resign));
+        }
     }
 
-    /// Asks in a term.
+    /// Asks in a term. Without a registrar the term is over.
     pub fn ask(&self, term: u64, input: Input) {
-        self.mailbox.post((term, input));
+        let shared = self.lock();
+        match (&shared.mailbox, &shared.asking) {
+            (Some(mailbox), _) => mailbox.post(Asked::Term(term, input)),
+            (None, Some(asking)) if asking.term == term => asking.authority.revoke(),
+            (None, _) => {}
+        }
     }
 
     /// How many requests wait.
     pub fn len(&self) -> usize {
-        self.mailbox.len()
+        self.lock().mailbox.as_ref().map_or(0, Mailbox::len)
+    }
+
+    /// Looks at the registrar; `None` while it does not run.
+    pub async fn inspect<R: Send + 'static>(&self, look: impl FnOnce(&Registrar) -> R + Send + 'static) -> Option<R> {
+        let mailbox = self.lock().mailbox.clone()?;
+        mailbox.inspect(|fenced| look(&fenced.registrar)).await
     }
 
     /// The registry as it stands.
     pub async fn state(&self) -> Option<State> {
-        self.mailbox.inspect(|fenced| fenced.registrar.state().clone()).await
+        self.inspect(|registrar| registrar.state().clone()).await
+    }
+
+    /// Hands an answer to the term it is for.
+    fn answer(&self, term: u64, output: Output) {
+        let shared = self.lock();
+        let Some(asking) = shared.asking.as_ref().filter(|asking| asking.term == term) else { return };
+        match output {
+            Output::Aborted(why) => {
+                tracing::error!(term, "the registrar ends the term: {why}");
+                asking.authority.revoke();
+            }
+            output => asking.master.post(tepui_master::Input::Registry(output)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Where the registry is shown.
+impl Keeper for Registry {
+    type Machine = Fenced;
+
+    fn build(&self, log: Log) -> Fenced {
+        // Versions need to differ from those of other masters, and nothing else.
+        let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
+        Fenced { registrar: Registrar::durable(log, seed, self.timeouts), term: 0 }
+    }
+
+    fn input(input: tepui_log::Input) -> Asked {
+        Asked::Log(input)
+    }
+
+    fn effect(&self, (term, output): (u64, Output)) -> Option<tepui_log::Effect> {
+        match output {
+            Output::Log(effect) => Some(effect),
+            output => {
+                self.answer(term, output);
+                None
+            }
+        }
+    }
+
+    fn start(&self, mailbox: Mailbox<Fenced>) {
+        self.lock().mailbox = Some(mailbox);
+    }
+
+    fn stop(&self) {
+        let mut shared = self.lock();
+        shared.mailbox = None;
+        if let Some(asking) = &shared.asking {
+            asking.authority.revoke();
+        }
+    }
+}
+
+/// Where 1.11 shows the registry.
 const PATH: &str = "/registrar(1)/registry";
 
 /// Serves the registry as JSON: empty while this master does not lead, or has not recovered it.
@@ -120,21 +231,14 @@ pub(crate) fn serve(node: &Node, registry: &Registry, leading: &Leading) {
     });
 }
 
-fn lock(asking: &Asking) -> MutexGuard<'_, Option<(u64, Mailbox<Master>)>> {
-    asking.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
+/// The world of a registrar in memory.
 struct FromRegistry {
-    asking: Asking,
+    registry: Registry,
 }
 
 impl World<(u64, Output)> for FromRegistry {
     fn apply(&mut self, (term, output): (u64, Output)) {
-        if let Some((asking, master)) = &*lock(&self.asking)
-            && *asking == term
-        {
-            master.post(tepui_master::Input::Registry(output));
-        }
+        self.registry.answer(term, output);
     }
 
     fn sync(&mut self, _: Vec<(u64, Output)>) -> Syncing {

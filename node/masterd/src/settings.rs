@@ -11,6 +11,7 @@ use tepui_net::NetConfig;
 use tepui_processes::{Limiter, Verbosity, limiter};
 use tepui_proto::json::{self, Names};
 use tepui_proto::mesos::DomainInfo;
+use tepui_registry::Timeouts;
 use tepui_resources::{Quantities, roles};
 use tepui_wire::Upid;
 
@@ -99,6 +100,14 @@ impl Settings {
     /// The file that the log goes to, if there is one.
     pub(crate) fn log_file(&self) -> Option<std::path::PathBuf> {
         tepui_processes::logging::file("mesos-master", &self.values)
+    }
+
+    /// How long the registrar waits for its log.
+    pub(crate) fn registry_timeouts(&self) -> Timeouts {
+        Timeouts {
+            fetch: self.values.duration("registry_fetch_timeout"),
+            store: self.values.duration("registry_store_timeout"),
+        }
     }
 
     pub(crate) fn values(&self) -> &Values {

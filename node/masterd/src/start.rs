@@ -6,6 +6,7 @@
 use crate::settings::{Error, value};
 use std::path::PathBuf;
 use std::time::Duration;
+use tepui_coordination::Url;
 use tepui_flags::Values;
 
 /// Where the registry is kept.
@@ -35,8 +36,8 @@ pub enum Contest {
     Alone,
     /// By a group in ZooKeeper.
     ZooKeeper {
-        /// `zk://...`, never shown with its credentials.
-        url: String,
+        /// Where the group is.
+        url: Url,
         /// `--zk_session_timeout`.
         session_timeout: Duration,
     },
@@ -75,13 +76,14 @@ fn contest(values: &Values) -> Result<Contest, Error> {
 }
 
 /// `zk://...`, or `file://` and the path of a file that holds it.
-fn url(text: &str) -> Result<String, Error> {
+fn url(text: &str) -> Result<Url, Error> {
     let text = match text.strip_prefix("file://") {
         None => text.to_owned(),
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Error::Start(format!("Failed to read from file at '{path}': {error}")))?,
     };
-    Ok(text.trim().to_owned())
+    let refuse = |error| Error::Start(format!("Error parsing ZooKeeper URL: {error}"));
+    Url::of_group(&text).map_err(refuse)
 }
 
 /// `host:port,host:port,...`, each once.
@@ -166,8 +168,10 @@ mod tests {
 
     #[test]
     fn with_zookeeper_the_operator_says_how_many_decide() {
-        let zk =
-            |url: &str, secs| Contest::ZooKeeper { url: url.to_owned(), session_timeout: Duration::from_secs(secs) };
+        let zk = |url: &str, secs| Contest::ZooKeeper {
+            url: url.parse().unwrap(),
+            session_timeout: Duration::from_secs(secs),
+        };
         let args = ["--work_dir=/w", "--quorum=2", "--zk=zk://a:1,b:2/mesos", "--zk_session_timeout=2secs"];
         assert_eq!(kind_of(&args), Ok((log(2), zk("zk://a:1,b:2/mesos", 2))));
         assert_eq!(kind_of(&["--registry=in_memory", "--zk=zk://a/m"]), Ok((Keeping::Memory, zk("zk://a/m", 10))));
@@ -195,6 +199,10 @@ mod tests {
             "Need to specify --quorum for replicated log based registry when using ZooKeeper"
         );
         assert_eq!(refusal(&["--registry=disk"]), "'disk' is not a supported option for registry persistence");
+        assert_eq!(
+            refusal(&["--registry=in_memory", "--zk=a:2181/mesos"]),
+            "Error parsing ZooKeeper URL: Expecting 'zk://' at the beginning of the URL"
+        );
         assert!(refusal(&["--registry=in_memory", "--zk=file:///nowhere"]).starts_with("Failed to read from file at "));
     }
 

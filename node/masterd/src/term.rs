@@ -37,7 +37,7 @@ impl Term {
         run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
         let path = settings.whitelist().map(str::to_owned);
         let watching = path.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
-        daemon.registry.begin(number, mailbox.clone());
+        daemon.registry.begin(number, mailbox.clone(), authority.clone());
         let world = world::FromMaster {
             gate: daemon.gate(&authority),
             registry: daemon.registry.clone(),
@@ -73,13 +73,18 @@ impl Term {
         self.authority.over().await;
     }
 
-    /// Drops all of it. Nothing it still wanted to say leaves.
+    /// Drops all of it, as a process that dies: peers see it, and nothing it still wanted to say leaves.
     pub fn end(self, daemon: &Daemon) {
+        self.resign(daemon);
+        daemon.outlet.start_over();
+    }
+
+    /// Ends in good order: what has left the machine still goes out.
+    pub fn resign(self, daemon: &Daemon) {
         self.authority.revoke();
         daemon.registry.end();
         self.machine.abort();
         self.watching.inspect(JoinHandle::abort);
-        daemon.outlet.start_over();
     }
 }
 

@@ -16,7 +16,7 @@ struct Layer {
 /// The foundation that even `io` may know: data types and pure codecs, no deciding.
 const FOUNDATION: [&str; 4] = ["core/base", "core/proto", "core/wire", "core/resources"];
 
-const LAYERS: [Layer; 12] = [
+const LAYERS: [Layer; 13] = [
     Layer { at: "core", below: &["core"], outside: false },
     Layer { at: "io", below: &["core/base", "core/proto", "core/wire", "core/resources", "io"], outside: true },
     Layer { at: "node", below: &["core", "io", "node"], outside: true },
@@ -35,12 +35,13 @@ const LAYERS: [Layer; 12] = [
         below: &["core/base", "core/proto", "core/resources", "client/sdk", "node/flags", "bench"],
         outside: true,
     },
+    Layer { at: "tests/failover", below: &["core/base", "core/proto", "client/sdk", "tests/interop"], outside: true },
     Layer { at: "tests/zookeeper", below: &["core", "io", "node", "client"], outside: true },
     Layer { at: "tests", below: &["core", "io", "node"], outside: true },
     Layer { at: "xtask", below: &[], outside: false },
 ];
 
-const FOUNDATION_AND_NODES: [&str; 9] = [
+const FOUNDATION_AND_NODES: [&str; 14] = [
     FOUNDATION[0],
     FOUNDATION[1],
     FOUNDATION[2],
@@ -50,6 +51,12 @@ const FOUNDATION_AND_NODES: [&str; 9] = [
     "node/masterd",
     "node/agentd",
     "node/flags",
+    // `mesos-log` works on the files of a log without a daemon.
+    "core/log",
+    "node/logd",
+    "io/store",
+    "io/coordination",
+    "node/detector",
 ];
 
 /// Real programs that tests of any layer with an outside may start.

@@ -58,6 +58,11 @@ impl Tally {
         self.shared.is_empty()
     }
 
+    /// What counts in every standing.
+    pub(super) fn unshared(&self) -> &Amounts {
+        &self.amounts
+    }
+
     /// Leaves out holders that are not accounted for yet.
     pub(super) fn keep_holders(&mut self, keep: impl Fn(FrameworkKey, RoleId) -> bool) {
         for shared in &mut self.shared {
@@ -103,8 +108,7 @@ impl Hierarchical {
         let client = known.then(|| self.track(framework, role));
         let tally = self.tally(agent, resources);
         let Some(ledger) = self.agents.get_mut(agent) else { return };
-        ledger.occupy(&resources.clone().unallocated());
-        let is_new = ledger.hold(framework, role, resources);
+        let is_new = ledger.hold(framework, role, resources, tally.unshared());
         if is_new {
             self.roles.retain_id(role);
         }
@@ -129,9 +133,10 @@ impl Hierarchical {
         let ledger = self.agents.get_mut(agent)?;
         let emptied = ledger.release(framework, role, resources).expect("only what is held is given back");
         self.count_held(role, resources, false);
+        let tally = self.tally(agent, resources);
+        self.agents.get_mut(agent)?.vacate(tally.unshared());
         let client = self.client_of(framework, role);
         if let Some(id) = client {
-            let tally = self.tally(agent, resources);
             self.charge(id, &tally, Change::Withdraw);
             self.clients.get_mut(id).holdings -= u32::from(emptied);
         }

@@ -32,7 +32,7 @@ impl Hierarchical {
                     *by_role.entry(role).or_default() += &plain;
                 }
             }
-            assert_eq!(used, *agent.used(), "used of {key:?}");
+            assert_eq!(names.scalars(&used.non_shared()), *agent.used_scalars(), "used of {key:?}");
             for (role, resources) in by_role {
                 roles.entry(role).or_default().add(&names.scalars(&resources));
             }

@@ -51,7 +51,7 @@ impl Hierarchical {
         let total = pool.map(|(number, amount)| (self.names.all()[number].clone(), Scalar::from_thousandths(amount)));
         let mut offered_or_allocated = Quantities::new();
         for (_, agent) in self.agents.iter() {
-            offered_or_allocated += &Quantities::from_scalars(agent.used());
+            offered_or_allocated += &Quantities::from_scalars(&agent.used());
         }
         Metrics {
             allocation_runs: self.runs,

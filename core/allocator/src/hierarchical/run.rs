@@ -4,6 +4,7 @@ use super::Hierarchical;
 use super::account::{Change, Tally};
 use crate::agent::{Agent, ParcelNumbers};
 use crate::amounts::{Amounts, Names};
+use crate::bits::Bits;
 use crate::client::{Client, ClientId};
 use crate::filter::Filters;
 use crate::input::{Effect, OfferedAgent};
@@ -54,6 +55,12 @@ struct Rules<'a> {
     stage: Stage,
 }
 
+/// The top-level roles that are asked about an agent, by number, with all below them. There may be thousands that are not.
+enum Asked {
+    Only(Bits),
+    AllBut(Bits),
+}
+
 /// What goes through a run.
 struct Round {
     stage: Stage,
@@ -61,6 +68,8 @@ struct Round {
     /// What is left to chance is drawn from this and from whom it is about, so that a look that is spared changes no
     /// other.
     seed: u64,
+    /// The top-level roles with a framework that has its own minimum of an offer. Known only if there is quota.
+    choosy: Bits,
     /// Of the random sorter: the roles and their chances.
     chances: Vec<(RoleId, f64)>,
     offers: Offers,
@@ -91,10 +100,15 @@ impl Hierarchical {
         let mut round = Round {
             stage: Stage::Guarantees,
             seed: self.rng.next_u64(),
-            budget: Budget::new(&self.roles, || self.free_for_quota()),
+            budget: Budget::new(&self.roles, self.pool.amounts(), || self.free_for_quota()),
+            choosy: Bits::default(),
             chances: if self.options.sorter == Sorter::Random { self.roles.chances() } else { Vec::new() },
             offers: Offers::new(),
         };
+        if round.budget.is_some() {
+            let choosy = self.clients.iter().filter(|(_, client)| client.minimum.is_some());
+            choosy.for_each(|(_, client)| round.choosy.insert(self.roles.top_of(client.role).index() as u32));
+        }
         if round.budget.as_ref().is_some_and(Budget::is_short) {
             for agent in &candidates {
                 self.offer_agent(*agent, &mut round);
@@ -160,13 +174,17 @@ impl Hierarchical {
         let mut picks: SmallVec<[Pick; 2]> = SmallVec::new();
         let seed = round.seed ^ (u64::from(key.generation()) << 32 | u64::from(key.index()));
         let mut dice = Rng::new(seed);
-        let mut is_final = round.stage == Stage::FairShare;
+        let asked = rules.asked(agent, round);
+        let mut is_final = matches!(&asked, Asked::AllBut(passed_over) if passed_over.is_empty());
         let mut turns = match self.options.sorter {
-            Sorter::Drf => Turns::Sorted(self.roles.in_order()),
-            Sorter::Random => Turns::Drawn(Lottery::new(round.chances.clone())),
+            Sorter::Drf => Turns::Sorted(self.roles.in_order(|top| asked.has(top))),
+            Sorter::Random => {
+                let chances = round.chances.iter().filter(|(role, _)| asked.has(self.roles.top_of(*role)));
+                Turns::Drawn(Lottery::new(chances.copied().collect()))
+            }
         };
         while let Some(role) = turns.next(&mut dice) {
-            if agent.is_bare() {
+            if agent.is_bare() || round.is_over() {
                 break;
             }
             let mut open = agent.open_to(role, &self.roles, self.runs);
@@ -215,10 +233,9 @@ impl Hierarchical {
         let tally: Tally = self.tally(agent, &plain);
         let path = self.roles.path(role).clone();
         let ledger = self.agents.get_mut(agent).expect("an agent stays during a run");
-        ledger.assert_free(&plain);
-        ledger.occupy(&plain);
+        ledger.assert_free(&plain, tally.unshared());
         let resources = plain.allocated_to(&path);
-        let is_new = ledger.hold(framework, role, &resources);
+        let is_new = ledger.hold(framework, role, &resources, tally.unshared());
         if is_new {
             self.roles.retain_id(role);
             self.clients.get_mut(client).holdings += 1;
@@ -229,10 +246,49 @@ impl Hierarchical {
     }
 }
 
+impl Round {
+    /// Whether the stage has nothing left to do.
+    fn is_over(&self) -> bool {
+        self.stage == Stage::Guarantees && !self.budget.as_ref().is_some_and(Budget::is_short)
+    }
+}
+
+impl Asked {
+    fn has(&self, top: RoleId) -> bool {
+        let at = top.index() as u32;
+        match self {
+            Asked::Only(tops) => tops.has(at),
+            Asked::AllBut(tops) => !tops.has(at),
+        }
+    }
+}
+
 impl Rules<'_> {
+    /// Whom to ask about an agent: not those to whom quota certainly gives nothing of it.
+    fn asked(&self, agent: &Agent, round: &Round) -> Asked {
+        match &round.budget {
+            Some(budget) if self.stage == Stage::Guarantees => Asked::Only(budget.unmet().clone()),
+            Some(budget) if self.offers_only_scalars(agent) => match budget.leaves_nothing() {
+                true => Asked::Only(round.choosy.clone()),
+                false => Asked::AllBut(budget.full().without(&round.choosy)),
+            },
+            _ => Asked::AllBut(Bits::default()),
+        }
+    }
+
+    /// Whether what is left of an agent without its unreserved scalars is no offer to a framework without a minimum of its
+    /// own.
+    fn offers_only_scalars(&self, agent: &Agent) -> bool {
+        let [only] = agent.parcels() else { return false };
+        let rest = only.resources.iter().filter(|resource| !matches!(resource.value(), Value::Scalar(_)));
+        let rest = self.names.known_quantities(rest);
+        only.is_plain() && !self.minimum.is_empty() && !self.minimum.iter().any(|least| rest.contains(least))
+    }
+
     /// Whether a role has a turn in this stage, as long as it is not satisfied.
     fn is_served(&self, role: RoleId, budget: Option<&Budget>) -> bool {
-        self.stage == Stage::FairShare || budget.is_some_and(|budget| budget.is_unmet(role, self.roles))
+        self.stage == Stage::FairShare
+            || budget.is_some_and(|budget| budget.unmet().has(self.roles.top_of(role).index() as u32))
     }
 
     /// What a client takes, if it takes anything.
@@ -313,6 +369,9 @@ impl Rules<'_> {
         let minimum = client.minimum.as_deref().unwrap_or(self.minimum);
         if minimum.is_empty() {
             return true;
+        }
+        if let ([only], None) = (parcels.as_slice(), plain) {
+            return minimum.iter().any(|least| agent.parcel(*only).quantities.contains(least));
         }
         let mut sum = Amounts::default();
         for parcel in parcels.iter().map(|at| agent.parcel(*at)) {

@@ -111,8 +111,9 @@ impl Roles {
         }
     }
 
-    /// The roles with frameworks, first served first. Only right after [`Roles::refresh`].
-    pub fn in_order(&self) -> impl Iterator<Item = RoleId> + '_ {
+    /// The roles with frameworks, first served first: of the top-level roles, and what is below them, those that
+    /// `is_asked`. Only right after [`Roles::refresh`].
+    pub fn in_order<'a>(&'a self, is_asked: impl Fn(RoleId) -> bool + 'a) -> impl Iterator<Item = RoleId> + 'a {
         let mut stack: SmallVec<[std::slice::Iter<'_, u32>; 4]> = SmallVec::new();
         stack.push(self.top.as_slice().iter());
         // An explicit stack: the depth of a path is the choice of a peer.
@@ -123,6 +124,9 @@ impl Roles {
                     continue;
                 };
                 let id = RoleId(at / 2);
+                if stack.len() == 1 && !is_asked(id) {
+                    continue;
+                }
                 let below = &self.at(id).below;
                 if *at == own(id) || below.is_empty() {
                     return Some(id);
@@ -280,7 +284,7 @@ mod tests {
 
     fn order(roles: &mut Roles, pool: &Pool) -> Vec<String> {
         roles.refresh(&mut Standings::default(), pool);
-        roles.in_order().map(|id| roles.path(id).to_string()).collect()
+        roles.in_order(|_| true).map(|id| roles.path(id).to_string()).collect()
     }
 
     fn join(roles: &mut Roles, path: &str, pool: &Pool) -> RoleId {

@@ -14,6 +14,13 @@ const DEFAULT_WEIGHT: f64 = 1.0;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleId(pub(super) u32);
 
+impl RoleId {
+    /// The number: small, and used again once the role is gone.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) path: Role,
@@ -141,6 +148,11 @@ impl Roles {
         }
         self.release(id);
         has_quota.then_some(id)
+    }
+
+    /// The role without parent above a role, or itself.
+    pub fn top_of(&self, id: RoleId) -> RoleId {
+        self.at(id).top
     }
 
     /// The quota that holds for a role, and the top-level role that has it.

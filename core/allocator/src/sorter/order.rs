@@ -53,7 +53,11 @@ impl Order {
             self.stale = true;
             return;
         }
-        let from = self.place(standings, standings.get(at));
+        // Most changes are those of who is served, and that is nearly always the first.
+        let from = match self.sorted.first() == Some(&at) {
+            true => 0,
+            false => self.place(standings, standings.get(at)),
+        };
         assert!(self.sorted.get(from) == Some(&at), "a contender stands where its standing says");
         let standing = standings.get_mut(at);
         change(standing);
@@ -61,12 +65,13 @@ impl Order {
         let standing = standings.get(at);
         // The entry itself still stands at `from` under its new standing, so each side is searched without it.
         let before = |other: &u32| standings.get(*other).compare(standing).is_lt();
-        let left = self.sorted[..from].partition_point(before);
-        if left < from {
-            self.sorted[left..=from].rotate_right(1);
-        } else {
-            let right = from + 1 + self.sorted[from + 1..].partition_point(before);
+        let is_later = self.sorted.get(from + 1).is_some_and(before);
+        if is_later {
+            let right = from + 1 + first_after(&self.sorted[from + 1..], before);
             self.sorted[from..right].rotate_left(1);
+        } else {
+            let left = self.sorted[..from].partition_point(before);
+            self.sorted[left..=from].rotate_right(1);
         }
     }
 
@@ -90,6 +95,19 @@ impl Order {
     fn place(&self, standings: &Standings, standing: &Standing) -> usize {
         self.sorted.partition_point(|other| standings.get(*other).compare(standing).is_lt())
     }
+}
+
+/// As `partition_point`, and found the sooner the nearer it is to the end: among equals who is served in turn, whoever was
+/// just served is the last.
+fn first_after(sorted: &[u32], before: impl Fn(&u32) -> bool) -> usize {
+    let (mut end, mut step) = (sorted.len(), 1);
+    while let Some(at) = end.checked_sub(step) {
+        if before(&sorted[at]) {
+            return at + 1 + sorted[at + 1..end].partition_point(before);
+        }
+        (end, step) = (at, step * 2);
+    }
+    sorted[..end].partition_point(before)
 }
 
 #[cfg(test)]

@@ -83,6 +83,17 @@ impl Log {
         }
     }
 
+    /// Another proposer says that a position is decided. If it is one that this writer has under way, or one behind it, then
+    /// the place is lost, and nobody may be left to refuse what is under way: replicas do not answer for truncated positions.
+    pub(crate) fn another_decided(&mut self, position: u64, out: &mut Outbox<Effect>) {
+        let State::Writing(writer) = &self.coordinator.state else { return };
+        let first = writer.in_flight.first_key_value().map_or(writer.next, |(first, _)| *first);
+        let ours = writer.in_flight.get(&position).is_some_and(|pending| pending.written);
+        if position >= first && !ours {
+            self.demote(out);
+        }
+    }
+
     /// In the order of positions: an entry that is decided waits for those before it, because the next writer may find
     /// nothing at their places.
     fn acknowledge(&mut self, out: &mut Outbox<Effect>) {

@@ -18,8 +18,10 @@ pub struct Checks {
     pub acknowledged: BTreeMap<u64, Bytes>,
     /// The last position acknowledged to a writer.
     last: BTreeMap<usize, u64>,
-    /// The proposal of each writer, and the highest one of any.
+    /// The proposal of each node that is or was the writer.
     proposals: BTreeMap<usize, u64>,
+    /// Who was elected with which proposal.
+    writers: BTreeMap<u64, usize>,
     pub unknown: usize,
     pub elections: usize,
     pub truncations: usize,
@@ -59,12 +61,14 @@ impl Checks {
         self.last.remove(&at);
     }
 
-    pub fn elected(&mut self, at: usize, proposal: Option<u64>) {
+    pub fn elected(&mut self, at: usize, proposal: Option<u64>, end: u64) {
         let proposal = proposal.expect("an elected writer has a proposal");
-        assert!(
-            self.proposals.iter().all(|(by, other)| *other < proposal || (*other == proposal && *by == at)),
-            "two writers with the proposal {proposal}"
-        );
+        let before = *self.writers.entry(proposal).or_insert(at);
+        assert_eq!(before, at, "two writers with the proposal {proposal}");
+        // A writer that hears late of its election, when there is another one already, will not get to write anything.
+        let newest = self.writers.last_key_value().is_some_and(|(newest, _)| *newest == proposal);
+        let acknowledged = self.acknowledged.last_key_value().map_or(0, |(position, _)| *position);
+        assert!(!newest || acknowledged <= end, "{acknowledged} was acknowledged, the new writer ends at {end}");
         self.proposals.insert(at, proposal);
         self.elections += 1;
     }
@@ -77,10 +81,6 @@ impl Checks {
                 self.unknown += 1;
             }
             Answer::Demoted => self.resigned(at),
-            Answer::Elected { end, .. } => {
-                let newest = self.acknowledged.last_key_value().map_or(0, |(position, _)| *position);
-                assert!(newest <= *end, "position {newest} was acknowledged, the new writer ends at {end}");
-            }
             _ => {}
         }
     }
@@ -101,6 +101,8 @@ impl Checks {
                     self.truncations += 1;
                     return;
                 }
+                // Nobody else was told.
+                None => return,
                 other => panic!("{other:?} at {position} instead of a truncation to {to}"),
             },
         };

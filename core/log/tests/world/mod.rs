@@ -26,6 +26,8 @@ pub struct Faults {
     pub crash_every: Duration,
     /// The mean time between two changes of who cannot talk to whom; zero for none.
     pub partition_every: Duration,
+    /// Whether some crashes take the disk with them.
+    pub wipes: bool,
 }
 
 impl Faults {
@@ -36,6 +38,7 @@ impl Faults {
         delay: Duration::from_millis(2),
         crash_every: Duration::ZERO,
         partition_every: Duration::ZERO,
+        wipes: false,
     };
 }
 
@@ -66,6 +69,7 @@ pub struct World {
     /// Nodes whose votes are those of Mesos.
     pub as_mesos: BTreeSet<usize>,
     pub clients_active: bool,
+    pub wipes: usize,
     heap: BinaryHeap<Reverse<(Instant, u64)>>,
     events: BTreeMap<u64, Event>,
     next: u64,
@@ -90,6 +94,7 @@ impl World {
             cut: BTreeSet::new(),
             as_mesos: BTreeSet::new(),
             clients_active: true,
+            wipes: 0,
             heap: BinaryHeap::new(),
             events: BTreeMap::new(),
             next: 0,
@@ -208,8 +213,14 @@ impl World {
         }
         let share = self.rng.unit();
         self.nodes[at].crash(share);
+        // A new disk, while all the others vote: more than that nobody promises to survive.
+        let others_vote = (0..self.nodes.len()).all(|other| other == at || self.nodes[other].votes_on_disk());
+        if self.faults.wipes && others_vote && self.rng.below(4) == 0 {
+            self.nodes[at].disk.clear();
+            self.wipes += 1;
+        }
         self.checks.crashed(at);
-        let after = self.within(Duration::from_secs(3));
+        let after = self.within(Duration::from_millis(500));
         self.put(after, Event::Restart(at));
     }
 
@@ -281,9 +292,9 @@ impl World {
         self.nodes[at].answers.push(answer.clone());
         if matches!(answer, Answer::NotElected | Answer::Demoted) {
             self.nodes[at].leading = false;
-        } else if let Answer::Elected { .. } = answer {
+        } else if let Answer::Elected { end, .. } = answer {
             self.nodes[at].leading = true;
-            self.checks.elected(at, self.nodes[at].figures().and_then(|figures| figures.proposal));
+            self.checks.elected(at, self.nodes[at].figures().and_then(|figures| figures.proposal), end);
         }
     }
 
@@ -292,7 +303,7 @@ impl World {
         if self.clients_active && self.nodes[at].log.is_some() {
             let dice = self.rng.below(100);
             if !self.nodes[at].leading {
-                if dice < 25 {
+                if dice < 8 {
                     self.request(at, Request::Elect);
                 }
             } else if dice < 3 {
@@ -303,12 +314,12 @@ impl World {
                 self.write(at, dice);
             }
         }
-        let after = self.within(Duration::from_millis(200));
+        let after = self.within(Duration::from_millis(100));
         self.put(after, Event::Client(at));
     }
 
     fn write(&mut self, at: usize, dice: u64) {
-        for _ in 0..self.rng.below(30) {
+        for _ in 0..self.rng.below(12) {
             let (id, bytes) = self.checks.new_append(at);
             self.request(at, Request::Append(id, bytes));
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use tepui_base::{EffectQueue, Instant, Machine, Now, Outbox};
+use tepui_log::records::{self, Record, Status};
 use tepui_log::{Answer, Change, Config, Effect, Figures, Input, Log, Restored};
 use tepui_wire::Upid;
 
@@ -84,6 +85,11 @@ impl Node {
 
     pub fn figures(&self) -> Option<Figures> {
         self.log.as_ref().map(Log::figures)
+    }
+
+    pub fn votes_on_disk(&self) -> bool {
+        let metadata = self.disk.get(records::METADATA_KEY).and_then(|value| records::record(value).ok());
+        matches!(metadata, Some(Record::Metadata(metadata)) if metadata.status == Status::Voting)
     }
 
     pub fn begin_sync(&mut self) -> bool {

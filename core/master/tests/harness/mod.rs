@@ -289,7 +289,13 @@ impl World {
 
     pub fn send_to<M: Proto + MessageName>(&mut self, from: &Upid, to: Upid, message: &M) {
         let name = names::v0::<M>().into_owned();
-        self.input(NetInput::Message(Message { from: from.clone(), to, name, body: codec::encode(message) }));
+        self.input(NetInput::Message(Message {
+            from: from.clone(),
+            to,
+            name,
+            epoch: None,
+            body: codec::encode(message),
+        }));
     }
 
     /// The messages of one type that were sent to a process, oldest first; others stay.

@@ -51,9 +51,8 @@ pub fn validate(config: &QuotaConfig) -> Result<(), String> {
     }
     for (name, amounts) in [("guarantee", &config.guarantees), ("limit", &config.limits)] {
         for (resource, amount) in amounts {
-            scalar(amount.value).map_err(|error| {
-                format!("Invalid {name} configuration {{'{resource}': {}}}: {error}", amount.value)
-            })?;
+            scalar(amount.value)
+                .map_err(|error| format!("Invalid {name} configuration {{'{resource}': {}}}: {error}", amount.value))?;
         }
     }
     let guarantees = Quantities::from_proto(&config.guarantees);

@@ -13,9 +13,10 @@ pub use member::{Member, Members};
 use crate::url::Url;
 use crate::zookeeper::Config;
 use bytes::Bytes;
-use std::sync::Arc;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use worker::{Command, Worker};
@@ -28,8 +29,12 @@ pub struct Error(pub String);
 /// What becomes of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// A member that was asked for is there. It is also the answer to who asked; here it is told in order with the rest.
+    Joined(Member),
     /// Who is in it now. None at all also when our session is over: then nobody knows.
     Members(Members),
+    /// Our session is sure to live until then: one timeout after the last request that was answered was sent.
+    Confirmed(Instant),
     /// A membership of ours has ended without being asked to: the session is over, or somebody deleted the znode.
     Cancelled(Member),
     /// The group cannot be used, and never will. Nothing follows.
@@ -40,7 +45,6 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Group {
     commands: mpsc::UnboundedSender<Command>,
-    until: watch::Receiver<Option<Instant>>,
     worker: JoinHandle<()>,
 }
 
@@ -53,48 +57,53 @@ impl Group {
         let path = url.path.trim_end_matches('/').to_owned();
         let (commands, queue) = mpsc::unbounded_channel();
         let (events, receiver) = mpsc::unbounded_channel();
-        let (confirmed, until) = watch::channel(None);
-        let worker = Worker::new(config, path, Arc::new(confirmed), events);
-        let worker = tokio::spawn(worker.run(queue));
-        (Group { commands, until, worker }, receiver)
+        let worker = tokio::spawn(Worker::new(config, path, events).run(queue));
+        (Group { commands, worker }, receiver)
     }
 
-    /// Adds a member with this data, as often as it takes. The future may be dropped; the member joins all the same.
-    pub async fn join(&self, data: Bytes, label: Option<&str>) -> Result<Member, Error> {
+    /// Adds a member with this data, as often as it takes.
+    pub fn join(&self, data: Bytes, label: Option<&str>) -> Answer<Member> {
         let label = label.map(str::to_owned);
-        self.command(|answer| Command::Join { data, label, answer, uncertain: false }).await
+        self.command(|answer| Command::Join { data, label, answer, uncertain: false })
     }
 
     /// Ends a membership of ours. Whether it was one until now.
-    pub async fn cancel(&self, member: &Member) -> Result<bool, Error> {
+    pub fn cancel(&self, member: &Member) -> Answer<bool> {
         let member = member.clone();
-        self.command(|answer| Command::Cancel { member, answer }).await
+        self.command(|answer| Command::Cancel { member, answer })
     }
 
     /// The data of a member; none if it is gone.
-    pub async fn data(&self, member: &Member) -> Result<Option<Bytes>, Error> {
+    pub fn data(&self, member: &Member) -> Answer<Option<Bytes>> {
         let member = member.clone();
-        self.command(|answer| Command::Data { member, answer }).await
-    }
-
-    /// Until when our session is sure to live: one timeout after the last answered request was sent. None while there is
-    /// no session.
-    pub fn until(&self) -> watch::Receiver<Option<Instant>> {
-        self.until.clone()
+        self.command(|answer| Command::Data { member, answer })
     }
 
     /// Ends the session and waits until ZooKeeper knows, or cannot be told.
     pub async fn close(self) {
-        let Group { commands, until, worker } = self;
-        drop((commands, until));
+        let Group { commands, worker } = self;
+        drop(commands);
         // It fails only if the worker panicked, and then there is nothing left to end.
         let _ = worker.await;
     }
 
-    async fn command<T>(&self, make: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command) -> Result<T, Error> {
+    fn command<T>(&self, make: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command) -> Answer<T> {
         let (answer, answered) = oneshot::channel();
-        let ended = || Error("The group has ended".to_owned());
-        self.commands.send(make(answer)).map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        // If the worker has ended the command is dropped, and the answer with it.
+        let _ = self.commands.send(make(answer));
+        Answer(answered)
+    }
+}
+
+/// An answer to come. What was asked for is done whether or not anybody waits for it.
+#[derive(Debug)]
+pub struct Answer<T>(oneshot::Receiver<Result<T, Error>>);
+
+impl<T> Future for Answer<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let ended = |_| Err(Error("The group has ended".to_owned()));
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or_else(ended))
     }
 }

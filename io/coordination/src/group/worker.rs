@@ -4,7 +4,6 @@ use super::{Error, Event, Member, Members};
 use crate::zookeeper::{Acl, Client, Code, Config, Event as SessionEvent, Mode};
 use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -55,9 +54,9 @@ pub(super) struct Worker {
     config: Config,
     path: String,
     acl: Vec<Acl>,
-    until: Arc<watch::Sender<Option<Instant>>>,
     events: mpsc::UnboundedSender<Event>,
     client: Client,
+    until: watch::Receiver<Option<Instant>>,
     session_events: mpsc::UnboundedReceiver<SessionEvent>,
     /// The session's number, while a server answers.
     session: Option<i64>,
@@ -74,20 +73,15 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub fn new(
-        config: Config,
-        path: String,
-        until: Arc<watch::Sender<Option<Instant>>>,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> Worker {
+    pub fn new(config: Config, path: String, events: mpsc::UnboundedSender<Event>) -> Worker {
         let acl = if config.credentials.is_some() { Acl::read_all_write_own() } else { Acl::open() };
-        let (client, session_events) = Client::open_confirming(config.clone(), until.clone());
+        let (client, session_events) = Client::open(config.clone());
         Worker {
             config,
             path,
             acl,
-            until,
             events,
+            until: client.until(),
             client,
             session_events,
             session: None,
@@ -106,6 +100,10 @@ impl Worker {
             let event = tokio::select! {
                 biased;
                 Some(event) = self.session_events.recv() => Some(event),
+                Ok(()) = self.until.changed() => {
+                    self.confirmed();
+                    continue;
+                }
                 command = commands.recv() => match command {
                     Some(command) => {
                         self.accept(command);
@@ -127,6 +125,14 @@ impl Worker {
             if let Err(error) = failed {
                 return self.fail(error, commands).await;
             }
+        }
+    }
+
+    /// Told in order with all else: what a new session confirms says nothing about memberships of the old one.
+    fn confirmed(&mut self) {
+        let until = *self.until.borrow_and_update();
+        if let Some(until) = until {
+            self.tell(Event::Confirmed(until));
         }
     }
 
@@ -166,7 +172,8 @@ impl Worker {
         }
         (self.session, self.ready, self.stale) = (None, false, true);
         (self.retry, self.pause) = (None, FIRST_RETRY);
-        (self.client, self.session_events) = Client::open_confirming(self.config.clone(), self.until.clone());
+        (self.client, self.session_events) = Client::open(self.config.clone());
+        self.until = self.client.until();
     }
 
     fn tell(&self, event: Event) {
@@ -274,6 +281,7 @@ impl Worker {
     fn own(&mut self, member: Member) -> Member {
         self.stale = true;
         self.owned.insert(member.sequence, member.clone());
+        self.tell(Event::Joined(member.clone()));
         member
     }
 

@@ -4,7 +4,6 @@ use super::jute::{Malformed, Reader};
 use super::protocol::{self, Acl, Code, Mode, Request, Stat};
 use super::session::{self, Ask, Config, Event};
 use bytes::Bytes;
-use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -28,17 +27,9 @@ pub struct Client {
 impl Client {
     /// Starts a session, and answers at once; what becomes of it arrives as events.
     pub fn open(config: Config) -> (Client, mpsc::UnboundedReceiver<Event>) {
-        Client::open_confirming(config, Arc::new(watch::channel(None).0))
-    }
-
-    /// The same, where who follows [`Client::until`] goes on over several sessions.
-    pub(crate) fn open_confirming(
-        config: Config,
-        confirmed: Arc<watch::Sender<Option<Instant>>>,
-    ) -> (Client, mpsc::UnboundedReceiver<Event>) {
         let (asks, queue) = mpsc::channel(QUEUE);
         let (closing, closed) = oneshot::channel();
-        let until = confirmed.subscribe();
+        let (confirmed, until) = watch::channel(None);
         let (events, receiver) = mpsc::unbounded_channel();
         let task = tokio::spawn(session::run(config, queue, closed, confirmed, events));
         (Client { asks, until, closing: Some(closing), task: Some(task) }, receiver)

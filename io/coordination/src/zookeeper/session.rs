@@ -12,7 +12,6 @@ use crate::url::Credentials;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -84,7 +83,7 @@ struct Session {
     confirmed: Instant,
     asks: mpsc::Receiver<Ask>,
     closed: oneshot::Receiver<()>,
-    until: Arc<watch::Sender<Option<Instant>>>,
+    until: watch::Sender<Option<Instant>>,
     events: mpsc::UnboundedSender<Event>,
 }
 
@@ -93,7 +92,7 @@ pub(super) async fn run(
     config: Config,
     asks: mpsc::Receiver<Ask>,
     closed: oneshot::Receiver<()>,
-    until: Arc<watch::Sender<Option<Instant>>>,
+    until: watch::Sender<Option<Instant>>,
     events: mpsc::UnboundedSender<Event>,
 ) {
     // Without randomness the servers are tried in the order given.

@@ -51,6 +51,8 @@ pub enum Durability {
 pub struct Options {
     /// Whether to make a database where none is.
     pub create: bool,
+    /// Whether to leave the directory as it is (but for its lock file); then nothing can be written.
+    pub read_only: bool,
     /// What is in memory becomes a table at about so many bytes.
     pub memory_bytes: usize,
     /// And at so many bytes of write-ahead log.
@@ -65,7 +67,14 @@ impl Default for Options {
     /// Logs of 32 MiB are read in a tenth of a second, and large enough that tables are seldom written; 8 MiB of live
     /// data in memory; 1 MiB of lazy writes, which is less than one record of a large registry.
     fn default() -> Self {
-        Options { create: true, memory_bytes: 8 << 20, wal_bytes: 32 << 20, lazy_bytes: 1 << 20, table_bytes: 4 << 20 }
+        Options {
+            create: true,
+            read_only: false,
+            memory_bytes: 8 << 20,
+            wal_bytes: 32 << 20,
+            lazy_bytes: 1 << 20,
+            table_bytes: 4 << 20,
+        }
     }
 }
 
@@ -116,7 +125,7 @@ pub struct Store {
     options: Options,
     tables: Vec<Table>,
     memory: Memory,
-    /// None until the database is installed for the first time.
+    /// None until the database is installed for the first time, and if it is only read.
     wal: Option<Wal>,
     /// Lazy writes that are in memory and not in the log, and about how many bytes they are.
     lazy: (Vec<Change>, usize),
@@ -157,7 +166,8 @@ impl Store {
         let changes = std::mem::take(&mut self.lazy).0;
         let first = self.last_sequence + 1 - changes.len() as u64;
         let record = batch::encode(first, changes.iter());
-        let result = self.wal.as_mut().map_or(Ok(()), |wal| wal.append(&record));
+        let only_read = || Err(Error::Stopped("it was opened to be read only".to_owned()));
+        let result = self.wal.as_mut().map_or_else(only_read, |wal| wal.append(&record));
         self.stop_at(result)
     }
 
@@ -165,9 +175,8 @@ impl Store {
     /// next write the time.
     pub fn maintain(&mut self) -> Result<(), Error> {
         self.check()?;
-        if self.wal.as_ref().is_some_and(|wal| wal.bytes < self.options.wal_bytes)
-            && self.memory.bytes() < self.options.memory_bytes
-        {
+        let large = |wal: &Wal| wal.bytes >= self.options.wal_bytes || self.memory.bytes() >= self.options.memory_bytes;
+        if !self.wal.as_ref().is_some_and(large) {
             return Ok(());
         }
         self.sync()?;

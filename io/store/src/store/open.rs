@@ -23,14 +23,15 @@ impl Store {
     /// The same on another disk.
     pub fn open_on(disk: Arc<dyn Disk>, dir: impl AsRef<Path>, options: Options) -> Result<Store, Error> {
         let place = Place { disk, dir: dir.as_ref().to_owned() };
-        if options.create {
+        let create = options.create && !options.read_only;
+        if create {
             place.make()?;
         }
         let lock = lock(&place)?;
         let found = place.list()?.iter().filter_map(|name| Name::parse(name)).collect();
         let loaded = match load(&place)? {
             Some(loaded) => loaded,
-            None if options.create => Loaded { next_file: FIRST_FILE, ..Loaded::default() },
+            None if create => Loaded { next_file: FIRST_FILE, ..Loaded::default() },
             None => return Err(Error::Missing { path: place.dir }),
         };
         for repair in &loaded.report.repairs {
@@ -52,8 +53,10 @@ impl Store {
             _lock: lock,
         };
         store.memory = loaded.memory;
-        store.rotate()?;
-        store.merge_if_due()?;
+        if !options.read_only {
+            store.rotate()?;
+            store.merge_if_due()?;
+        }
         Ok(store)
     }
 }

@@ -81,6 +81,26 @@ fn nothing_is_made_where_nothing_is_to_be_made() {
 }
 
 #[test]
+fn a_directory_that_is_only_read_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path(), small()).unwrap();
+    for n in 0..9 {
+        store.apply(&[put(&n.to_string(), vec![n; 300])], Durability::Sync).unwrap();
+    }
+    let want = content(&store);
+    store.close().unwrap();
+    let names = || -> std::collections::BTreeSet<_> {
+        std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    };
+    let before = names();
+    let mut store = Store::open(dir.path(), Options { read_only: true, memory_bytes: 1, ..small() }).unwrap();
+    assert_eq!(content(&store), want);
+    assert!(store.apply(&[put("x", "")], Durability::Sync).unwrap_err().to_string().contains("read only"));
+    drop(store);
+    assert_eq!(names(), before);
+}
+
+#[test]
 fn empty_keys_and_values_are_kept() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path(), small()).unwrap();

@@ -38,7 +38,7 @@ impl Stage {
         let mut clock = None;
         let elections = |daemon: &Daemon| {
             clock = Some(daemon.clock);
-            Elections::Scripted(Script { changes: script, names: named })
+            Ok(Elections::Scripted(Script { changes: script, names: named }))
         };
         let running = start_with(settings, elections).await.unwrap();
         Stage { running, changes, names, clock: clock.unwrap() }
@@ -100,6 +100,7 @@ impl Agent {
 
     fn send<M: Proto + MessageName>(&self, message: &M) {
         self.outlet.apply(NetEffect::Send(Message {
+            epoch: None,
             from: self.outlet.upid(),
             to: self.master.clone(),
             name: names::v0::<M>().into_owned(),

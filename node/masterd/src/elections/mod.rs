@@ -1,10 +1,16 @@
 //! Who leads: by the kind of start, alone or among others.
 
+mod alone;
+mod zookeeper;
+
 use crate::authority::Authority;
+use crate::settings::{Error, Settings};
+use crate::start::Contest;
+use alone::Alone;
 use std::sync::Arc;
-use std::time::Duration;
 use tepui_driver::Clock;
 use tepui_proto::mesos::MasterInfo;
+use zookeeper::ZooKeeper;
 
 /// What an election says.
 pub(crate) enum Change {
@@ -13,7 +19,6 @@ pub(crate) enum Change {
     /// Another master leads, or nobody does, or nobody knows.
     Leader(Option<Arc<MasterInfo>>),
     /// There is no way to go on; why.
-    #[allow(dead_code, reason = "a single master cannot fail")]
     Failed(String),
 }
 
@@ -21,6 +26,8 @@ pub(crate) enum Change {
 pub(crate) enum Elections {
     /// There is no other master.
     Alone(Alone),
+    /// By a group in ZooKeeper.
+    ZooKeeper(ZooKeeper),
     /// What a test says.
     #[cfg(test)]
     Scripted(Script),
@@ -34,12 +41,31 @@ pub(crate) struct Script {
 }
 
 impl Elections {
+    /// Begins to follow the election that the settings ask for.
+    pub fn open(settings: &Settings, clock: Clock) -> Result<Elections, Error> {
+        Ok(match &settings.contest {
+            Contest::Alone => Elections::Alone(Alone::new(clock)),
+            Contest::ZooKeeper { url, session_timeout } => {
+                Elections::ZooKeeper(ZooKeeper::open(url, *session_timeout, clock))
+            }
+            Contest::Masters(_) => return Err(Error::Start("--masters is not available yet".to_owned())),
+        })
+    }
+
     /// Contends under this name from now on, and no longer under the one before.
-    pub fn contend(&mut self, #[allow(unused_variables)] info: Arc<MasterInfo>) {
+    pub fn contend(&mut self, info: Arc<MasterInfo>) {
         match self {
-            Elections::Alone(alone) => alone.contends = true,
+            Elections::Alone(alone) => alone.contend(),
+            Elections::ZooKeeper(zookeeper) => zookeeper.contend(info),
             #[cfg(test)]
             Elections::Scripted(script) => drop(script.names.send(info)),
+        }
+    }
+
+    /// Contends no longer, so that others can lead at once.
+    pub async fn close(self) {
+        if let Elections::ZooKeeper(zookeeper) = self {
+            zookeeper.close().await;
         }
     }
 
@@ -47,37 +73,9 @@ impl Elections {
     pub async fn next(&mut self) -> Change {
         match self {
             Elections::Alone(alone) => alone.next().await,
+            Elections::ZooKeeper(zookeeper) => zookeeper.next().await,
             #[cfg(test)]
             Elections::Scripted(script) => script.changes.recv().await.expect("a test goes on"),
         }
-    }
-}
-
-/// A master that leads as soon as it contends.
-pub(crate) struct Alone {
-    clock: Clock,
-    contends: bool,
-    /// How many times it has led.
-    terms: u64,
-}
-
-/// What ended a term may last: a full disk. The next one is not begun at once.
-const PAUSE: Duration = Duration::from_secs(1);
-
-impl Alone {
-    pub fn new(clock: Clock) -> Alone {
-        Alone { clock, contends: false, terms: 0 }
-    }
-
-    async fn next(&mut self) -> Change {
-        if !self.contends {
-            return std::future::pending().await;
-        }
-        if self.terms > 0 {
-            tokio::time::sleep(PAUSE).await;
-        }
-        self.contends = false;
-        self.terms += 1;
-        Change::Elected(Authority::unlimited(self.clock))
     }
 }

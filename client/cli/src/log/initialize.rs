@@ -1,0 +1,51 @@
+//! `mesos-log initialize`: an empty directory becomes a replica that votes.
+
+use super::{Directory, Result, open, parse_duration, within};
+use std::path::Path;
+use std::time::Duration;
+use tepui_logd::directory::changes;
+use tepui_store::{Durability, Options};
+
+/// Its flags.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    directory: Directory,
+    /// Maximum time allowed for the command to finish (e.g., 500ms, 1sec, etc.)
+    #[arg(long, value_parser = parse_duration)]
+    timeout: Option<Duration>,
+}
+
+/// Whether `replica` and `benchmark` initialize the log first.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Initialize {
+    /// Whether to initialize the log
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", default_value = "true", require_equals = true,
+        action = clap::ArgAction::Set)]
+    initialize: bool,
+    /// Leave the log as it is
+    #[arg(long = "no-initialize", overrides_with = "initialize")]
+    no_initialize: bool,
+}
+
+impl Initialize {
+    pub fn wanted(self) -> bool {
+        self.initialize && !self.no_initialize
+    }
+
+    /// Does so if it is wanted.
+    pub fn apply(self, path: &Path) -> Result<()> {
+        if self.wanted() { initialize(path) } else { Ok(()) }
+    }
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let path = args.directory.path.clone();
+    within(args.timeout, "setting replica status", move || initialize(&path))
+}
+
+fn initialize(path: &Path) -> Result<()> {
+    let (mut store, restored) = open(path, Options::default())?;
+    let first = tepui_log::initialize(&restored).ok_or("The log is not empty")?;
+    store.apply(&changes(first), Durability::Sync).map_err(|error| error.to_string())
+}

@@ -1,0 +1,100 @@
+//! The group of a log in ZooKeeper: each replica is an ephemeral member whose data is its address as text.
+//!
+//! Source: Mesos `src/log/network.hpp` (ZooKeeperNetwork), `src/log/log.cpp`. Unlike there, members that were known stay
+//! known while ZooKeeper cannot be asked: who takes part is not decided there, and replicas that see each other go on.
+
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tepui_coordination::{Group, GroupEvent, Member, Members, Url};
+use tepui_wire::Upid;
+use tokio::sync::{mpsc, watch};
+
+/// What of a master's znode the replicas' group is called.
+pub const ZNODE: &str = "log_replicas";
+
+/// Joins the group at `url` as `own` and follows it, until nobody looks at the answer any more. Must be called within a
+/// tokio runtime.
+pub fn join(url: &Url, session_timeout: Duration, own: Upid) -> watch::Receiver<BTreeSet<Upid>> {
+    let (group, events) = Group::open(url, session_timeout);
+    let (sender, receiver) = watch::channel(BTreeSet::new());
+    let group = Following { group, own, known: BTreeMap::new(), sender };
+    tokio::spawn(group.follow(events));
+    receiver
+}
+
+struct Following {
+    group: Group,
+    own: Upid,
+    /// The address of each member, by its znode; none for data that is no address.
+    known: BTreeMap<String, Option<Upid>>,
+    sender: watch::Sender<BTreeSet<Upid>>,
+}
+
+impl Following {
+    async fn follow(mut self, mut events: mpsc::UnboundedReceiver<GroupEvent>) {
+        if !self.join().await {
+            return;
+        }
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = self.sender.closed() => None,
+            };
+            match event {
+                Some(GroupEvent::Members(members)) if !members.is_empty() => self.look_at(members).await,
+                Some(GroupEvent::Members(_) | GroupEvent::Joined(_) | GroupEvent::Confirmed(_)) => {}
+                Some(GroupEvent::Cancelled(_)) => {
+                    tracing::info!("the replica joins its group in ZooKeeper again");
+                    if !self.join().await {
+                        return;
+                    }
+                }
+                Some(GroupEvent::Failed(error)) => {
+                    return tracing::error!(%error, "the group of the log in ZooKeeper cannot be used");
+                }
+                None => return self.group.close().await,
+            }
+        }
+    }
+
+    /// Joins, as often as it takes; false if it cannot be.
+    async fn join(&self) -> bool {
+        let data = Bytes::from(self.own.to_string());
+        let joined = self.group.join(data, None).await;
+        if let Err(error) = &joined {
+            tracing::error!(%error, "the replica cannot join its group in ZooKeeper");
+        }
+        joined.is_ok()
+    }
+
+    async fn look_at(&mut self, members: Members) {
+        let mut known = BTreeMap::new();
+        for member in members {
+            let address = match self.known.get(&member.node) {
+                Some(address) => address.clone(),
+                None => self.address(&member).await,
+            };
+            known.insert(member.node, address);
+        }
+        let others: BTreeSet<Upid> = known.values().flatten().filter(|upid| **upid != self.own).cloned().collect();
+        self.known = known;
+        self.sender.send_if_modified(|old| {
+            let changed = *old != others;
+            if changed {
+                tracing::info!(?others, "the group of the log changed");
+                *old = others;
+            }
+            changed
+        });
+    }
+
+    async fn address(&self, member: &Member) -> Option<Upid> {
+        let data = self.group.data(member).await.ok().flatten()?;
+        let address = std::str::from_utf8(&data).ok().and_then(Upid::parse);
+        if address.is_none() {
+            tracing::warn!(node = member.node, "a member of the log's group has no address");
+        }
+        address
+    }
+}

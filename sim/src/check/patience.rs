@@ -1,0 +1,86 @@
+//! The master waits for an agent as long as it should, and no longer.
+
+use super::{Fact, Model};
+use crate::host::master::{MAX_PINGS_MISSED, PING_TIMEOUT, REREGISTER_TIMEOUT};
+use std::collections::BTreeMap;
+
+/// How much later than it may the master must have given an agent up: it looks at each ping, and the registrar takes its
+/// time.
+const SLACK_NANOS: u64 = 15_000_000_000;
+/// How much the order of events at the same moment may hide.
+const EARLY_NANOS: u64 = 1_000_000;
+
+#[derive(Default)]
+pub struct Patience {
+    /// When each registered agent was heard last: it registered, or answered a ping.
+    heard: BTreeMap<String, u64>,
+    /// Agents that cannot be reached, and since when.
+    lost: BTreeMap<String, u64>,
+    /// Agents in the registry that have not come back to this master, and since when it waits.
+    awaited: BTreeMap<String, u64>,
+}
+
+impl Patience {
+    pub fn see(&mut self, now: u64, fact: &Fact, model: &Model, found: &mut Vec<String>) {
+        match fact {
+            Fact::Admitted { id } | Fact::Reregistered { id } => {
+                self.forget(id);
+                self.heard.insert(id.clone(), now);
+            }
+            Fact::Pong { id } => {
+                self.heard.insert(id.clone(), now);
+            }
+            Fact::AgentLost { id } if model.known.registered.contains(id) => {
+                self.lost.entry(id.clone()).or_insert(now);
+            }
+            Fact::Recovered { admitted, .. } => self.awaited = admitted.iter().map(|id| (id.clone(), now)).collect(),
+            Fact::MarkedUnreachable { id } => {
+                if !self.may_give_up(now, id) {
+                    let heard = self.heard.get(id).map(|at| (now - at) / 1_000_000);
+                    found.push(format!("agent {id} is given up too early; last heard {heard:?} ms ago"));
+                }
+                self.forget(id);
+            }
+            Fact::AgentRemoved { id } => self.forget(id),
+            Fact::MasterEnded => *self = Patience::default(),
+            _ => {}
+        }
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.heard.remove(id);
+        self.lost.remove(id);
+        self.awaited.remove(id);
+    }
+
+    fn may_give_up(&self, now: u64, id: &str) -> bool {
+        let over = |since: Option<&u64>, patience: u64| since.is_some_and(|at| now + EARLY_NANOS >= at + patience);
+        over(self.heard.get(id), silence())
+            || over(self.lost.get(id), absence())
+            || over(self.awaited.get(id), absence())
+    }
+
+    /// Agents that should have been given up.
+    pub fn overdue(&mut self, now: u64, found: &mut Vec<String>) {
+        for (id, since) in self.lost.iter().chain(&self.awaited).filter(|(_, at)| now > **at + absence() + SLACK_NANOS)
+        {
+            found.push(format!("agent {id} has been gone for {} s and is not given up", (now - since) / 1_000_000_000));
+        }
+        let latest = silence() + PING_TIMEOUT.as_nanos() as u64 + SLACK_NANOS;
+        for (id, since) in self.heard.iter().filter(|(_, at)| now > **at + latest) {
+            found.push(format!(
+                "agent {id} has been silent for {} s and is not given up",
+                (now - since) / 1_000_000_000
+            ));
+        }
+    }
+}
+
+/// The shortest time without an answer after which an agent is given up.
+fn silence() -> u64 {
+    PING_TIMEOUT.as_nanos() as u64 * u64::from(MAX_PINGS_MISSED)
+}
+
+fn absence() -> u64 {
+    REREGISTER_TIMEOUT.as_nanos() as u64
+}
