@@ -12,7 +12,7 @@ use tepui_proto::mesos::internal::{AgentReregisteredMessage, PongAgentMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::{AgentID, TaskID, TaskState};
 use tepui_proto::{ContentType, MessageField};
-use tepui_registry::{Registrar, State};
+use tepui_registry::{Gone, Registrar, Standing, State, Unreachable};
 use tepui_wire::{NetInput, Upid};
 
 const AGENT: &str = "cpus:4;mem:4096;disk:4096";
@@ -28,7 +28,7 @@ fn config(change: impl FnOnce(&mut Config)) -> Config {
 fn recovered(ids: &[&str]) -> Registrar {
     let mut state = State::default();
     for (number, id) in (1..).zip(ids) {
-        state.admitted.insert((*id).into(), Arc::new(agent_info(number, AGENT, id)));
+        state.admitted.insert((*id).into(), Arc::new(agent_info(number, AGENT, id)).into());
     }
     Registrar::new(state)
 }
@@ -161,9 +161,9 @@ fn registry_of_lost() -> Registrar {
     let mut state = State::default();
     let minute = 60_000_000_000;
     let start = 1_700_000_000_000_000_000;
-    state.unreachable.insert("old".into(), start - 2 * minute);
-    state.unreachable.insert("new".into(), start - minute);
-    state.gone.insert("gone".into(), start - 3 * minute);
+    state.unreachable.insert("old".into(), Unreachable::new(&"old".into(), start - 2 * minute, Standing::default()));
+    state.unreachable.insert("new".into(), Unreachable::new(&"new".into(), start - minute, Standing::default()));
+    state.gone.insert("gone".into(), Gone::new(&"gone".into(), start - 3 * minute));
     Registrar::new(state)
 }
 
