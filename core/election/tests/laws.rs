@@ -113,8 +113,9 @@ impl World {
                 self.tell_members();
             }
             Effect::Cancel(member) => {
-                if self.group.get(&member.sequence).is_some_and(|(owner, ..)| *owner == index) {
-                    self.group.remove(&member.sequence);
+                let before = self.group.len();
+                self.group.retain(|sequence, (owner, ..)| *sequence != member.sequence || *owner != index);
+                if self.group.len() < before {
                     self.tell_members();
                 }
             }

@@ -38,8 +38,7 @@ impl Daemon {
     pub fn new(
         settings: Settings,
         clock: Clock,
-        node: &Node,
-        outlet: Outlet,
+        (node, outlet): (&Node, Outlet),
         registry: Registry,
         leading: Leading,
         exit: watch::Sender<Option<String>>,
