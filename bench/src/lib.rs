@@ -4,7 +4,6 @@ pub mod allocator;
 pub mod cluster;
 pub mod durations;
 pub mod emulator;
-pub mod failover;
 pub mod idle;
 pub mod process;
 pub mod resources;

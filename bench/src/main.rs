@@ -4,7 +4,7 @@
 //! in docs/performance.md.
 
 use clap::{Parser, Subcommand};
-use tepui_bench::{allocator, cluster, failover, idle, resources, tasks, views};
+use tepui_bench::{allocator, cluster, idle, resources, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -24,8 +24,6 @@ enum Benchmark {
     Tasks(tasks::Arguments),
     /// A whole master under emulated agents and frameworks: registrations, memory, `/state`, tasks.
     Cluster(cluster::Arguments),
-    /// From kill -9 of the leader of several masters to the next one that takes writes.
-    Failover(failover::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
     Idle(idle::Arguments),
     /// The master's views over a cluster that is made up.
@@ -38,7 +36,6 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Resources => resources::run(),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Cluster(arguments) => cluster::run(&arguments),
-        Benchmark::Failover(arguments) => failover::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
         Benchmark::Views(arguments) => views::run(&arguments),
     }

@@ -146,7 +146,7 @@ fn agent(master: &str, number: usize, resources: &Resources) -> Agent {
         observer: number as u64,
         connected: true,
         active: true,
-        disconnection: 0,
+        disconnections: 0,
         pinged: false,
         missed_pings: 0,
         registered: Wall(1_795_308_948_862_902_000 + number as u64 * 1_000_003),
@@ -173,7 +173,8 @@ fn add_tasks(snapshot: &mut Snapshot, arguments: &Arguments) -> anyhow::Result<(
         id: MessageField::some(id.clone()),
         ..Default::default()
     };
-    let mut framework = Framework::new(id.value.as_str().into(), FrameworkKey::new(0, 0), Arc::new(info), snapshot.now);
+    let mut framework =
+        Framework::new(id.value.as_str().into(), FrameworkKey::new(0, 0), Arc::new(info), snapshot.started);
     let used = Resources::parse("cpus:0.1;mem:32", "*")?.allocated_to(&Role::from("*"));
     let agents: Vec<_> = snapshot.agents.keys().cloned().collect();
     for number in 0..arguments.tasks {

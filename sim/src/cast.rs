@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use tepui_proto::ContentType;
 use tepui_proto::mesos::framework_info::{Capability, capability};
-use tepui_proto::mesos::{FrameworkID, FrameworkInfo, Offer};
+use tepui_proto::mesos::{FrameworkID, FrameworkInfo};
 
 /// How a framework speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,10 +139,6 @@ pub struct Disk {
     pub tasks: BTreeMap<String, Known>,
     /// The number of its next task.
     pub next_task: u64,
-    /// How often it has said something else of itself.
-    pub updates: u64,
-    /// Offers it has not decided about.
-    pub held: BTreeMap<String, Offer>,
 }
 
 /// A disk in the hands of its framework's hosts.
@@ -159,8 +155,6 @@ impl Disk {
             ended: false,
             tasks: BTreeMap::new(),
             next_task: 0,
-            updates: 0,
-            held: BTreeMap::new(),
         }))
     }
 

@@ -11,7 +11,7 @@ const PAUSE_NANOS: u64 = 30_000_000_000;
 const SECOND: u64 = 1_000_000_000;
 
 /// Kinds of faults, with how often each comes.
-const KINDS: [(&str, u64); 15] = [
+const KINDS: [(&str, u64); 14] = [
     ("delay", 10),
     ("reorder", 8),
     ("loss", 8),
@@ -20,9 +20,8 @@ const KINDS: [(&str, u64); 15] = [
     ("partition", 8),
     ("one-way partition", 6),
     ("lost agent", 5),
-    ("master crash", 6),
+    ("master crash", 2),
     ("agent crash", 5),
-    ("agent leaves", 3),
     ("framework crash", 6),
     ("framework failover", 8),
     ("executor crash", 15),
@@ -77,7 +76,6 @@ fn cause(world: &mut World, kind: &str) -> bool {
         "broken stream" => break_some(world, |kind| matches!(kind, Kind::Stream(_) | Kind::Calls)),
         "master crash" => crash(world, Role::Master, 20 * SECOND),
         "agent crash" => crash(world, Role::Agent, 60 * SECOND),
-        "agent leaves" => leave(world),
         "framework crash" => crash(world, Role::Framework, 30 * SECOND),
         "executor crash" => kill_executor(world, WaitStatus::exited(1)),
         _ => kill_executor(world, WaitStatus::signaled(9)),
@@ -181,15 +179,6 @@ fn crash(world: &mut World, role: Role, longest: u64) -> bool {
     world.crash(host);
     let wait = SECOND / 2 + world.rng.below(longest);
     world.after(wait, Event::Restart(host));
-    true
-}
-
-/// An agent is told by its operator to end its executors and then itself.
-fn leave(world: &mut World) -> bool {
-    let agents = hosts(world, Role::Agent);
-    let Some(agent) = pick(world, &agents) else { return false };
-    let (process, tells) = (world.process(agent), world.rng.below(2) == 0);
-    world.after(0, Event::Local(process, Local::Leave(tells)));
     true
 }
 

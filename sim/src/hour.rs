@@ -7,7 +7,6 @@ use crate::check::Amount;
 use crate::host::framework::FrameworkHost;
 use crate::host::framework_v0::FrameworkV0Host;
 use crate::host::master::MasterHost;
-use crate::host::operator::OperatorHost;
 use crate::host::{Host, Local, agent::AgentHost};
 use crate::network::HostId;
 use crate::planted::{Bug, Planted};
@@ -72,9 +71,6 @@ fn build(world: &mut World, keeps_registry: bool) -> Vec<HostId> {
     for (number, profile) in CAST.iter().enumerate() {
         hosts.push(add_framework(world, *profile, number as u8, &master));
     }
-    let machines = (0..AGENTS).map(|number| address(11 + number as u8, 0).ip().to_string()).collect();
-    let operator = OperatorHost::new(&at_master.to_string(), machines);
-    hosts.push(world.add(Box::new(operator), address(101, 9000), None));
     for host in &hosts {
         world.start(*host);
     }
@@ -105,7 +101,6 @@ pub fn run(plan: &Plan, log: Option<Box<dyn Write>>) -> Outcome {
     let hosts = build(&mut world, plan.seed.is_multiple_of(2));
     world.after(20 * SECOND, Event::Fault);
     go_on(&mut world, plan.seconds * SECOND);
-    world.tally.fault_nanos = world.now;
     quiet(&mut world, &hosts);
     leave(&mut world);
     world.tally.nanos = world.now;

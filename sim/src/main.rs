@@ -4,13 +4,10 @@
 
 mod cast;
 mod check;
-mod disk;
 mod driven;
 mod faults;
 mod host;
 mod hour;
-mod log_world;
-mod long_run;
 mod network;
 mod packet;
 mod planted;
@@ -22,9 +19,10 @@ mod workload;
 mod world;
 
 use clap::Parser;
-use hour::{AGENTS, FRAMEWORKS, Plan};
-use long_run::{Failure, Run};
+use hour::{AGENTS, FRAMEWORKS, Outcome, Plan};
 use planted::Bug;
+use report::Tally;
+use std::io::Write;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,16 +30,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Seeds tried for each planted bug before it counts as missed.
-const PLANTED_SEEDS: u64 = 24;
+const PLANTED_SEEDS: u64 = 8;
 /// How long faults go on in a world with a planted bug.
 const PLANTED_SECONDS: u64 = 20 * 60;
 
 /// Runs simulated clusters and looks for what must not happen.
 #[derive(Parser)]
 struct Args {
-    /// What is simulated: `cluster`, masters with agents and frameworks; or `log`, the replicated log alone.
-    #[arg(long, default_value = "cluster", value_parser = ["cluster", "log"])]
-    world: String,
     /// Where all chance comes from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -51,12 +46,6 @@ struct Args {
     /// Simulated minutes with faults in each world, instead of an hour.
     #[arg(long)]
     minutes: Option<u64>,
-    /// Threads that run worlds; none: as many as there are processors.
-    #[arg(long)]
-    jobs: Option<usize>,
-    /// Goes on after a world that failed.
-    #[arg(long)]
-    keep_going: bool,
     /// Plants a bug; see --list-planted.
     #[arg(long)]
     planted: Option<String>,
@@ -66,16 +55,13 @@ struct Args {
     /// Plants each bug in turn; fails if one is not found.
     #[arg(long)]
     find_planted: bool,
-    /// Writes one line per event to this file, with one thread.
+    /// Writes one line per event to this file.
     #[arg(long)]
     events: Option<PathBuf>,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    if args.world == "log" {
-        return log_world::run(&args.log_world());
-    }
     if args.list_planted {
         for bug in Bug::ALL {
             println!("{:20} {}", bug.name(), bug.what());
@@ -85,48 +71,36 @@ fn main() -> anyhow::Result<ExitCode> {
     if args.find_planted { Ok(find_planted(args.seed)) } else { simulate(&args) }
 }
 
-impl Args {
-    fn log_world(self) -> log_world::Options {
-        log_world::Options {
-            seed: self.seed,
-            hours: self.hours,
-            seconds: self.minutes.map_or(3600, |minutes| minutes * 60),
-            jobs: self.jobs.unwrap_or_else(processors),
-            planted: self.planted,
-            list_planted: self.list_planted,
-            find_planted: self.find_planted,
-            events: self.events,
-        }
-    }
-}
-
 fn simulate(args: &Args) -> anyhow::Result<ExitCode> {
     let bug = match &args.planted {
         Some(name) => Some(bug_called(name)?),
         None => None,
     };
-    let run = Run {
-        seed: args.seed,
-        hours: args.hours,
-        seconds: args.minutes.map_or(3600, |minutes| minutes * 60),
-        jobs: if args.events.is_some() { 1 } else { args.jobs.unwrap_or_else(processors) },
-        bug,
-        keep_going: args.keep_going,
-        events: args.events.clone(),
-    };
-    let start = Instant::now();
-    let (total, failures) = long_run::run(&run);
-    println!("{}", total.text(AGENTS, FRAMEWORKS, start.elapsed()));
-    if failures.is_empty() {
-        println!("verdict: clean");
-        return Ok(ExitCode::SUCCESS);
+    let (start, mut total) = (Instant::now(), Tally::default());
+    let seconds = args.minutes.map_or(3600, |minutes| minutes * 60);
+    for hour in 0..args.hours {
+        let plan = Plan { seed: hour::seed_of(args.seed, hour), seconds, bug };
+        let log: Option<Box<dyn Write>> = match &args.events {
+            Some(path) => Some(Box::new(std::io::BufWriter::new(events(path, hour)?))),
+            None => None,
+        };
+        let outcome = hour::run(&plan, log);
+        total.add(&outcome.tally);
+        if !outcome.violations.is_empty() {
+            println!("{}", total.text(AGENTS, FRAMEWORKS, start.elapsed()));
+            fail(&plan, &outcome, args);
+            return Ok(ExitCode::FAILURE);
+        }
     }
-    failures.iter().for_each(|failure| fail(failure, args));
-    Ok(ExitCode::FAILURE)
+    println!("{}", total.text(AGENTS, FRAMEWORKS, start.elapsed()));
+    println!("verdict: clean");
+    Ok(ExitCode::SUCCESS)
 }
 
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
+/// The first world's events begin the file, the others' follow.
+fn events(path: &std::path::Path, hour: u64) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).write(true).truncate(hour == 0).append(hour > 0).open(path)
 }
 
 fn bug_called(name: &str) -> anyhow::Result<Bug> {
@@ -137,25 +111,26 @@ fn bug_called(name: &str) -> anyhow::Result<Bug> {
 /// Objections shown of one run.
 const SHOWN: usize = 10;
 
-fn fail(failure: &Failure, args: &Args) {
-    println!("verdict: {} objections", failure.violations.len());
-    for text in failure.violations.iter().take(SHOWN) {
+fn fail(plan: &Plan, outcome: &Outcome, args: &Args) {
+    println!("verdict: {} objections", outcome.violations.len());
+    for text in outcome.violations.iter().take(SHOWN) {
         println!("  {text}");
     }
     let minutes = args.minutes.map(|minutes| format!(" --minutes {minutes}")).unwrap_or_default();
-    let planted = args.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
-    println!("replay: cargo run --release -p sim -- --seed {} --hours 1{minutes}{planted}", failure.seed);
+    let planted = plan.bug.map(|bug| format!(" --planted {}", bug.name())).unwrap_or_default();
+    println!("replay: cargo run --release -p sim -- --seed {} --hours 1{minutes}{planted}", plan.seed);
 }
 
 /// Looks for every bug, one per thread at a time; the worlds know nothing of each other.
 fn find_planted(first: u64) -> ExitCode {
     let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let missed: usize = std::thread::scope(|scope| {
         let look = || {
             let bugs = std::iter::from_fn(|| Bug::ALL.get(next.fetch_add(1, Ordering::Relaxed)));
             bugs.filter(|bug| !find(**bug, first)).count()
         };
-        let workers: Vec<_> = (0..processors()).map(|_| scope.spawn(look)).collect();
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(look)).collect();
         workers.into_iter().map(|worker| worker.join().expect("a world does not panic")).sum()
     });
     println!("{} of {} planted bugs found", Bug::ALL.len() - missed, Bug::ALL.len());

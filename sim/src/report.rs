@@ -23,8 +23,6 @@ pub struct Tally {
     pub tasks: u64,
     /// Simulated time, in nanoseconds.
     pub nanos: u64,
-    /// Of that with faults, in nanoseconds.
-    pub fault_nanos: u64,
     /// Hours that count, and all.
     pub hours: (u64, u64),
 }
@@ -41,7 +39,6 @@ impl Tally {
         self.transitions += other.transitions;
         self.tasks += other.tasks;
         self.nanos += other.nanos;
-        self.fault_nanos += other.fault_nanos;
         for (kind, count) in &other.faults {
             *self.faults.entry(kind).or_default() += count;
         }
@@ -56,15 +53,13 @@ impl Tally {
     pub fn text(&self, agents: usize, frameworks: usize, took: Duration) -> String {
         let seconds = took.as_secs_f64().max(1e-9);
         format!(
-            "simulated {:.2} hours in {seconds:.1} s, {:.0} hours with faults a minute; \
-             {agents} agents, {frameworks} frameworks\n\
+            "simulated {:.2} hours in {seconds:.1} s; {agents} agents, {frameworks} frameworks\n\
              {} events, {:.0} per second\n\
              {} faults: {}\n\
              when they came: {}\n\
              {} tasks, {} task transitions\n\
              {} of {} hours count (at least {MIN_FAULTS} faults and {MIN_TRANSITIONS} transitions each)",
             self.nanos as f64 / 3.6e12,
-            self.fault_nanos as f64 / 3.6e12 * 60.0 / seconds,
             self.events,
             self.events as f64 / seconds,
             self.fault_count(),

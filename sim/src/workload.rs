@@ -5,22 +5,19 @@
 
 use crate::cast::{Disk, Shared};
 use crate::task::Script;
+use std::collections::BTreeMap;
 use tepui_base::Rng;
 use tepui_framework::scheduler::{call, is_terminal};
 use tepui_proto::mesos::scheduler::Call;
-use tepui_proto::mesos::scheduler::call::{Type, UpdateFramework};
 use tepui_proto::mesos::value::{Scalar, Type as ValueType};
 use tepui_proto::mesos::{
-    AgentID, CommandInfo, ExecutorID, ExecutorInfo, Filters, FrameworkID, InverseOffer, Offer, OfferID, Resource,
-    TaskID, TaskInfo, TaskState, TaskStatus, executor_info,
+    AgentID, CommandInfo, ExecutorID, ExecutorInfo, Filters, FrameworkID, Offer, OfferID, Resource, TaskID, TaskInfo,
+    TaskState, TaskStatus, executor_info,
 };
 use tepui_proto::{MessageField, ToProto};
 
 /// The most tasks a framework has at once.
-const MAX_LIVE: usize = 4;
-/// How long a task runs at most that ends by itself. With the number above this makes the hour's tasks: long ones meet
-/// more faults each.
-const MAX_TASK_NANOS: u64 = 240 * SECOND;
+const MAX_LIVE: usize = 11;
 /// What a custom executor holds for itself, in thousandths of a CPU and in MB.
 pub const EXECUTOR: (i64, i64) = (100, 32);
 const SECOND: u64 = 1_000_000_000;
@@ -45,6 +42,8 @@ pub struct Known {
 /// The table and the framework's habits.
 pub struct Workload {
     disk: Shared,
+    /// Offers it has not decided about.
+    pub held: BTreeMap<String, Offer>,
     /// Whether it wants no more tasks.
     pub quiet: bool,
 }
@@ -52,17 +51,7 @@ pub struct Workload {
 impl Workload {
     /// That of the framework with this disk.
     pub fn new(disk: Shared) -> Workload {
-        Workload { disk, quiet: false }
-    }
-
-    /// A subscription begins, and with it all offers made before are void. A careless framework does not know, or its
-    /// other instance has left them: which it will try to use, and when.
-    pub fn subscribed(&mut self, rng: &mut Rng) -> Vec<(u64, String)> {
-        let held = &mut self.disk.borrow_mut().held;
-        if self.quiet || rng.below(3) != 0 {
-            held.clear();
-        }
-        held.keys().map(|id| (rng.below(10 * SECOND), id.clone())).collect()
+        Workload { disk, held: BTreeMap::new(), quiet: false }
     }
 
     /// How many tasks may still run.
@@ -72,7 +61,7 @@ impl Workload {
 
     /// Decides about an offer at once, or (none) holds it for so many nanoseconds.
     pub fn offered(&mut self, rng: &mut Rng, offer: &Offer, framework: &FrameworkID) -> Result<Call, u64> {
-        self.disk.borrow_mut().held.insert(offer.id.value.clone(), offer.clone());
+        self.held.insert(offer.id.value.clone(), offer.clone());
         if !self.quiet && rng.below(12) == 0 {
             return Err(SECOND + rng.below(100 * SECOND));
         }
@@ -81,33 +70,26 @@ impl Workload {
 
     /// Decides about a held offer; none if it is void.
     pub fn decide(&mut self, rng: &mut Rng, id: &str, framework: &FrameworkID) -> Option<Call> {
-        let offer = self.disk.borrow_mut().held.remove(id)?;
+        let offer = self.held.remove(id)?;
         let offer_id = OfferID { value: id.to_owned(), ..OfferID::default() };
         let (cpus, mem) = (amount(&offer, "cpus"), amount(&offer, "mem"));
         let room = MAX_LIVE.saturating_sub(self.live_count());
-        // Long enough that most events are about something else, short enough to run out in an hour many times.
-        let longest = if rng.below(8) == 0 { 300 } else { 60 };
+        let longest = if !self.quiet && rng.below(8) == 0 { 90 } else { 20 };
         let refuse = Filters { refuse_seconds: Some(rng.below(longest) as f64), ..Filters::default() };
         if self.quiet || room == 0 || cpus < 1.0 || mem < 512.0 || rng.below(5) == 0 {
             return Some(call::decline(vec![offer_id], Some(refuse)));
         }
         let count = (1 + rng.below(3) as usize).min(room);
-        let count = count.min(cpus as usize);
-        let name = self.disk.borrow().profile.name;
-        let own = self.disk.borrow().profile.custom && rng.below(2) == 0;
-        let executor = own.then(|| format!("{name}-e{}", rng.below(2)));
-        let tasks: Vec<_> = (0..count).map(|_| self.task(rng, &offer, executor.as_deref(), framework)).collect();
-        let operation = match executor.filter(|_| rng.below(3) == 0) {
-            Some(executor) => {
-                let info = custom_executor(&executor, framework, &offer.allocation_info.role);
-                call::launch_group(info, tasks)
-            }
-            None => call::launch(tasks),
-        };
-        Some(call::accept(vec![offer_id], vec![operation], Some(refuse)))
+        let (mut cpus, mut tasks) = (cpus, Vec::new());
+        while tasks.len() < count && cpus >= 1.0 {
+            let task = self.task(rng, &offer, framework);
+            cpus -= 1.0;
+            tasks.push(task);
+        }
+        Some(call::accept(vec![offer_id], vec![call::launch(tasks)], Some(refuse)))
     }
 
-    fn task(&mut self, rng: &mut Rng, offer: &Offer, executor: Option<&str>, framework: &FrameworkID) -> TaskInfo {
+    fn task(&mut self, rng: &mut Rng, offer: &Offer, framework: &FrameworkID) -> TaskInfo {
         let mut disk = self.disk.borrow_mut();
         let name = disk.profile.name;
         let id = format!("{name}-t{}", disk.next_task);
@@ -115,9 +97,11 @@ impl Workload {
         let nanos = match rng.below(20) {
             0 => None,
             1 => Some(0),
-            _ => Some(rng.below(MAX_TASK_NANOS)),
+            _ => Some(rng.below(60 * SECOND)),
         };
         let script = Script { nanos, code: if rng.below(4) == 0 { 1 + rng.below(100) as u8 } else { 0 } };
+        let custom = disk.profile.custom && rng.below(2) == 0;
+        let executor = custom.then(|| format!("{name}-e{}", rng.below(2)));
         let role = offer.allocation_info.role.clone();
         let mut task = TaskInfo {
             name: id.clone(),
@@ -126,7 +110,7 @@ impl Workload {
             resources: vec![scalar("cpus", 0.1 * (1 + rng.below(8)) as f64, &role), scalar("mem", 128.0, &role)],
             ..TaskInfo::default()
         };
-        match executor {
+        match &executor {
             Some(executor) => {
                 task.executor = MessageField::some(custom_executor(executor, framework, &role));
                 task.data = Some(script.command().into_bytes());
@@ -137,7 +121,6 @@ impl Workload {
             }
         }
         let agent = (*offer.agent_id).clone();
-        let executor = executor.map(str::to_owned);
         disk.tasks.insert(id, Known { agent, executor, state: None, over: false, ended: false, killed: false });
         task
     }
@@ -156,18 +139,7 @@ impl Workload {
 
     /// An offer is void.
     pub fn rescinded(&mut self, offer: &str) {
-        self.disk.borrow_mut().held.remove(offer);
-    }
-
-    /// It is asked to give back what it has on an agent. Nothing follows from the answer; some give none.
-    pub fn asked_back(&mut self, rng: &mut Rng, offer: &InverseOffer) -> Option<Call> {
-        let filters = Filters { refuse_seconds: Some(rng.below(60) as f64), ..Filters::default() };
-        let ids = vec![(*offer.id).clone()];
-        match rng.below(5) {
-            0 if !self.quiet => None,
-            1 | 2 => Some(call::decline_inverse_offers(ids, Some(filters))),
-            _ => Some(call::accept_inverse_offers(ids, Some(filters))),
-        }
+        self.held.remove(offer);
     }
 
     /// What a framework does from time to time.
@@ -177,15 +149,14 @@ impl Workload {
         let asked: Vec<_> = disk.live().map(|(id, task)| (task_id(id), Some(task.agent.clone()))).collect();
         if self.quiet {
             disk.tasks.values_mut().for_each(|task| task.killed = true);
-            // It takes no more tasks, but may have suppressed before.
-            calls.extend((rng.below(10) == 0).then(|| call::revive(vec![])));
+            calls.push(call::revive(vec![]));
             // What was said to be lost may have come back unheard; only asking for everything tells.
             let everything = asked.is_empty() || rng.below(3) == 0;
             calls.push(call::reconcile(if everything { vec![] } else { asked }));
             return calls;
         }
         match rng.below(12) {
-            0 | 9 => calls.push(call::revive(vec![])),
+            0 => calls.push(call::revive(vec![])),
             1 => calls.push(call::suppress(vec![])),
             2 | 3 => disk.choose_one_to_kill(rng),
             4 => calls.push(call::reconcile(asked)),
@@ -193,8 +164,7 @@ impl Workload {
             6 if !asked.is_empty() => calls.push(call::reconcile(vec![])),
             7 => calls.extend(disk.some_executor(rng).map(|(id, agent)| call::shutdown(id, agent))),
             8 => calls.extend(disk.old_question(rng)),
-            10 => calls.extend(disk.update(rng)),
-            _ => {}
+            _ => calls.push(call::revive(vec![])),
         }
         calls
     }
@@ -212,18 +182,6 @@ impl Disk {
             let chosen = rng.below(live.len() as u64) as usize;
             live[chosen].killed = true;
         }
-    }
-
-    /// It says something else of itself: how long it may be away, where it is, and perhaps that it wants no offers.
-    fn update(&mut self, rng: &mut Rng) -> Option<Call> {
-        self.updates += 1;
-        let mut info = self.profile.info();
-        info.id = MessageField::some(self.id.clone()?);
-        info.failover_timeout = Some(self.profile.failover_secs * (1.0 + rng.unit()));
-        info.hostname = Some(format!("host{}", self.updates));
-        let suppressed_roles = if rng.below(4) == 0 { info.roles.clone() } else { Vec::new() };
-        let update = UpdateFramework { framework_info: info.into(), suppressed_roles, ..UpdateFramework::default() };
-        Some(Call { r#type: Some(Type::UPDATE_FRAMEWORK), update_framework: update.into(), ..Call::default() })
     }
 
     /// An executor of its own that may run, and where.
@@ -262,7 +220,7 @@ fn custom_executor(id: &str, framework: &FrameworkID, role: &Option<String>) -> 
         executor_id: MessageField::some(ExecutorID { value: id.to_owned(), ..ExecutorID::default() }),
         framework_id: MessageField::some(framework.clone()),
         command: MessageField::some(CommandInfo { value, ..CommandInfo::default() }),
-        resources: vec![scalar("cpus", 0.1, role), scalar("mem", 32.0, role), scalar("disk", 32.0, role)],
+        resources: vec![scalar("cpus", 0.1, role), scalar("mem", 32.0, role)],
         ..ExecutorInfo::default()
     }
 }

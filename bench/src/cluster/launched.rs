@@ -15,8 +15,6 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// A master's process; it ends with this value.
 pub(super) struct Launched {
-    /// Removed at the end.
-    work_dir: Option<tempfile::TempDir>,
     process: Child,
     pid: u32,
     address: SocketAddrV4,
@@ -32,15 +30,13 @@ impl Drop for Launched {
 }
 
 impl Launched {
-    /// Starts `tepui master`, with this registry.
-    pub async fn tepui(given: Option<PathBuf>, registry: &str) -> Result<Launched> {
-        let mut command = Command::new(program(given)?);
-        let (port, work_dir) = (free_port()?, tempfile::tempdir()?);
-        command.args(["master", "--ip=127.0.0.1", &format!("--port={port}"), &format!("--registry={registry}")]);
-        command.arg(format!("--work_dir={}", work_dir.path().display()));
-        let mut launched = Launched::start(command, port).await?;
-        launched.work_dir = Some(work_dir);
-        Ok(launched)
+    /// Starts `tepui master`.
+    pub async fn tepui(program: Option<PathBuf>) -> Result<Launched> {
+        let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("tepui"));
+        let mut command = Command::new(program.map_or_else(beside, Ok)?);
+        let port = free_port()?;
+        command.args(["master", "--ip=127.0.0.1", &format!("--port={port}"), "--registry=in_memory"]);
+        Launched::start(command, port).await
     }
 
     /// Starts another master with a shell command that finds its port in `$PORT`.
@@ -55,7 +51,7 @@ impl Launched {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
-        let mut launched = Launched { pid: process.id(), process, address, work_dir: None };
+        let mut launched = Launched { pid: process.id(), process, address };
         let until = Instant::now() + PATIENCE;
         while !is_well(address).await {
             if let Some(status) = launched.process.try_wait()? {
@@ -84,18 +80,12 @@ impl Launched {
     }
 }
 
-/// The program of Tepui: the one given, or the one beside this program.
-pub(crate) fn program(given: Option<PathBuf>) -> Result<PathBuf> {
-    given.map_or_else(|| Ok(std::env::current_exe()?.with_file_name("tepui")), Ok)
-}
-
-/// A port that is free now.
-pub(crate) fn free_port() -> Result<u16> {
+fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 /// Whether a master answers there.
-pub(crate) async fn is_well(address: SocketAddrV4) -> bool {
+async fn is_well(address: SocketAddrV4) -> bool {
     match Client::connect(address, "/master/health").await {
         Ok(mut client) => client.ask().await.is_ok(),
         Err(_) => false,

@@ -5,7 +5,7 @@
 //! paths below `/master`, which both serve.
 
 mod clients;
-pub(crate) mod launched;
+mod launched;
 mod memory;
 mod register;
 mod state;
@@ -32,9 +32,6 @@ pub struct Arguments {
     /// The Tepui to start; by default the `tepui` beside this one.
     #[arg(long)]
     program: Option<PathBuf>,
-    /// Where the Tepui that is started keeps its registry: in_memory, or replicated_log (in a temporary directory).
-    #[arg(long, default_value = "in_memory")]
-    registry: String,
     /// Afterwards the same against the master that this shell command starts at the port `$PORT`.
     #[arg(long, conflicts_with = "master")]
     oracle: Option<String>,
@@ -84,7 +81,7 @@ async fn drive(arguments: &Arguments) -> Result<()> {
         return load(arguments, Target { address, pid, _launched: None }).await;
     }
     println!("Tepui");
-    load(arguments, Launched::tepui(arguments.program.clone(), &arguments.registry).await?.into()).await?;
+    load(arguments, Launched::tepui(arguments.program.clone()).await?.into()).await?;
     if let Some(command) = &arguments.oracle {
         println!("{command}");
         load(arguments, Launched::other(command).await?.into()).await?;

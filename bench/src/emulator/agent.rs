@@ -1,6 +1,6 @@
 //! An emulated agent: it registers, answers pings, and pretends to run tasks.
 
-use super::host::{Host, Leader};
+use super::host::Host;
 use super::spec::AgentSpec;
 use super::task::Task;
 use anyhow::bail;
@@ -52,7 +52,7 @@ pub(super) struct Inner {
     pid: Upid,
     /// `pid` as text, as every status update carries it.
     pid_text: String,
-    master: Leader,
+    master: Upid,
     outlet: Outlet,
     spec: AgentSpec,
     standing: watch::Sender<Standing>,
@@ -159,7 +159,7 @@ impl Agent {
 }
 
 impl Inner {
-    pub fn new(pid: Upid, master: Leader, outlet: Outlet, spec: AgentSpec) -> Inner {
+    pub fn new(pid: Upid, master: Upid, outlet: Outlet, spec: AgentSpec) -> Inner {
         Inner {
             pid_text: pid.to_string(),
             pid,
@@ -185,13 +185,13 @@ impl Inner {
     }
 
     fn send<M: Proto + MessageName>(&self, message: &M) {
-        self.send_to(&self.master.get(), message);
+        self.send_to(&self.master, message);
     }
 
     fn send_to<M: Proto + MessageName>(&self, to: &Upid, message: &M) {
         let name = names::v0::<M>().into_owned();
         let body = message.encode_to_bytes();
-        self.outlet.apply(NetEffect::Send(Message { from: self.pid.clone(), to: to.clone(), name, epoch: None, body }));
+        self.outlet.apply(NetEffect::Send(Message { from: self.pid.clone(), to: to.clone(), name, body }));
     }
 
     /// Unique among all agents of all emulators at one master: it begins with the address. Marked as a random UUID,

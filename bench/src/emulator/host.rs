@@ -5,7 +5,7 @@ use super::spec::AgentSpec;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use tepui_net::{Inbox, NetConfig, Node, Outlet};
 use tepui_wire::{NetEffect, NetInput, Response, Upid};
 use tokio::task::JoinHandle;
@@ -13,24 +13,9 @@ use tokio::task::JoinHandle;
 /// The id every agent process begins with; what follows is its number.
 const FAMILY: &str = "slave(";
 
-/// The master that agents take for the leader.
-#[derive(Clone)]
-pub(super) struct Leader(Arc<RwLock<Upid>>);
-
-impl Leader {
-    fn at(address: SocketAddrV4) -> Leader {
-        Leader(Arc::new(RwLock::new(Upid::at("master", address))))
-    }
-
-    /// Where it is.
-    pub fn get(&self) -> Upid {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
 /// Agents of one operating system process: all behind one port unless one asks for a port of its own.
 pub struct Emulator {
-    master: Leader,
+    master: SocketAddrV4,
     shared: tokio::sync::OnceCell<Arc<Host>>,
     next: AtomicU64,
 }
@@ -38,29 +23,24 @@ pub struct Emulator {
 impl Emulator {
     /// For a master that listens there. Nothing is bound before the first agent.
     pub fn new(master: SocketAddrV4) -> Emulator {
-        Emulator { master: Leader::at(master), shared: tokio::sync::OnceCell::new(), next: AtomicU64::new(1) }
+        Emulator { master, shared: tokio::sync::OnceCell::new(), next: AtomicU64::new(1) }
     }
 
     /// Where the master listens.
     pub fn master(&self) -> SocketAddrV4 {
-        self.master.get().address()
-    }
-
-    /// From now on that master leads: agents that register speak to it.
-    pub fn follow(&self, master: SocketAddrV4) {
-        *self.master.0.write().unwrap_or_else(PoisonError::into_inner) = Upid::at("master", master);
+        self.master
     }
 
     /// An agent that shares the port (and so the connection to the master) with all others made this way. It does not
     /// register by itself.
     pub async fn agent(&self, spec: AgentSpec) -> Result<Agent, tepui_net::Error> {
-        let host = self.shared.get_or_try_init(|| Host::bind(self.master.clone())).await?;
+        let host = self.shared.get_or_try_init(|| Host::bind(self.master)).await?;
         Ok(host.add(self.number(), spec))
     }
 
     /// An agent with a port of its own, whose connections end when it is dropped.
     pub async fn agent_with_port(&self, spec: AgentSpec) -> Result<Agent, tepui_net::Error> {
-        Ok(Host::bind(self.master.clone()).await?.add(self.number(), spec))
+        Ok(Host::bind(self.master).await?.add(self.number(), spec))
     }
 
     fn number(&self) -> u64 {
@@ -72,7 +52,7 @@ impl Emulator {
 pub(super) struct Host {
     node: Node,
     outlet: Outlet,
-    master: Leader,
+    master: Upid,
     agents: Arc<Mutex<HashMap<String, Arc<Inner>>>>,
     taking: JoinHandle<()>,
 }
@@ -89,15 +69,15 @@ impl Drop for Host {
 }
 
 impl Host {
-    async fn bind(master: Leader) -> Result<Arc<Host>, tepui_net::Error> {
-        let ip = if master.get().ip.is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+    async fn bind(master: SocketAddrV4) -> Result<Arc<Host>, tepui_net::Error> {
+        let ip = if master.ip().is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
         let node = Node::bind(NetConfig { ip, ..NetConfig::default() }).await?;
         // The process itself is not an agent: it only owns the family of ids that agents have.
         let (inbox, outlet) = node.spawn("agents").expect("a new node has no processes");
         outlet.receive_family(FAMILY);
         let agents = Arc::default();
         let taking = tokio::spawn(take(inbox, outlet.clone(), Arc::clone(&agents)));
-        Ok(Arc::new(Host { node, outlet, master, agents, taking }))
+        Ok(Arc::new(Host { node, outlet, master: Upid::at("master", master), agents, taking }))
     }
 
     fn add(self: &Arc<Host>, number: u64, spec: AgentSpec) -> Agent {
@@ -114,7 +94,7 @@ impl Host {
 
     /// Watches the master, as agents do.
     pub(super) fn link(&self) {
-        self.outlet.apply(NetEffect::Link { to: self.master.get(), reconnect: false });
+        self.outlet.apply(NetEffect::Link { to: self.master.clone(), reconnect: false });
     }
 }
 

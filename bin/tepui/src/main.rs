@@ -8,7 +8,7 @@ use std::process::ExitCode;
 type Program = fn(Vec<String>) -> ExitCode;
 
 /// Names the binary answers to as `argv[0]`, the word after `tepui`, and what runs.
-const PROGRAMS: [(&str, &str, Program); 9] = [
+const PROGRAMS: [(&str, &str, Program); 8] = [
     ("mesos-master", "master", tepui_cli::daemon::master),
     ("mesos-agent", "agent", tepui_cli::daemon::agent),
     ("mesos-slave", "slave", tepui_cli::daemon::agent),
@@ -16,7 +16,6 @@ const PROGRAMS: [(&str, &str, Program); 9] = [
     ("mesos-fetcher", "fetcher", tepui_execd::run_fetcher),
     ("mesos-execute", "execute", tepui_cli::execute::main),
     ("mesos-local", "local", tepui_cli::daemon::local),
-    ("mesos-log", "log", tepui_cli::log::main),
     ("mesos-resolve", "resolve", tepui_cli::resolve::main),
 ];
 

@@ -3,7 +3,6 @@
 //! * [`run`]: `tepui run`, one command from here to an agent and its output back.
 //! * [`execute`]: `mesos-execute`, with the flags of Mesos 1.11.
 //! * [`resolve`]: `mesos-resolve`, the leading master of an address.
-//! * [`log`]: `mesos-log`, the replicated log and its directories.
 //! * [`dev`]: `tepui dev`, a cluster that stays up.
 //! * [`daemon`]: `mesos-master`, `mesos-agent`, `mesos-local`, with the flags of Mesos 1.11.
 //! * [`cluster`]: the one-process cluster that `tepui run` starts when no master is named.
@@ -16,7 +15,6 @@ pub mod daemon;
 pub mod dev;
 pub mod execute;
 mod exit;
-pub mod log;
 pub mod logging;
 mod program;
 pub mod resolve;
@@ -24,6 +22,17 @@ pub mod run;
 mod version;
 
 pub use program::main;
+
+/// The address in a `--master` value: itself, or what the file behind `file://` holds.
+fn master_text(text: &str) -> Result<String, String> {
+    match text.strip_prefix("file://") {
+        Some(path) => match std::fs::read_to_string(path) {
+            Ok(content) => Ok(content.trim().to_owned()),
+            Err(error) => Err(format!("Failed to read from file at '{path}': {error}")),
+        },
+        None => Ok(text.to_owned()),
+    }
+}
 
 /// A runtime of one thread, for a command.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

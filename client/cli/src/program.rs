@@ -6,8 +6,8 @@ use std::process::ExitCode;
 /// A cluster manager: Apache Mesos, rebuilt.
 ///
 /// The daemons and tools of Mesos are here under their own names too: `tepui master`, `tepui agent`, `tepui execute`,
-/// `tepui local`, `tepui log`, `tepui resolve` take the flags of mesos-master, mesos-agent, mesos-execute, mesos-local,
-/// mesos-log and mesos-resolve. A link of that name to this program does the same.
+/// `tepui local`, `tepui resolve` take the flags of mesos-master, mesos-agent, mesos-execute, mesos-local and
+/// mesos-resolve. A link of that name to this program does the same.
 #[derive(Debug, Parser)]
 #[command(name = "tepui", version, about, disable_help_subcommand = true, after_help = AFTER)]
 struct Program {
@@ -15,7 +15,7 @@ struct Program {
     command: Command,
 }
 
-const AFTER: &str = "Daemons and tools of Mesos: tepui master|agent|execute|local|log|resolve --help\n\
+const AFTER: &str = "Daemons and tools of Mesos: tepui master|agent|execute|local|resolve --help\n\
                      First command to try: tepui run -- echo hello";
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,8 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::time::Duration;
 use tepui_base::duration;
-use tepui_detector::{Detector, Masters, SESSION_TIMEOUT, redacted};
+use tepui_sdk::Operator;
+use tepui_sdk::operator::Error;
 
 /// How long a master is waited for, unless told otherwise.
 const DEFAULT_TIMEOUT: &str = "5secs";
@@ -13,7 +14,7 @@ const DEFAULT_TIMEOUT: &str = "5secs";
 #[derive(Clone, Debug, Parser)]
 #[command(name = "mesos-resolve", about = "Prints the ip:port of the leading master")]
 pub struct Args {
-    /// host:port, a list of them, zk://host:port,host:port/path, or file:///path of a file that holds one
+    /// host:port, or file:///path of a file that holds it
     pub master: String,
     /// How long to wait to resolve master
     #[arg(long, default_value = DEFAULT_TIMEOUT, value_parser = |text: &str| duration::parse(text))]
@@ -42,19 +43,8 @@ pub fn main(words: Vec<String>) -> ExitCode {
 }
 
 fn find(args: &Args) -> ExitCode {
-    let masters = match Masters::parse(&args.master) {
-        Ok(masters) => masters,
-        Err(error) => {
-            eprintln!("Failed to create a master detector: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    if args.verbose && !args.no_verbose {
-        eprintln!("Detecting the leading master of {masters}");
-    }
-    let shown = redacted(&args.master);
     let result = match crate::runtime() {
-        Ok(runtime) => runtime.block_on(async { tokio::time::timeout(args.timeout, resolve(&masters)).await }),
+        Ok(runtime) => runtime.block_on(async { tokio::time::timeout(args.timeout, resolve(args)).await }),
         Err(error) => Ok(Err(error.to_string())),
     };
     match result {
@@ -63,21 +53,40 @@ fn find(args: &Args) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Err(reason)) => {
-            eprintln!("Failed to detect master from '{shown}': {reason}");
+            eprintln!("Failed to detect master from '{}': {reason}", args.master);
             ExitCode::FAILURE
         }
         Err(_) => {
             let within = duration::format(args.timeout);
-            eprintln!("Failed to detect master from '{shown}' within {within}");
+            eprintln!("Failed to detect master from '{}' within {within}", args.master);
             ExitCode::from(u8::MAX)
         }
     }
 }
 
-/// The leader's `ip:port`; the caller sets the limit.
-async fn resolve(masters: &Masters) -> Result<String, String> {
-    let found = Detector::open(masters, SESSION_TIMEOUT).leader().await.map_err(|trouble| trouble.to_string())?;
-    found.pid().map(|pid| pid.address().to_string()).ok_or_else(|| "the leader names no address".to_owned())
+/// Asks until a master answers; the caller sets the limit.
+async fn resolve(args: &Args) -> Result<String, String> {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let master = crate::master_text(&args.master)?;
+    let operator = Operator::new(&master).map_err(|error| error.to_string())?;
+    loop {
+        match operator.master().await {
+            Ok(answer) => {
+                let info = &answer.master_info;
+                let address = info.address.as_option();
+                let host = address.and_then(|a| a.ip.clone()).or_else(|| info.hostname.clone());
+                let port = address.map_or(i64::from(info.port), |a| i64::from(a.port));
+                return host.map(|host| format!("{host}:{port}")).ok_or("the leader names no address".to_owned());
+            }
+            Err(error @ (Error::Connection { .. } | Error::Refused { status: 503, .. })) => {
+                if args.verbose && !args.no_verbose {
+                    eprintln!("{error}");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -98,8 +107,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_given_address_is_the_answer_whether_or_not_a_master_is_there() {
-        let masters = Masters::parse("master@127.0.0.1:1").unwrap();
-        assert_eq!(resolve(&masters).await.as_deref(), Ok("127.0.0.1:1"));
+    async fn what_comes_later_is_refused_by_name() {
+        let args = parse(&["zk://h:2181/mesos"]).unwrap();
+        assert!(resolve(&args).await.unwrap_err().contains("ZooKeeper"));
+        let args = parse(&["file:///no/such/file"]).unwrap();
+        assert!(resolve(&args).await.unwrap_err().contains("/no/such/file"));
     }
 }

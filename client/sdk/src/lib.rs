@@ -9,7 +9,7 @@
 //! [`mesos`]. The protocols themselves are decided in `tepui-framework`, without sockets; this crate brings clock and
 //! network. It runs on any tokio runtime, a current-thread one included.
 //!
-//! Not done here: the V0 driver protocol, TLS.
+//! Not done here: the V0 driver protocol, TLS, finding masters through ZooKeeper.
 
 mod address;
 mod authorization;

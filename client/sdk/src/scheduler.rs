@@ -1,11 +1,11 @@
 //! Schedulers: programs that take offers and launch tasks.
 
+use crate::address::{self, AddressError};
 use crate::authorization;
 use crate::pump::{Pump, Sorted, seed};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tepui_detector::{AddressError, Detector, Masters, SESSION_TIMEOUT, Trouble};
 use tepui_framework::scheduler::{CallId, Config, Effect, Input, Refusal, Scheduler as Machine, call};
 use tepui_proto::ContentType;
 use tepui_proto::mesos::offer::Operation;
@@ -88,8 +88,7 @@ impl Builder {
     /// subscribed is told by events.
     pub fn connect(self) -> Result<(Scheduler, Events), Error> {
         let mut config = self.config;
-        let masters = Masters::parse(&self.master)?;
-        config.masters = masters.named().to_vec();
+        config.masters = address::masters(&self.master)?;
         if let Some((principal, secret)) = &self.credentials {
             config.framework.principal.get_or_insert_with(|| principal.clone());
             config.authorization = Some(authorization::basic(principal, secret));
@@ -98,9 +97,6 @@ impl Builder {
         let (events, received) = mpsc::channel(EVENT_QUEUE);
         let machine = Machine::new(config, seed().map_err(Error::Seed)?);
         let pump = Pump { machine, commands, events, http: Input::Http, is_stopped: Machine::is_stopped };
-        if !matches!(masters, Masters::Fixed(_)) {
-            tokio::spawn(detect(Detector::open(&masters, SESSION_TIMEOUT), inputs.clone()));
-        }
         let answers = Answers::default();
         let scheduler = Scheduler { inputs, answers: answers.clone(), next_call: Arc::default() };
         tokio::spawn(async move {
@@ -109,23 +105,6 @@ impl Builder {
             answers.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
         });
         Ok((scheduler, Events(received)))
-    }
-}
-
-/// Tells the machine who leads until it has ended.
-async fn detect(mut detector: Detector, inputs: mpsc::UnboundedSender<Input>) {
-    loop {
-        let detection = tokio::select! {
-            detection = detector.next() => detection,
-            () = inputs.closed() => return,
-        };
-        let input = match detection.trouble {
-            Some(Trouble::Failed(why)) => Input::Undetectable(why),
-            _ => Input::Leader(detection.names()),
-        };
-        if inputs.send(input).is_err() {
-            return;
-        }
     }
 }
 
@@ -173,8 +152,8 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Settings for a framework at a master: `host:port`, several of them with commas between, `http://host:port`,
-    /// `master@host:port`, `zk://host:port,host:port/path`, or `file:///path` of a file that holds one of these. A `framework` with an `id` takes over from an earlier instance.
+    /// Settings for a framework at a master: `host:port`, several of them with commas between, `http://host:port`, or
+    /// `master@host:port`. A `framework` with an `id` takes over from an earlier instance.
     pub fn builder(master: impl Into<String>, framework: FrameworkInfo) -> Builder {
         Builder { master: master.into(), credentials: None, config: Config::new("", framework) }
     }

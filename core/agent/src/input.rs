@@ -12,8 +12,6 @@ pub enum Input {
     Net(NetInput),
     /// The detector's answer: the address of the leading master, or that there is none.
     Detected(Option<Upid>),
-    /// What else the detector knows of the leader whose address follows, or followed.
-    Leader(Leader),
     /// From the containerizer.
     Container(ContainerEvent),
     /// The rules in force have changed.
@@ -23,17 +21,6 @@ pub enum Input {
         /// Whether the master is to forget this agent at once.
         unregister: bool,
     },
-}
-
-/// What a detector knows of a leader beside its address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Leader {
-    /// The name of its host, for `/state`.
-    pub hostname: Option<String>,
-    /// The epoch it leads in, where masters elect their leader themselves.
-    pub epoch: Option<u64>,
-    /// How many times all masters have lost what they knew, and counted epochs afresh.
-    pub beginnings: u64,
 }
 
 /// What the containerizer tells about one container.

@@ -19,7 +19,6 @@ pub mod command_executor;
 pub mod config;
 pub mod effect;
 pub mod environment;
-mod epoch;
 pub mod executor;
 pub mod http;
 pub mod input;
@@ -41,7 +40,7 @@ pub mod view;
 
 pub use config::Config;
 pub use effect::{ContainerCommand, Effect, FilesCommand};
-pub use input::{ContainerEvent, Input, Leader};
+pub use input::{ContainerEvent, Input};
 pub use view::Snapshot;
 
 use bytes::Bytes;
@@ -93,7 +92,6 @@ pub struct Agent {
     /// Executors by the stream they subscribed with.
     subscriptions: Map<RequestId, ExecutorKey>,
     registration: register::Registration,
-    epochs: epoch::Epochs,
     approvers: Approvers,
     hooks: Arc<dyn Hooks>,
     last_seen: Now,
@@ -114,7 +112,6 @@ impl Agent {
             containers: Map::default(),
             subscriptions: Map::default(),
             registration: register::Registration::default(),
-            epochs: epoch::Epochs::default(),
             approvers: Approvers::permissive(),
             hooks: Arc::new(NoHooks),
             last_seen: Now::default(),
@@ -145,7 +142,7 @@ impl Agent {
 
     fn send_bytes(&self, cx: &mut Cx<'_>, to: &Upid, name: String, body: Bytes) {
         let from = self.config.pid.clone();
-        cx.net(NetEffect::Send(tepui_wire::Message { from, to: to.clone(), name, epoch: None, body }));
+        cx.net(NetEffect::Send(tepui_wire::Message { from, to: to.clone(), name, body }));
     }
 
     fn send_to_master<M: Message + MessageName>(&self, cx: &mut Cx<'_>, message: &M) {
@@ -177,21 +174,11 @@ impl Machine for Agent {
         self.last_seen = now;
         let cx = &mut Cx { now, out };
         match input {
-            Input::Net(NetInput::Message(message)) => {
-                if self.epochs.refuses(&message, self.state.master.as_ref()) {
-                    cx.note(format!("Ignoring {} of a master of the past at {}", message.name, message.from));
-                } else {
-                    self.message(cx, &message);
-                }
-            }
+            Input::Net(NetInput::Message(message)) => self.message(cx, &message),
             Input::Net(NetInput::Exited(pid)) => self.exited(cx, &pid),
             Input::Net(NetInput::Http(id, request)) => self.http(cx, id, &request),
             Input::Net(NetInput::StreamClosed(stream)) => self.stream_closed(stream),
             Input::Detected(master) => self.detected(cx, master),
-            Input::Leader(leader) => {
-                self.epochs.detected(leader.epoch, leader.beginnings);
-                self.state.master_hostname = leader.hostname;
-            }
             Input::Container(event) => self.container_event(cx, event),
             Input::Approvers(approvers) => self.approvers = approvers,
             Input::Terminate { unregister } => self.terminate(cx, unregister),

@@ -1,6 +1,6 @@
 //! The agent's inputs as bytes, for recordings.
 
-use crate::{ContainerEvent, Input, Leader};
+use crate::{ContainerEvent, Input};
 use tepui_authz::Approvers;
 use tepui_base::ContainerId;
 use tepui_base::record::{Bytes, Record};
@@ -30,12 +30,6 @@ impl Record for Input {
                 out.push(4);
                 approvers.version.write(out);
             }
-            Input::Leader(leader) => {
-                out.push(5);
-                leader.hostname.write(out);
-                leader.epoch.write(out);
-                leader.beginnings.write(out);
-            }
         }
     }
 
@@ -46,11 +40,6 @@ impl Record for Input {
             2 => Input::Container(ContainerEvent::read(from)?),
             3 => Input::Terminate { unregister: bool::read(from)? },
             4 => Input::Approvers(Approvers::permissive_at(u64::read(from)?)),
-            5 => Input::Leader(Leader {
-                hostname: Option::read(from)?,
-                epoch: Option::read(from)?,
-                beginnings: u64::read(from)?,
-            }),
             _ => return None,
         })
     }
@@ -102,7 +91,6 @@ mod tests {
         for input in [
             Input::Detected(None),
             Input::Detected(Upid::parse("master@127.0.0.1:5050")),
-            Input::Leader(Leader { hostname: Some("m".into()), epoch: Some(7), beginnings: 1 }),
             Input::Terminate { unregister: true },
             Input::Approvers(Approvers::permissive_at(2)),
             Input::Net(NetInput::StreamClosed(tepui_wire::RequestId(4))),

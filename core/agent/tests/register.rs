@@ -5,7 +5,7 @@ mod harness;
 use harness::*;
 use std::time::Duration;
 use tepui_agent::config::REGISTRATION_BACKOFF_FACTOR;
-use tepui_agent::{Effect, Input, Leader};
+use tepui_agent::{Effect, Input};
 use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::internal::*;
 use tepui_proto::mesos::task_status::Reason;
@@ -45,25 +45,6 @@ fn only_the_leading_master_is_heard() {
     let other = Upid::new("master", std::net::Ipv4Addr::new(10, 0, 0, 9), 5050);
     world.message(&other, &AgentRegisteredMessage { agent_id: agent_id(), ..Default::default() });
     assert_eq!(world.agent.snapshot().state.id, None);
-}
-
-#[test]
-fn a_leader_of_an_older_epoch_is_not_heard() {
-    let mut world = World::registered();
-    let run = |epoch| {
-        let name = "mesos.internal.ShutdownMessage".to_owned();
-        let message = tepui_wire::Message { from: master(), to: config().pid, name, epoch, body: Default::default() };
-        Input::Net(tepui_wire::NetInput::Message(message))
-    };
-    let shuts_down = |world: &World| world.effects.iter().any(|effect| matches!(effect, Effect::Exit(_)));
-    // Another leads by now; the one we are registered with does not know yet, and says a last word.
-    world.input(Input::Leader(Leader { epoch: Some(8), ..Leader::default() }));
-    for old in [Some(7), None] {
-        world.input(run(old));
-        assert!(!shuts_down(&world), "{old:?}");
-    }
-    world.input(run(Some(8)));
-    assert!(shuts_down(&world));
 }
 
 #[test]

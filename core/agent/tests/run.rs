@@ -464,7 +464,6 @@ fn garbage_changes_nothing() {
                 from: master(),
                 to: config().pid,
                 name: name.into(),
-                epoch: None,
                 body: bytes::Bytes::copy_from_slice(body),
             })));
         }

@@ -27,20 +27,9 @@ pub(crate) enum Due {
 #[derive(Debug)]
 enum State {
     Idle,
-    /// Wants to subscribe, and does not know where.
-    Parked,
-    Waiting {
-        until: Instant,
-    },
-    Opening {
-        id: ExchangeId,
-        until: Instant,
-    },
-    Open {
-        id: ExchangeId,
-        decoder: recordio::Decoder,
-        silent_at: Option<Instant>,
-    },
+    Waiting { until: Instant },
+    Opening { id: ExchangeId, until: Instant },
+    Open { id: ExchangeId, decoder: recordio::Decoder, silent_at: Option<Instant> },
 }
 
 /// See the module's text.
@@ -67,11 +56,6 @@ impl Link {
     /// Subscribes as soon as `due` is asked.
     pub fn start(&mut self, now: Instant) {
         self.state = State::Waiting { until: now };
-    }
-
-    /// There is nobody to subscribe with; [`Link::start`] goes on.
-    pub fn park(&mut self) {
-        self.state = State::Parked;
     }
 
     /// A SUBSCRIBE has been put out.
@@ -133,7 +117,7 @@ impl Link {
     pub fn exchange(&self) -> Option<ExchangeId> {
         match &self.state {
             State::Opening { id, .. } | State::Open { id, .. } => Some(*id),
-            State::Idle | State::Parked | State::Waiting { .. } => None,
+            State::Idle | State::Waiting { .. } => None,
         }
     }
 
@@ -148,7 +132,7 @@ impl Link {
             return None;
         }
         match &self.state {
-            State::Idle | State::Parked => None,
+            State::Idle => None,
             State::Waiting { .. } => Some(Due::Subscribe),
             State::Opening { .. } | State::Open { .. } => Some(Due::Silent),
         }
@@ -156,7 +140,7 @@ impl Link {
 
     pub fn deadline(&self) -> Option<Instant> {
         match &self.state {
-            State::Idle | State::Parked => None,
+            State::Idle => None,
             State::Waiting { until } | State::Opening { until, .. } => Some(*until),
             State::Open { silent_at, .. } => *silent_at,
         }

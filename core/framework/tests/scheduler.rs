@@ -343,35 +343,3 @@ fn garbage_on_the_stream_is_an_error_and_no_panic() {
         assert!(world.drain().iter().any(|effect| matches!(effect, Effect::Event(Event::Error(_)))), "{garbage:?}");
     }
 }
-
-#[test]
-fn a_detected_leader_is_followed() {
-    let mut world = World::new(|config| config.masters.clear());
-    assert_eq!(world.drain(), [], "nobody leads yet");
-    world.input(Input::Leader(vec!["10.0.0.1:5050".into(), "m1:5050".into()]));
-    let (id, post, _) = world.subscribe();
-    assert_eq!(post.to, "10.0.0.1:5050");
-    world.open(id);
-    world.drain();
-    world.input(Input::Leader(vec!["10.0.0.1:5050".into()]));
-    assert_eq!(world.drain(), [], "the same");
-    world.input(Input::Leader(Vec::new()));
-    let effects = world.drain();
-    let [Effect::Http(HttpEffect::Abort(aborted)), Effect::Event(Event::Disconnected(_))] = &effects[..] else {
-        panic!("{effects:?}")
-    };
-    assert_eq!(*aborted, id);
-    assert!(!world.machine.is_subscribed() && !world.machine.is_stopped());
-    world.input(Input::Leader(vec!["10.0.0.2:5050".into()]));
-    let (_, post, call) = world.subscribe();
-    assert_eq!((post.to.as_str(), call.framework_id.value.as_str()), ("10.0.0.2:5050", "F"));
-}
-
-#[test]
-fn a_leader_that_can_never_be_known_ends_it() {
-    let mut world = World::new(|config| config.masters.clear());
-    world.input(Input::Undetectable("not authenticated".into()));
-    let text = "Failed to detect a master: not authenticated".to_owned();
-    assert_eq!(world.drain(), [Effect::Event(Event::Error(text))]);
-    assert!(world.machine.is_stopped());
-}

@@ -3,7 +3,6 @@
 use crate::Request;
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use tepui_base::WriteKey;
 use tepui_wire::{Message, Upid};
 
 /// Names one read of the local store between question and answer.
@@ -21,6 +20,4 @@ pub enum Input {
     Request(Request),
     /// The answer to [`crate::Effect::Fetch`]: the values found, by key.
     Fetched(FetchId, Vec<(Vec<u8>, Bytes)>),
-    /// The answer to [`crate::Effect::Durable`]: the write of this key, and every one before it, is on the disk.
-    Durable(WriteKey),
 }

@@ -23,7 +23,6 @@ impl Cx<'_> {
             from: from.clone(),
             to: to.clone(),
             name: names::v0::<M>().into_owned(),
-            epoch: None,
             body: codec::encode(message),
         }));
     }

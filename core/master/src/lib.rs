@@ -21,7 +21,6 @@ pub mod config;
 mod cx;
 pub mod effect;
 pub mod event;
-pub mod follower;
 mod http;
 pub mod input;
 mod inverse_offers;
@@ -42,15 +41,16 @@ pub mod view;
 
 pub use config::{Build, Config};
 pub use effect::Effect;
-pub use follower::Follower;
 pub use input::Input;
 pub use state::Snapshot;
 
 use cx::Cx;
+use imbl::{OrdMap, Vector};
 use pending::{Known, Pending};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_allocator::{AgentKey, FrameworkKey, Issuer, Slab};
+use tepui_authz::Approvers;
 use tepui_base::{AgentId, FrameworkId, Instant, Machine, Map, Now, OfferId, Outbox, Rng, Wall};
 use tepui_hooks::Hooks;
 use tepui_proto::MessageField;
@@ -85,7 +85,6 @@ struct Counts {
     offers: u64,
     operations: u64,
     observers: u64,
-    disconnections: u64,
 }
 
 /// How far the master has come since it was made.
@@ -117,12 +116,31 @@ pub struct Master {
 }
 
 impl Master {
-    /// A master that has just been elected: one term of it, from this moment to the one when it is dropped. Its id is drawn
-    /// from `seed`, as [`master_info`] says it.
+    /// A master that has not been elected yet. Its id is drawn from `seed`.
     pub fn new(config: Config, seed: u64, hooks: Arc<dyn Hooks>) -> Master {
-        let info = Arc::new(master_info(&config, seed));
+        let id = tepui_base::rng::uuid_text(&Rng::new(seed).uuid());
         let config = Arc::new(config);
-        let state = Snapshot::new(config.clone(), info);
+        let state = Snapshot {
+            info: Arc::new(master_info(&config, id)),
+            config: config.clone(),
+            started: Wall(0),
+            elected: Wall(0),
+            now: Wall(0),
+            recovered: false,
+            frameworks: OrdMap::new(),
+            completed: Vector::new(),
+            agents: OrdMap::new(),
+            recovered_agents: OrdMap::new(),
+            unreachable: OrdMap::new(),
+            gone: OrdMap::new(),
+            offers: OrdMap::new(),
+            subscribers: 0,
+            inverse_offers: OrdMap::new(),
+            maintenance: tepui_registry::Maintenance::default(),
+            allocator: None,
+            metrics: metrics::Metrics::default(),
+            approvers: Approvers::permissive(),
+        };
         Master {
             config,
             hooks,
@@ -137,13 +155,6 @@ impl Master {
             removals: agent::Removals::default(),
             subscribers: Vec::new(),
         }
-    }
-
-    /// The process has been up since then, and had other terms or followed other masters.
-    #[must_use]
-    pub fn up_since(mut self, started: Wall) -> Master {
-        self.state.started = Some(started);
-        self
     }
 
     /// All that views can show, frozen at this moment, in O(1).
@@ -163,8 +174,8 @@ impl Master {
 
     fn start(&mut self, cx: &mut Cx) {
         self.phase = Phase::Recovering;
-        self.state.started.get_or_insert(cx.now.wall);
-        self.state.elected = Some(cx.now.wall);
+        self.state.started = cx.now.wall;
+        self.state.elected = cx.now.wall;
         cx.registry(tepui_registry::Input::Recover(self.state.info.clone()));
     }
 
@@ -184,13 +195,6 @@ impl Master {
         let id = format!("{}-O{}", self.state.info.id, self.counts.offers);
         self.counts.offers += 1;
         OfferId::from(id)
-    }
-
-    /// A number for the moment a framework or agent is lost. No two are the same, so that the timer of an older loss,
-    /// even one before the id's owner was forgotten and came back, is told from that of the last.
-    fn next_disconnection(&mut self) -> u64 {
-        self.counts.disconnections += 1;
-        self.counts.disconnections
     }
 
     fn net(&mut self, cx: &mut Cx, input: NetInput) {
@@ -252,14 +256,13 @@ impl Machine for Master {
     }
 }
 
-/// What clients see of a master, and under which it contends before it leads. Its id is drawn from `seed`. `ip` is the
-/// address in network byte order, read as a little-endian number.
-pub fn master_info(config: &Config, seed: u64) -> MasterInfo {
+/// What clients see of a master. `ip` is the address in network byte order, read as a little-endian number.
+fn master_info(config: &Config, id: String) -> MasterInfo {
     use master_info::{Capability, capability::Type};
     let capability = |kind| Capability { r#type: Some(kind), ..Default::default() };
     let pid = &config.pid;
     MasterInfo {
-        id: tepui_base::rng::uuid_text(&Rng::new(seed).uuid()),
+        id,
         ip: u32::from_le_bytes(pid.ip.octets()),
         port: u32::from(pid.port),
         pid: Some(pid.to_string()),

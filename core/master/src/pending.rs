@@ -104,8 +104,6 @@ impl Master {
     pub(crate) fn registry(&mut self, cx: &mut Cx, output: Output) {
         match output {
             Output::Recovered(registry) => self.recovered(cx, registry),
-            // They end the term, or are the log's: whoever runs this machine keeps them.
-            Output::Aborted(_) | Output::Log(_) => {}
             Output::Applied(id, result) => {
                 let then = self.pending.remove(&id).expect("the registrar answers what it was asked, once");
                 match then {
@@ -149,16 +147,12 @@ impl Master {
         if self.phase == Phase::Leading {
             return;
         }
-        if let Some(refusal) = registry.refusal(&self.state.info) {
-            return cx.exit(refusal);
-        }
         self.phase = Phase::Leading;
         self.state.recovered = true;
         self.known.recovered = registry.admitted.len();
-        let agents = registry.admitted.iter().map(|(id, agent)| (id.clone(), agent.info.clone()));
-        self.state.recovered_agents = agents.collect();
-        self.state.unreachable = registry.unreachable.iter().map(|(id, agent)| (id.clone(), agent.since)).collect();
-        self.state.gone = registry.gone.iter().map(|(id, agent)| (id.clone(), agent.since)).collect();
+        self.state.recovered_agents = registry.admitted;
+        self.state.unreachable = registry.unreachable;
+        self.state.gone = registry.gone;
         self.state.maintenance = registry.maintenance;
         self.prepare_allocator(cx);
         if !self.state.recovered_agents.is_empty() {

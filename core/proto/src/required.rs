@@ -9,37 +9,16 @@ use crate::wire_format::{Reader, Value};
 /// Deepest nesting looked at. The decoder, which runs first, allows 100 levels.
 const MAX_DEPTH: usize = 100;
 
-/// The way to a submessage. It becomes text only when something is missing there.
-struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
-    field: &'static str,
-    index: Option<usize>,
-}
-
-impl Path<'_> {
-    /// `accept.operations[0].`
-    fn write(&self, text: &mut String) {
-        if let Some(parent) = self.parent {
-            parent.write(text);
-        }
-        text.push_str(self.field);
-        if let Some(index) = self.index {
-            text.push_str(&format!("[{index}]"));
-        }
-        text.push('.');
-    }
-}
-
 /// The paths of all required fields that `bytes`, a well-formed `message`, lacks.
 pub(crate) fn missing(message: &'static Message, bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     if message.checked {
-        walk(message, bytes, None, 0, &mut found);
+        walk(message, bytes, "", 0, &mut found);
     }
     found
 }
 
-fn walk(message: &'static Message, bytes: &[u8], at: Option<&Path>, depth: usize, found: &mut Vec<String>) {
+fn walk(message: &'static Message, bytes: &[u8], prefix: &str, depth: usize, found: &mut Vec<String>) {
     if depth > MAX_DEPTH {
         return;
     }
@@ -55,21 +34,19 @@ fn walk(message: &'static Message, bytes: &[u8], at: Option<&Path>, depth: usize
             below.push((number, at, inner));
         }
     }
-    for (position, field) in message.fields.iter().enumerate() {
-        if field.label == Label::Required && seen & (1 << position) == 0 {
-            let mut text = String::new();
-            at.inspect(|path| path.write(&mut text));
-            found.push(text + field.name);
+    for (at, field) in message.fields.iter().enumerate() {
+        if field.label == Label::Required && seen & (1 << at) == 0 {
+            found.push(format!("{prefix}{}", field.name));
         }
     }
     below.sort_by_key(|(number, ..)| *number);
-    descend(message, &below, at, depth, found);
+    descend(message, &below, prefix, depth, found);
 }
 
 fn descend(
     message: &'static Message,
     below: &[(u32, usize, &[u8])],
-    parent: Option<&Path>,
+    prefix: &str,
     depth: usize,
     found: &mut Vec<String>,
 ) {
@@ -78,9 +55,12 @@ fn descend(
         let field = &message.fields[*at];
         index = if position > 0 && below[position - 1].0 == *number { index + 1 } else { 0 };
         let (Kind::Message(kind) | Kind::Map(kind)) = field.kind else { continue };
-        let index = (field.label == Label::Repeated).then_some(index);
-        let path = Path { parent, field: field.name, index };
-        walk(schema::message(kind), inner, Some(&path), depth + 1, found);
+        let path = if field.label == Label::Repeated {
+            format!("{prefix}{}[{index}].", field.name)
+        } else {
+            format!("{prefix}{}.", field.name)
+        };
+        walk(schema::message(kind), inner, &path, depth + 1, found);
     }
 }
 

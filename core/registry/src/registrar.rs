@@ -1,33 +1,25 @@
 //! The registrar: one machine that owns the registry and answers each request for a change.
 
-use crate::durable::Durable;
 use crate::operation::{Error, Operation};
 use crate::state::State;
 use std::sync::Arc;
-use std::time::Duration;
 use tepui_base::{Instant, Machine, Now, Outbox};
-use tepui_log::Log;
 use tepui_proto::mesos::MasterInfo;
 
-/// Names one operation between request and answer; chosen by the master, increasing within a term.
+/// Names one operation between request and answer; chosen by the master, increasing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
 
-/// What the registrar is asked, and what its log learns.
+/// What the registrar is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
-    /// A newly elected master wants the registry and puts its name into it: a term begins. What the term before has asked
-    /// and not been told is not answered any more.
+    /// A newly elected master wants the registry and puts its name into it. Always first.
     Recover(Arc<MasterInfo>),
     /// Apply a mutation.
     Apply(OperationId, Operation),
-    /// The term is over. The registrar's log goes on as a replica of other masters' logs.
-    Resign,
-    /// For the log. Without one it is dropped.
-    Log(tepui_log::Input),
 }
 
-/// What the registrar answers, and what its log does.
+/// What the registrar answers.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// The registry as it stood when the master recovered it.
@@ -35,73 +27,23 @@ pub enum Output {
     /// The mutation is in the registry and will outlive this master (`Ok`: whether it changed anything), or was
     /// refused.
     Applied(OperationId, Result<bool, Error>),
-    /// The registry could not be read or stored: the term is over, and whatever was asked in it may or may not have been
-    /// done. Why, in Mesos' words.
-    Aborted(String),
-    /// An effect of the log. Its key, if it has one, is the log's.
-    Log(tepui_log::Effect),
 }
 
-/// How long the registrar waits for its log (`--registry_fetch_timeout`, `--registry_store_timeout`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// For an election and the reading of the registry.
-    pub fetch: Duration,
-    /// For one store.
-    pub store: Duration,
-}
-
-impl Default for Timeouts {
-    /// Those of 1.11.
-    fn default() -> Timeouts {
-        Timeouts { fetch: Duration::from_secs(60), store: Duration::from_secs(20) }
-    }
-}
-
-#[derive(Debug, Default)]
-enum Storage {
-    #[default]
-    Memory,
-    Log(Box<Durable>),
-}
-
-/// The registrar, over memory or over a replicated log.
-#[derive(Debug, Default)]
+/// The registrar over memory.
+#[derive(Clone, Debug, Default)]
 pub struct Registrar {
     state: State,
-    storage: Storage,
 }
 
 impl Registrar {
-    /// A registrar in memory that holds what an earlier one left.
+    /// A registrar that holds what an earlier one left.
     pub fn new(state: State) -> Registrar {
-        Registrar { state, storage: Storage::Memory }
-    }
-
-    /// A registrar that keeps the registry in a log. `seed` gives the versions of what is stored their names.
-    pub fn durable(log: Log, seed: u64, timeouts: Timeouts) -> Registrar {
-        Registrar { state: State::default(), storage: Storage::Log(Box::new(Durable::new(log, seed, timeouts))) }
+        Registrar { state }
     }
 
     /// The registry as it stands.
     pub fn state(&self) -> &State {
         &self.state
-    }
-
-    /// The log, if there is one.
-    pub fn log(&self) -> Option<&Log> {
-        match &self.storage {
-            Storage::Memory => None,
-            Storage::Log(durable) => Some(durable.log()),
-        }
-    }
-
-    /// How many operations wait for a store.
-    pub fn queued(&self) -> usize {
-        match &self.storage {
-            Storage::Memory => 0,
-            Storage::Log(durable) => durable.queued(),
-        }
     }
 }
 
@@ -109,31 +51,20 @@ impl Machine for Registrar {
     type Input = Input;
     type Effect = Output;
 
-    fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Output>) {
-        match (&mut self.storage, input) {
-            (Storage::Log(durable), input) => durable.handle(now, input, &mut self.state, out),
-            (Storage::Memory, Input::Recover(master)) => {
+    fn handle(&mut self, _: Now, input: Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::Recover(master) => {
                 self.state.master = Some(master);
                 out.push(Output::Recovered(self.state.clone()));
             }
-            (Storage::Memory, Input::Apply(id, operation)) => {
-                out.push(Output::Applied(id, operation.perform(&mut self.state)));
-            }
-            (Storage::Memory, Input::Resign | Input::Log(_)) => {}
+            Input::Apply(id, operation) => out.push(Output::Applied(id, operation.perform(&mut self.state))),
         }
     }
 
-    fn tick(&mut self, now: Now, out: &mut Outbox<Output>) {
-        if let Storage::Log(durable) = &mut self.storage {
-            durable.tick(now, &mut self.state, out);
-        }
-    }
+    fn tick(&mut self, _: Now, _: &mut Outbox<Output>) {}
 
     fn deadline(&self) -> Option<Instant> {
-        match &self.storage {
-            Storage::Memory => None,
-            Storage::Log(durable) => durable.deadline(),
-        }
+        None
     }
 }
 

@@ -68,8 +68,7 @@ pub fn fuzz_message(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let _ = message::envelope(&text, Some(&text), None);
     let (from, to) = (Upid::new("m", Ipv4Addr::LOCALHOST, 1), Upid::new("slave(1)", Ipv4Addr::LOCALHOST, 2));
-    let sent =
-        Message { from, to: to.clone(), name: "a.B".to_owned(), epoch: None, body: Bytes::copy_from_slice(data) };
+    let sent = Message { from, to: to.clone(), name: "a.B".to_owned(), body: Bytes::copy_from_slice(data) };
     let (decoded, _) = decode(&[&sent.encode().concat()[..]]);
     match &decoded[..] {
         [Decoded::Message(Ok(envelope), payload)] => {

@@ -20,14 +20,9 @@ pub struct Message {
     pub to: Upid,
     /// Full V0 type name.
     pub name: String,
-    /// The epoch its sender leads in, where masters have epochs (they elect their leader themselves). Tepui's own.
-    pub epoch: Option<u64>,
     /// Serialized protobuf; may be empty.
     pub body: Bytes,
 }
-
-/// The header that carries [`Message::epoch`]. Mesos ignores headers it does not know.
-pub const EPOCH_HEADER: &str = "Tepui-Epoch";
 
 /// What ends the one chunk of a body.
 const TAIL: &[u8] = b"\r\n0\r\n\r\n";
@@ -64,9 +59,6 @@ impl Message {
         head.push_str("\r\nLibprocess-From: ");
         head.extend_from_within(from..until);
         head.push_str("\r\nConnection: Keep-Alive\r\nHost: \r\n");
-        if let Some(epoch) = self.epoch {
-            let _ = write!(head, "{EPOCH_HEADER}: {epoch}\r\n");
-        }
         if !self.body.is_empty() {
             let _ = write!(head, "Transfer-Encoding: chunked\r\n\r\n{:x}\r\n", self.body.len());
         } else {
@@ -87,15 +79,12 @@ pub struct Envelope {
     pub to: String,
     /// Message name.
     pub name: String,
-    /// See [`Message::epoch`].
-    pub epoch: Option<u64>,
 }
 
 impl Envelope {
     /// The message, received at `address`.
     pub fn with_body(self, address: SocketAddrV4, body: Bytes) -> Message {
-        let Envelope { from, to, name, epoch } = self;
-        Message { from, to: Upid::at(&to, address), name, epoch, body }
+        Message { from: self.from, to: Upid::at(&self.to, address), name: self.name, body }
     }
 }
 
@@ -119,7 +108,7 @@ pub fn envelope(path: &str, user_agent: Option<&str>, libprocess_from: Option<&s
     let (to, name) = path.split_once('/').unwrap_or((path, ""));
     let to = percent::decode(to).map_err(|error| format!("Failed to decode URL path: {error}"))?;
     let from = Upid::parse(from).unwrap_or_else(Upid::invalid);
-    Ok(Envelope { from, to, name: name.to_owned(), epoch: None })
+    Ok(Envelope { from, to, name: name.to_owned() })
 }
 
 #[cfg(test)]
@@ -130,7 +119,7 @@ mod tests {
     fn message(to: &str, body: &'static [u8]) -> Message {
         let ip = Ipv4Addr::LOCALHOST;
         let (from, to) = (Upid::new("master", ip, 5050), Upid::new(to, ip, 1));
-        Message { from, to, name: "n.M".to_owned(), epoch: None, body: Bytes::from_static(body) }
+        Message { from, to, name: "n.M".to_owned(), body: Bytes::from_static(body) }
     }
 
     fn bytes(message: &Message) -> String {
@@ -152,12 +141,6 @@ mod tests {
             "17 bytes of body."
         );
         assert_eq!(bytes(&message("", b"17 bytes of body.")), wanted);
-    }
-
-    #[test]
-    fn an_epoch_is_one_header_more() {
-        let with = Message { epoch: Some(7), ..message("slave(1)", b"") };
-        assert_eq!(bytes(&with), format!("POST /slave(1)/n.M HTTP/1.1\r\n{REST}Tepui-Epoch: 7\r\n\r\n"));
     }
 
     #[test]

@@ -20,7 +20,6 @@ impl Record for Message {
         self.from.write(out);
         self.to.write(out);
         self.name.write(out);
-        self.epoch.write(out);
         self.body.to_vec().write(out);
     }
 
@@ -29,7 +28,6 @@ impl Record for Message {
             from: Upid::read(from)?,
             to: Upid::read(from)?,
             name: String::read(from)?,
-            epoch: Option::read(from)?,
             body: Bytes::from(Vec::read(from)?),
         })
     }
@@ -114,8 +112,7 @@ mod tests {
             principal: Some("p".into()),
             nonce: 7,
         };
-        let (from, to, epoch) = (upid("a"), upid("slave(1)"), Some(5));
-        let message = Message { from, to, name: "n".into(), epoch, body: Bytes::new() };
+        let message = Message { from: upid("a"), to: upid("slave(1)"), name: "n".into(), body: Bytes::new() };
         for (input, expected) in [
             (NetInput::Message(message.clone()), NetInput::Message(message)),
             (NetInput::Exited(upid("x")), NetInput::Exited(upid("x"))),

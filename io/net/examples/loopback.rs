@@ -34,7 +34,7 @@ async fn process(id: &str) -> (Node, Inbox, Outlet) {
 
 fn message(from: &Outlet, to: &Upid, body: Bytes) -> NetEffect {
     let name = "mesos.internal.StatusUpdateMessage".to_owned();
-    NetEffect::Send(Message { from: from.upid(), to: to.clone(), name, epoch: None, body })
+    NetEffect::Send(Message { from: from.upid(), to: to.clone(), name, body })
 }
 
 /// The inbox of a process that throws messages away and counts; ends after `count`.

@@ -1,6 +1,5 @@
 //! Accepting connections: the place where TLS will come in.
 
-use crate::hang_up::{self, Speaker};
 use crate::inbound;
 use crate::shared::{Phase, Shared};
 use nix::sys::socket::{setsockopt, sockopt};
@@ -95,11 +94,8 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
 async fn connection(shared: Arc<Shared>, acceptor: Acceptor, stream: TcpStream, peer: SocketAddr) {
     let Some(_alive) = shared.alive() else { return };
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let speaker = Speaker::new();
     tokio::select! {
-        biased;
-        () = hang_up::hung_up(&shared, &speaker) => {}
-        () = inbound::serve(&shared, stream, peer, &speaker) => {}
+        () = inbound::serve(&shared, stream, peer) => {}
         () = shared.reached(Phase::Ended) => {}
     }
 }

@@ -5,12 +5,12 @@
 //! close right after their last message, without waiting for its `202`, and all they sent must arrive.
 
 use crate::answer::Answer;
+use crate::arrivals::{Share, WINDOW};
 use crate::gzip;
-use crate::hang_up::Speaker;
 use crate::mailbox::Mailbox;
 use crate::replies::{self, Content, Reply};
 use crate::shared::{Phase, Shared};
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,9 +22,13 @@ use tepui_wire::{NetInput, Request, Response, accept};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// Room to read into; large bodies make the buffer grow.
 const READ_BYTES: usize = 32 * 1024;
+
+/// How much is read at once of a request that is larger than what needs no asking.
+const LARGE_READ_BYTES: usize = 256 * 1024;
 
 /// Requests of one connection that may be unanswered before it is not read any more.
 const PIPELINE_MAX: usize = 1024;
@@ -46,12 +50,12 @@ enum Ending {
 }
 
 /// Serves a connection until it ends.
-pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr, speaker: &Speaker) {
+pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
     let (read, write) = stream.into_split();
     let (replies, queued) = mpsc::channel(PIPELINE_MAX);
     let (gone, is_gone) = watch::channel(false);
     let reader = async {
-        let mut reader = Reader { shared, peer, speaker, replies, places: Arc::new(Semaphore::new(REQUESTS_MAX)) };
+        let mut reader = Reader { shared, peer, replies, places: Arc::new(Semaphore::new(REQUESTS_MAX)) };
         let ending = tokio::select! {
             ending = reader.run(read) => ending,
             () = shared.reached(Phase::Draining) => Ending::Done,
@@ -69,7 +73,6 @@ pub(crate) async fn serve(shared: &Arc<Shared>, stream: TcpStream, peer: SocketA
 struct Reader<'a> {
     shared: &'a Arc<Shared>,
     peer: SocketAddr,
-    speaker: &'a Speaker,
     replies: mpsc::Sender<Reply>,
     /// One for each request that may be unanswered.
     places: Arc<Semaphore>,
@@ -78,6 +81,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     async fn run(&mut self, read: OwnedReadHalf) -> Ending {
         let mut decoder = Decoder::new(self.shared.config.limits);
+        let mut share = self.shared.arrivals.share();
         loop {
             match decoder.decode() {
                 Ok(Some(decoded)) => {
@@ -90,10 +94,18 @@ impl Reader<'_> {
                 Ok(None) => {}
                 Err(error) => return self.refuse(&error).await,
             }
+            let held = decoder.held();
+            share.shrink(held);
+            let most = if held > READ_BYTES { LARGE_READ_BYTES } else { READ_BYTES };
+            share.grow(held + most).await;
             let pause = if decoder.is_between_requests() { None } else { Some(PAUSE_MAX) };
-            match receive(&read, decoder.buffer(), pause).await {
+            match receive(&read, decoder.buffer(), most, pause, &mut share).await {
                 Ok(0) => return Ending::Done,
                 Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+                    tracing::warn!(peer = %self.peer, "Closing a connection that sends too slowly while others wait for room");
+                    return Ending::Broken;
+                }
                 Err(error) => {
                     tracing::debug!(peer = %self.peer, %error, "Connection broke");
                     return Ending::Broken;
@@ -160,7 +172,6 @@ impl Reader<'_> {
             );
             return Content::answer(Response::text(400, text));
         }
-        self.speaker.get_or_init(|| envelope.from.address());
         let Some(mailbox) = self.shared.process(&envelope.to) else {
             tracing::debug!(to = envelope.to, name = envelope.name, "Message to no process");
             return Content::answer(Response::status(404));
@@ -223,21 +234,44 @@ impl Reader<'_> {
     }
 }
 
-/// Reads what there is, waiting for it at most for `pause`. A connection that waits between requests gives its buffer
-/// back: there may be tens of thousands.
-async fn receive(read: &OwnedReadHalf, buffer: &mut BytesMut, pause: Option<Duration>) -> io::Result<usize> {
+/// Reads up to `most` of what there is, waiting for it at most for `pause`; [`io::ErrorKind::QuotaExceeded`] if the
+/// connection keeps room that others wait for and does not use it. A connection that waits between requests gives its
+/// buffer back: there may be tens of thousands.
+async fn receive(
+    read: &OwnedReadHalf,
+    buffer: &mut BytesMut,
+    most: usize,
+    pause: Option<Duration>,
+    share: &mut Share,
+) -> io::Result<usize> {
+    let started = Instant::now();
     loop {
-        buffer.reserve(READ_BYTES);
-        match read.try_read_buf(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return read,
+        buffer.reserve(most);
+        let came = match read.try_read_buf(&mut buffer.limit(most)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Ok(0) => return Ok(0),
+            read => read?,
+        };
+        if share.is_taken() && !share.note(came) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        if came > 0 {
+            return Ok(came);
         }
         if buffer.is_empty() {
             *buffer = BytesMut::new();
         }
         match pause {
-            Some(pause) => tokio::time::timeout(pause, read.readable()).await??,
             None => read.readable().await?,
+            Some(pause) => {
+                let left = pause.saturating_sub(started.elapsed());
+                let until = if share.is_taken() { left.min(WINDOW) } else { left };
+                match tokio::time::timeout(until, read.readable()).await {
+                    Ok(readable) => readable?,
+                    Err(_) if until < left => {}
+                    Err(elapsed) => return Err(elapsed.into()),
+                }
+            }
         }
     }
 }

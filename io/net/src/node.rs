@@ -2,6 +2,7 @@
 
 use crate::accept;
 use crate::answer::Answer;
+use crate::arrivals::Arrivals;
 use crate::config::NetConfig;
 use crate::mailbox::{Inbox, Mailbox};
 use crate::outbound;
@@ -43,7 +44,7 @@ pub enum Error {
 /// runtime.
 #[derive(Clone)]
 pub struct Node {
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     bound: SocketAddrV4,
 }
 
@@ -80,6 +81,7 @@ impl Node {
         let address = SocketAddrV4::new(ip, config.advertise_port.unwrap_or(bound.port()));
         let (alive, ended) = mpsc::channel(1);
         let shared = Arc::new(Shared {
+            arrivals: Arrivals::new(config.arriving_bytes),
             config,
             address,
             processes: RwLock::default(),
@@ -87,8 +89,6 @@ impl Node {
             transport: Mutex::default(),
             date: Default::default(),
             phase: watch::Sender::new(Phase::Running),
-            hung_up: watch::Sender::new(0),
-            spared: RwLock::default(),
             alive: Mutex::new(Some(alive)),
             runtime: tokio::runtime::Handle::current(),
         });
@@ -205,8 +205,8 @@ async fn own_ip() -> Result<Ipv4Addr, Error> {
 /// The way out of one process.
 #[derive(Clone)]
 pub struct Outlet {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) mailbox: Arc<Mailbox>,
+    shared: Arc<Shared>,
+    mailbox: Arc<Mailbox>,
 }
 
 impl Outlet {

@@ -14,7 +14,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
-use tepui_wire::links::{Connection, Exit, Links};
+use tepui_wire::links::{Connection, Links};
 use tepui_wire::message::Pieces;
 use tepui_wire::{Message, NetInput, Upid};
 use tokio::io::AsyncWriteExt;
@@ -140,23 +140,6 @@ pub(crate) fn link(shared: &Arc<Shared>, linker: &Arc<Mailbox>, to: &Upid, recon
         Connection::Reuse if !was_linked => transport.replace(shared, address, true),
         Connection::Reuse => {}
     }
-}
-
-/// Closes every connection but those to peers that are spared, with what waits for them, and forgets the links of a
-/// process and of those connections. Returns the exits to deliver to other processes.
-pub(crate) fn hang_up(shared: &Arc<Shared>, process: &Upid) -> Vec<Exit> {
-    let mut transport = shared.transport();
-    let mut exits = transport.links.ended(process);
-    let Transport { peers, links, .. } = &mut *transport;
-    peers.retain(|address, peer| {
-        let stays = shared.is_spared(address);
-        if !stays {
-            peer.task.abort();
-            exits.extend(links.broken(*address));
-        }
-        stays
-    });
-    exits
 }
 
 /// A connection ended. What was queued is lost, and the linkers are told. An unlinked connection that had only

@@ -1,12 +1,12 @@
 //! What all tasks of a node share.
 
+use crate::arrivals::Arrivals;
 use crate::config::NetConfig;
 use crate::date::DateText;
 use crate::exchange::Exchanges;
 use crate::mailbox::Mailbox;
 use crate::outbound::Transport;
 use crate::processes::Processes;
-use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use tepui_wire::{Message, NetInput, Upid};
@@ -29,13 +29,10 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddrV4,
     pub(crate) processes: RwLock<Processes>,
     pub(crate) exchanges: Exchanges,
+    pub(crate) arrivals: Arrivals,
     pub(crate) transport: Mutex<Transport>,
     pub(crate) date: DateText,
     pub(crate) phase: watch::Sender<Phase>,
-    /// How often a process has started over; see [`crate::Outlet::start_over`].
-    pub(crate) hung_up: watch::Sender<u64>,
-    /// Peers whose connections stay even then.
-    pub(crate) spared: RwLock<BTreeSet<SocketAddrV4>>,
     /// Each task of a connection holds a clone; the shutdown waits until all are gone.
     pub(crate) alive: Mutex<Option<mpsc::Sender<()>>>,
     /// Effects may be applied from threads that are not the runtime's.
@@ -69,11 +66,6 @@ impl Shared {
     pub(crate) async fn reached(&self, phase: Phase) {
         // The sender lives in `self`, so that the wait cannot fail.
         let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
-    }
-
-    /// Whether the connections of a peer stay when a process starts over.
-    pub(crate) fn is_spared(&self, peer: &SocketAddrV4) -> bool {
-        self.spared.read().unwrap_or_else(PoisonError::into_inner).contains(peer)
     }
 
     /// Whether the node is ending.

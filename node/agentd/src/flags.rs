@@ -4,7 +4,6 @@ use crate::detect::{self, Machine};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tepui_detector::Masters;
 use tepui_flags::Values;
 use tepui_net::NetConfig;
 use tepui_processes::{Limiter, Verbosity, limiter};
@@ -28,9 +27,7 @@ pub struct Settings {
     /// `--hostname_lookup`.
     pub hostname_lookup: bool,
     /// `--master`.
-    pub masters: Masters,
-    /// `--zk_session_timeout`.
-    pub zk_session_timeout: Duration,
+    pub master: String,
     /// `--work_dir`, absolute.
     pub work_dir: PathBuf,
     /// `--runtime_dir`, absolute.
@@ -125,8 +122,7 @@ impl Settings {
             metrics_pause,
             hostname: values.get("hostname").map(str::to_owned),
             hostname_lookup: values.bool("hostname_lookup"),
-            masters: masters(values.get("master").ok_or(Error::Missing("master"))?)?,
-            zk_session_timeout: values.duration("zk_session_timeout"),
+            master: master(values.get("master").ok_or(Error::Missing("master"))?)?,
             work_dir,
             runtime_dir,
             launcher_dir,
@@ -147,21 +143,9 @@ impl Settings {
             max_completed_executors_per_framework: values
                 .number("max_completed_executors_per_framework")?
                 .unwrap_or(tepui_agent::config::MAX_COMPLETED_EXECUTORS_PER_FRAMEWORK),
-            all: shown(values.all()),
+            all: values.all(),
         })
     }
-}
-
-/// Flags as anybody may see them: not with the credentials of ZooKeeper.
-fn shown(mut all: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    if let Some(master) = all.get_mut("master") {
-        *master = tepui_detector::redacted(master);
-    }
-    all
-}
-
-fn masters(text: &str) -> Result<Masters, Error> {
-    Masters::parse(text).map_err(|error| bad("master", error))
 }
 
 fn absolute(name: &'static str, path: &str) -> Result<PathBuf, Error> {
@@ -177,6 +161,19 @@ fn default_runtime_dir() -> PathBuf {
     } else {
         std::env::temp_dir().join("mesos/runtime")
     }
+}
+
+/// The address of the master, from a file if it names one. Groups in ZooKeeper are not followed yet.
+fn master(text: &str) -> Result<String, Error> {
+    let text = match text.strip_prefix("file://") {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| bad("master", format!("'{path}': {error}")))?,
+        None => text.to_owned(),
+    };
+    let text = text.trim();
+    if text.starts_with("zk://") {
+        return Err(bad("master", "ZooKeeper is not available; give the master as host:port"));
+    }
+    Ok(text.to_owned())
 }
 
 /// `rack:r1;zone:2`
@@ -226,9 +223,6 @@ mod tests {
         assert_eq!(settings.executor_registration_timeout, Duration::from_secs(60));
         assert_eq!(settings.all["isolation"], "posix/cpu,posix/mem");
         assert_eq!(settings.all["launcher"], "posix");
-        let in_group = self::settings(&["--master=zk://user:secret@h:1/mesos"]).unwrap();
-        assert_eq!(in_group.all["master"], "zk://...@h:1/mesos");
-        assert_eq!(settings.zk_session_timeout, Duration::from_secs(10));
     }
 
     #[test]
@@ -244,7 +238,7 @@ mod tests {
     #[test]
     fn what_an_agent_can_not_start_without() {
         assert_eq!(settings(&[]).unwrap_err(), Error::Missing("master"));
-        assert!(matches!(settings(&["--master=zk://h/"]), Err(Error::Value { name: "master", .. })));
+        assert!(matches!(settings(&["--master=zk://h/m"]), Err(Error::Value { name: "master", .. })));
         assert!(matches!(settings(&["--master=h:1", "--launcher=linux"]), Err(Error::Value { name: "launcher", .. })));
         let args = ["--master=h:1", r#"--executor_environment_variables={"A":1}"#];
         assert!(matches!(settings(&args), Err(Error::Value { name: "executor_environment_variables", .. })));

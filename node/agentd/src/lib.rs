@@ -1,10 +1,10 @@
 //! The agent as part of a node: the machine of `core/agent` with a network, containers, files and a master to find.
 //!
 //! Reads are answered from snapshots, beside the machine; everything else passes through it in order of arrival.
-//! Not done here: checkpoints, authentication.
+//! Not done here: checkpoints, authentication, ZooKeeper.
 
 pub mod detect;
-mod detections;
+mod detector;
 pub mod flags;
 mod pages;
 mod programs;
@@ -13,14 +13,13 @@ mod world;
 
 pub use flags::Settings;
 
-use detections::Detections;
+use detector::Detector;
 use read::{AgentHost, Reader, figures};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tepui_agent::{Agent, Config, Input, Snapshot};
 use tepui_base::Wall;
 use tepui_container::Containerizer;
-use tepui_detector::Detector;
 use tepui_driver::{Clock, Driver, Mailbox};
 use tepui_net::{Inbox, Node};
 use tepui_processes::{Files, Logging, Processes};
@@ -117,9 +116,11 @@ pub async fn start_on(
     own_version: &str,
     clock: Clock,
 ) -> Result<Handle, Error> {
+    let detector = Detector::new(&settings.master);
     let launcher_dir = launcher_dir(settings)?;
     let mut config = config(settings, node.upid(PROCESS), &launcher_dir, version)?;
     config.own_version = own_version.to_owned();
+    config.master_hostname = detector.hostname();
     config.start_time = clock.now().wall;
     let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Taken)?;
     node.delegate(PROCESS);
@@ -144,13 +145,12 @@ pub async fn start_on(
     let reader = Reader::new(settings, clock, mailbox.clone(), outlet.clone(), host);
     tokio::spawn(world::forward_container_events(events, mailbox.clone()));
     tokio::spawn(take_in(inbox, reader, mailbox.clone()));
-    let detector = Detector::open(&settings.masters, settings.zk_session_timeout);
-    let detections = Detections::follow(detector, mailbox.clone(), exit.clone());
+    world::detect(detector.clone(), mailbox.clone());
     let world = AgentWorld {
         outlet,
         containers: containers.clone(),
         files: files.clone(),
-        detections,
+        detector,
         mailbox: mailbox.clone(),
         exit,
     };

@@ -1,6 +1,6 @@
 //! Where the agent's effects go.
 
-use crate::detections::Detections;
+use crate::detector::Detector;
 use std::path::Path;
 use tepui_agent::{Agent, ContainerCommand, ContainerEvent, Effect, FilesCommand, Input};
 use tepui_container::{Containerizer, Event, Launch};
@@ -10,12 +10,15 @@ use tepui_processes::Files;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::sync::watch;
 
+/// How many masters may fail to be found before the next look: a name that does not resolve now may later.
+const REDETECT_PAUSE: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// The shell around the agent.
 pub struct AgentWorld {
     pub outlet: Outlet,
     pub containers: Containerizer,
     pub files: Files,
-    pub detections: Detections,
+    pub detector: Detector,
     pub mailbox: Mailbox<Agent>,
     /// Told why the agent leaves.
     pub exit: watch::Sender<Option<String>>,
@@ -30,7 +33,7 @@ impl World<Effect> for AgentWorld {
                 self.files.attach(&virtual_path, Path::new(&real_path));
             }
             Effect::Files(FilesCommand::Detach { virtual_path }) => self.files.detach(&virtual_path),
-            Effect::Redetect => self.detections.tell_again(),
+            Effect::Redetect => detect(self.detector.clone(), self.mailbox.clone()),
             Effect::Note(text) => tracing::info!("{text}"),
             Effect::Exit(reason) => {
                 self.exit.send_replace(Some(reason));
@@ -62,6 +65,21 @@ impl AgentWorld {
             }
         }
     }
+}
+
+/// Looks for the master until there is one, and tells the agent.
+pub fn detect(detector: Detector, mailbox: Mailbox<Agent>) {
+    tokio::spawn(async move {
+        loop {
+            let found = detector.detect().await;
+            let is_found = found.is_some();
+            mailbox.post(Input::Detected(found));
+            if is_found {
+                return;
+            }
+            tokio::time::sleep(REDETECT_PAUSE).await;
+        }
+    });
 }
 
 /// Brings what the containerizer says to the agent.

@@ -58,7 +58,6 @@ impl World {
             from: self.outlet.upid(),
             to: self.agent_pid.clone(),
             name: names::v0::<M>().into_owned(),
-            epoch: None,
             body: codec::encode(message),
         }));
     }

@@ -25,14 +25,8 @@ impl Clock {
         Now { monotonic: Instant(monotonic), wall: Wall(wall) }
     }
 
-    /// A moment of the runtime's clock, as machines count. What lies before the clock was made is its beginning.
-    pub fn instant(&self, at: tokio::time::Instant) -> Instant {
-        let since = at.saturating_duration_since(self.start);
-        Instant(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
-    }
-
     /// The moment of a deadline. Far deadlines are cut to a year, which the timer can hold.
-    pub fn at(&self, deadline: Instant) -> tokio::time::Instant {
+    pub(crate) fn at(&self, deadline: Instant) -> tokio::time::Instant {
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
         let after = Duration::from_nanos(deadline.0).min(self.start.elapsed() + YEAR);
         self.start + after

@@ -49,10 +49,6 @@ pub trait World<E>: Send + 'static {
 #[error("a write to the local disk failed: {0}")]
 pub struct SyncFailed(pub String);
 
-/// Room for one input from outside; given back when it is handled.
-#[derive(Debug)]
-pub struct Place(Option<OwnedSemaphorePermit>);
-
 enum Item<M: Machine> {
     Input(M::Input, Option<OwnedSemaphorePermit>),
     Inspect(Box<dyn FnOnce(&M) + Send>),
@@ -79,20 +75,10 @@ impl<M: Machine> Mailbox<M> {
 
     /// From outside, with the size of its body: waits while too much of such input is on its way.
     pub async fn intake(&self, input: M::Input, bytes: usize) {
-        let place = self.place(bytes).await;
-        self.take(input, place);
-    }
-
-    /// The waiting half of [`Mailbox::intake`], which can be given up without losing an input.
-    pub async fn place(&self, bytes: usize) -> Place {
         let share = (1 + bytes / INTAKE_BYTES).min(INTAKE_LIMIT) as u32;
         // The semaphore is never closed, so a permit always comes.
-        Place(self.intake.clone().acquire_many_owned(share).await.ok())
-    }
-
-    /// The other half: takes an input in at its place.
-    pub fn take(&self, input: M::Input, place: Place) {
-        self.put(Item::Input(input, place.0));
+        let permit = self.intake.clone().acquire_many_owned(share).await.ok();
+        self.put(Item::Input(input, permit));
     }
 
     /// Looks at the machine between two inputs, for example to take a snapshot. `None` if it has stopped.

@@ -145,7 +145,7 @@ pub static FLAGS: &[Flag] = &[
     flag("advertise_ip", None, Text, None, Built, "address told to others"),
     flag("advertise_port", None, Number, None, Built, "port told to others"),
     flag("master", None, PathOrText, None, Built, "host:port, zk://, file://"),
-    flag("zk_session_timeout", None, Duration, Some("10secs"), Built, "ZK session timeout"),
+    flag("zk_session_timeout", None, Duration, Some("10secs"), Later, "ZK session timeout"),
     flag("ip_discovery_command", None, Text, None, Built, "shell command that prints the bind address"),
     flag("ip6_discovery_command", None, Text, None, Refused, "prints v6 IP"),
     flag("memory_profiling", None, Bool, Some("false"), Later, "jemalloc profiling endpoints"),

@@ -1,10 +1,10 @@
-//! The 71 flags of `mesos-master` 1.11, and Tepui's own.
+//! The 71 flags of `mesos-master` 1.11.
 
 use crate::Kind::{Bool, Bytes, Duration, Fraction, Number, Path, PathOrText, Text};
 use crate::Support::{Built, Later, Refused};
 use crate::{Flag, flag};
 
-/// All flags, in the order of Mesos' own documentation; those of [`OWN`] come last.
+/// All flags, in the order of Mesos' own documentation.
 #[rustfmt::skip]
 pub static FLAGS: &[Flag] = &[
     flag("version", None, Bool, Some("false"), Built, "print version and exit"),
@@ -13,12 +13,12 @@ pub static FLAGS: &[Flag] = &[
     flag("root_submissions", None, Bool, Some("true"), Built, "may user root run frameworks"),
     flag("work_dir", None, Text, None, Built, "persistent directory (replicated_log lives here)"),
     flag("registry", None, Text, Some("replicated_log"), Built, "replicated_log, in_memory; code also accepts log_storage"),
-    flag("quorum", None, Number, None, Built, "replica majority size; mandatory with --zk + replicated log"),
-    flag("zk_session_timeout", None, Duration, Some("10secs"), Built, "ZK session timeout for election and log"),
-    flag("registry_strict", None, Bool, Some("false"), Built, "dead flag: value true is rejected at load"),
-    flag("registry_fetch_timeout", None, Duration, Some("1mins"), Built, "limit for reading the registry"),
-    flag("registry_store_timeout", None, Duration, Some("20secs"), Built, "limit for writing the registry"),
-    flag("log_auto_initialize", None, Bool, Some("true"), Built, "auto-initialise an empty replicated log"),
+    flag("quorum", None, Number, None, Refused, "replica majority size; mandatory with --zk + replicated log"),
+    flag("zk_session_timeout", None, Duration, Some("10secs"), Later, "ZK session timeout for election and log"),
+    flag("registry_strict", None, Bool, Some("false"), Refused, "dead flag: value true is rejected at load"),
+    flag("registry_fetch_timeout", None, Duration, Some("1mins"), Later, "limit for reading the registry"),
+    flag("registry_store_timeout", None, Duration, Some("20secs"), Later, "limit for writing the registry"),
+    flag("log_auto_initialize", None, Bool, Some("true"), Later, "auto-initialise an empty replicated log"),
     flag("agent_reregister_timeout", Some("slave_reregister_timeout"), Duration, Some("10mins"), Built, "after failover, agents silent this long become unreachable; minimum 10mins"),
     flag("recovery_agent_removal_limit", Some("recovery_slave_removal_limit"), Text, Some("100%"), Built, "if more agents than this share would be removed after failover, master exits"),
     flag("agent_removal_rate_limit", Some("slave_removal_rate_limit"), Text, None, Built, "N/duration throttle for marking agents unreachable/removing"),
@@ -71,15 +71,11 @@ pub static FLAGS: &[Flag] = &[
     flag("advertise_ip", None, Text, None, Built, "address told to others"),
     flag("advertise_port", None, Number, None, Built, "port told to others"),
     flag("memory_profiling", None, Bool, Some("false"), Later, "enable /memory-profiler endpoints (jemalloc)"),
-    flag("zk", None, PathOrText, None, Built, "zk://[user:pass@]h:p,.../path or file://"),
+    flag("zk", None, PathOrText, None, Refused, "zk://[user:pass@]h:p,.../path or file://"),
     flag("ip_discovery_command", None, Text, None, Built, "shell command that prints the bind address"),
     flag("require_agent_domain", None, Bool, Some("false"), Refused, "refuse agents without domain"),
     flag("publish_per_framework_metrics", None, Bool, Some("true"), Later, "emit master/frameworks/... metrics"),
     flag("domain", None, Text, None, Built, "fault domain JSON (region+zone)"),
     flag("offer_constraints_re2_max_mem", None, Bytes, Some("4KB"), Built, "RE2 memory cap per regex"),
     flag("offer_constraints_re2_max_program_size", None, Number, Some("100"), Built, "RE2 program size cap per regex"),
-    flag("masters", None, Text, None, Built, "host:port,... of all masters, which elect one by the log itself; read, but a master does not start with it yet"),
 ];
-
-/// Flags that Mesos does not have.
-pub const OWN: [&str; 1] = ["masters"];

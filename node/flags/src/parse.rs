@@ -340,7 +340,7 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), count);
         }
-        assert_eq!(crate::master::FLAGS.len(), 71 + crate::master::OWN.len());
+        assert_eq!(crate::master::FLAGS.len(), 71);
         assert_eq!(crate::agent::FLAGS.len(), 143);
     }
 

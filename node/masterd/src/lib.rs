@@ -1,41 +1,35 @@
 //! A master as a process: the machines of `core/master`, `core/registry` and `core/allocator`, each under a driver, joined
 //! to the sockets of `io/net`.
 //!
-//! The process follows or leads ([`leadership`]): while it leads there is a [`term`], with a master machine in the caller's
-//! runtime and an allocator on a thread of its own, so that a long allocation run delays nothing else; else there is a
-//! follower. The registrar lives as long as the process. A request that only reads is answered beside the machine, from a
-//! snapshot.
+//! The master machine runs in the caller's runtime; the allocator has a thread of its own, so that a long allocation
+//! run delays nothing else. A request that only reads is answered beside the machine, from a snapshot.
 
-mod authority;
-mod daemon;
-mod elections;
-mod following;
-mod leadership;
 mod pages;
 mod read;
 pub mod recording;
-mod registry;
 pub mod settings;
-pub mod start;
-mod term;
 mod timed;
 mod whitelist;
 mod world;
 
 pub use settings::Settings;
 
-use daemon::{Daemon, Leading};
-use elections::Elections;
-use leadership::Leadership;
-use registry::Registry;
-use start::{Contest, Keeping};
-use std::collections::BTreeSet;
+use read::{Reader, Reads};
 use std::net::SocketAddrV4;
-use tepui_driver::Clock;
-use tepui_logd::{Replica, members};
-use tepui_net::Node;
-use tepui_wire::Upid;
-use tokio::sync::{oneshot, watch};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tepui_allocator::Hierarchical;
+use tepui_api::metrics::Values;
+use tepui_driver::{Clock, Driver, Mailbox};
+use tepui_hooks::NoHooks;
+use tepui_master::{Input, Master};
+use tepui_net::{Inbox, Node};
+use tepui_processes::{Files, Limiter, Logging, Processes};
+use tepui_proto::codec;
+use tepui_registry::Registrar;
+use tepui_wire::NetInput;
+use timed::Timed;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The master's process id; paths without a process id are its own.
@@ -61,93 +55,103 @@ pub enum Error {
     /// No thread for the allocator.
     #[error("cannot start the allocator's thread: {0}")]
     Thread(std::io::Error),
-    /// The replica of the log cannot run.
-    #[error(transparent)]
-    Log(#[from] tepui_logd::replica::Error),
-    /// This master can neither lead nor follow; why.
-    #[error("{0}")]
-    Election(String),
 }
 
-/// A running master, leading or not.
+/// A running master.
 pub struct Running {
     node: Node,
-    leading: Leading,
-    leadership: JoinHandle<()>,
-    /// Dropped to end it.
-    going_on: oneshot::Sender<()>,
-    /// Of the log, if the registry is kept in one.
-    replica: Option<Replica<Registry>>,
+    mailbox: Mailbox<Master>,
+    intake: JoinHandle<()>,
     exit: watch::Receiver<Option<String>>,
+    watching: Option<JoinHandle<()>>,
 }
 
 /// Starts a master; it listens when this returns.
 pub async fn start(settings: Settings) -> Result<Running, Error> {
-    let is_alone = settings.contest == Contest::Alone;
-    let running = start_with(settings, |daemon| Elections::open(&daemon.settings, daemon.clock)).await?;
-    if is_alone {
-        // It leads at once, and nobody is to find one that does not yet.
-        let mut leads = running.leading.clone();
-        let _ = leads.wait_for(Option::is_some).await;
-    }
-    Ok(running)
-}
-
-async fn start_with(
-    settings: Settings,
-    elections: impl FnOnce(&Daemon) -> Result<Elections, settings::Error>,
-) -> Result<Running, Error> {
     let node = Node::bind(settings.net.clone()).await?;
-    let clock = Clock::default();
-    let others = others(&node, &settings);
-    let (registry, replica) = keep(&node, &settings, clock, others).await?;
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
     node.delegate(ID);
-    let (leads, leading) = watch::channel(None);
+    let seed = getrandom::u64().map_err(Error::Random)?;
+    let config = settings.config(outlet.upid());
+    tracing::info!(pid = %config.pid, hostname = config.hostname, "the master starts");
+
+    let files = files(&settings);
+    let clock = Clock::default();
+    let pid = config.pid.clone();
+    let (mut master, mailbox) = Driver::new(Master::new(config, seed, Arc::new(NoHooks)), clock);
+    if let Some(dir) = &settings.record {
+        master = master.recorded(recording::start(dir, settings.values(), &pid, seed)?);
+    }
+    let (registrar, registry) = Driver::new(Registrar::default(), clock);
+    let whitelist = settings.whitelist().map(str::to_owned);
+    let (allocator, allocations) =
+        Driver::new(Timed::new(Hierarchical::new(settings.allocator, seed, clock.now())), clock);
     let (exit, exited) = watch::channel(None);
-    let daemon = Daemon::new(settings, clock, (&node, outlet), registry, leading.clone(), exit);
-    tracing::info!(pid = %daemon.config.pid, hostname = daemon.config.hostname, "the master starts");
-    let elections = elections(&daemon)?;
-    let leadership = Leadership::new(daemon, inbox, elections, leads)?;
-    let (going_on, ended) = oneshot::channel();
-    let leadership = tokio::spawn(leadership.run(ended));
-    Ok(Running { node, leading, leadership, going_on, replica, exit: exited })
+    tokio::spawn(registrar.run(world::FromRegistry { master: mailbox.clone() }));
+    let watching = whitelist.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
+    run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
+    let hits = Arc::new(AtomicU64::new(0));
+    let figures = figures(mailbox.clone(), registry.clone(), hits.clone());
+    let processes = Processes::new(files, Logging::new(settings.verbosity), figures);
+    processes.serve(&node, pages::PAGES);
+    let limiter = Arc::new(Limiter::new(settings.metrics_pause));
+    let allocator = allocations.clone();
+    tokio::spawn(master.run(world::FromMaster { outlet: outlet.clone(), registry, allocations, exit }));
+    let reads = Reads::start(Reader { mailbox: mailbox.clone(), allocator, outlet, processes, limiter, hits });
+    let intake = tokio::spawn(take_in(inbox, reads, mailbox.clone()));
+    Ok(Running { node, mailbox, intake, exit: exited, watching })
 }
 
-/// The other replicas of the log, now and later. They are spared when a term of this process ends.
-fn others(node: &Node, settings: &Settings) -> watch::Receiver<BTreeSet<Upid>> {
-    let own = node.upid(tepui_logd::replica::PROCESS);
-    let others = match (&settings.keeping, &settings.contest) {
-        (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => {
-            members::join(&url.below(members::ZNODE), *session_timeout, own)
+/// The log, if it is in a file.
+fn files(settings: &Settings) -> Files {
+    let files = Files::default();
+    if let Some(path) = settings.log_file() {
+        files.attach("/master/log", &path);
+    }
+    files
+}
+
+/// What is measured around the machines. All that waits for the master is in one queue, and counted as dispatches.
+fn figures(master: Mailbox<Master>, registry: Mailbox<Registrar>, hits: Arc<AtomicU64>) -> tepui_processes::Figures {
+    let runtime = tokio::runtime::Handle::current();
+    Box::new(move || {
+        // Readers run on threads that may wait.
+        let state = runtime.block_on(registry.inspect(|registrar| registrar.state().clone()));
+        let size = state.map_or(0, |state| codec::encode(&state.to_proto()).len());
+        let gauges = [
+            ("master/event_queue_dispatches", master.len() as f64),
+            ("master/event_queue_http_requests", 0.0),
+            ("master/event_queue_messages", 0.0),
+            ("master/http_cache_hits", hits.load(Ordering::Relaxed) as f64),
+            ("registrar/queued_operations", registry.len() as f64),
+            ("registrar/registry_size_bytes", size as f64),
+        ];
+        gauges.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Values>()
+    })
+}
+
+fn run_allocator(allocator: Driver<Timed>, master: Mailbox<Master>) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let run = move || {
+        if let Err(error) = runtime.block_on(allocator.run(world::FromAllocator { master })) {
+            tracing::error!(%error, "the allocator has stopped");
         }
-        _ => watch::channel(BTreeSet::new()).1,
     };
-    let (node, mut news) = (node.clone(), others.clone());
-    tokio::spawn(async move {
-        loop {
-            node.spare(news.borrow_and_update().iter().map(Upid::address).collect());
-            if news.changed().await.is_err() {
-                return;
+    std::thread::Builder::new().name("allocator".to_owned()).spawn(run).map(drop)
+}
+
+/// Hands what arrives to the machine, or to a reader.
+async fn take_in(mut inbox: Inbox, reads: Reads, mailbox: Mailbox<Master>) {
+    loop {
+        match inbox.recv().await {
+            NetInput::Http(id, request) if Master::is_read(&request) => reads.answer(id, request),
+            input => {
+                let bytes = input.body_bytes();
+                mailbox.intake(Input::Net(input), bytes).await;
             }
         }
-    });
-    others
-}
-
-/// Opens the registry. `others` are the other replicas of its log.
-async fn keep(
-    node: &Node,
-    settings: &Settings,
-    clock: Clock,
-    others: watch::Receiver<BTreeSet<Upid>>,
-) -> Result<(Registry, Option<Replica<Registry>>), Error> {
-    let Keeping::Log(log) = &settings.keeping else { return Ok((Registry::in_memory(clock), None)) };
-    let mut replica = tepui_logd::replica::Settings::new(&log.directory, log.quorum, others);
-    replica.auto_initialize = log.auto_initialize;
-    let (registry, replica) = Registry::replicated(node, replica, settings.registry_timeouts()).await?;
-    Ok((registry, Some(replica)))
+    }
 }
 
 impl Running {
@@ -156,37 +160,22 @@ impl Running {
         self.node.address()
     }
 
-    /// How many agents are registered now, if this master leads: for those who wait for a cluster to come up.
+    /// How many agents are registered now: for those who wait for a cluster to come up.
     pub async fn agents(&self) -> usize {
-        let Some(mailbox) = self.leading.borrow().clone() else { return 0 };
-        mailbox.inspect(|master| master.snapshot().agents.len()).await.unwrap_or(0)
+        self.mailbox.inspect(|master| master.snapshot().agents.len()).await.unwrap_or(0)
     }
 
     /// Waits until the master must not go on; why.
     pub async fn exited(&mut self) -> String {
-        let replica = &mut self.replica;
-        let damaged = async {
-            match replica {
-                Some(replica) => replica.ended().await,
-                None => std::future::pending().await,
-            }
-        };
-        let reason = tokio::select! {
-            reason = self.exit.wait_for(Option::is_some) => reason.map(|reason| reason.clone()),
-            why = damaged => return format!("the replica of the log has ended: {why}"),
-        };
+        let reason = self.exit.wait_for(Option::is_some).await.map(|reason| reason.clone());
         // Without the machine there is nothing that could go on either.
         reason.ok().flatten().unwrap_or_else(|| "the master has stopped".to_owned())
     }
 
-    /// Takes nothing more in, lets others lead, lets answers and streams go out, and closes.
+    /// Takes nothing more in, lets answers and streams go out, and closes.
     pub async fn stop(self) {
-        drop(self.going_on);
-        // It fails only if it panicked, and then there is nothing left to end.
-        let _ = self.leadership.await;
-        if let Some(replica) = self.replica {
-            replica.stop().await;
-        }
+        self.intake.abort();
+        self.watching.inspect(JoinHandle::abort);
         self.node.shutdown().await;
     }
 }

@@ -2,16 +2,8 @@
 
 use tepui_processes::help::Process;
 
-/// The master and its registrar.
-pub(crate) const PAGES: &[Process] = &[MASTER, REGISTRAR];
-
-const REGISTRAR: Process = Process {
-    id: "registrar(1)",
-    delegate: false,
-    endpoints: &[("/registry", "Shows what the master keeps for its successors.")],
-};
-
-const MASTER: Process = Process {
+/// The master.
+pub(crate) const PAGES: &[Process] = &[Process {
     id: "master",
     delegate: true,
     endpoints: &[
@@ -38,4 +30,4 @@ const MASTER: Process = Process {
         ("/version", "Shows which version this is."),
         ("/weights", "Shows the weights of roles."),
     ],
-};
+}];

@@ -4,7 +4,6 @@
 //! and those that ask the same get one answer, as in Mesos (`ReadOnlyHandler` in `src/master/http.cpp`). All others, among
 //! them `/health`, are answered beside the batch and never wait for it.
 
-use crate::authority::Gate;
 use crate::timed::Timed;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -12,25 +11,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tepui_driver::Mailbox;
 use tepui_master::view::allocator::Figures;
-use tepui_master::{Follower, Master, Snapshot, view};
+use tepui_master::{Master, Snapshot, view};
+use tepui_net::Outlet;
 use tepui_processes::{Limiter, Processes};
 use tepui_wire::{NetEffect, Request, RequestId, Response};
 use tokio::sync::mpsc;
 
-/// Whose snapshots are shown.
-#[derive(Clone)]
-pub(crate) enum Source {
-    /// A leading master, and the allocator for its figures.
-    Leader(Mailbox<Master>, Mailbox<Timed>),
-    /// One that does not lead.
-    Follower(Mailbox<Follower>),
-}
-
 /// What a reader needs.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    pub source: Source,
-    pub gate: Gate,
+    pub mailbox: Mailbox<Master>,
+    /// For its figures.
+    pub allocator: Mailbox<Timed>,
+    pub outlet: Outlet,
     pub processes: Arc<Processes>,
     /// Of `/metrics/snapshot`.
     pub limiter: Arc<Limiter>,
@@ -98,39 +91,29 @@ impl Reader {
     async fn answer_batch(&self, batch: Batch) {
         let failed: Vec<RequestId> = batch.values().flat_map(|(_, ids)| ids).copied().collect();
         let wants_figures = batch.values().any(|(request, _)| view::allocator::is_wanted(request));
-        let snapshot = self.source.snapshot(wants_figures).await;
+        let figures = if wants_figures { self.figures().await } else { None };
+        let snapshot = self.mailbox.inspect(|master| Snapshot { allocator: figures, ..master.snapshot() }).await;
         let this = self.clone();
         let answered = tokio::task::spawn_blocking(move || {
             let snapshot = snapshot?;
             for (request, ids) in batch.into_values() {
                 let response = view::respond(&snapshot, &*this.processes, &request);
                 this.hits.fetch_add(ids.len() as u64 - 1, Ordering::Relaxed);
-                ids.into_iter().for_each(|id| this.gate.apply(NetEffect::Respond(id, response.clone())));
+                ids.into_iter().for_each(|id| this.outlet.apply(NetEffect::Respond(id, response.clone())));
             }
             Some(())
         });
         if !matches!(answered.await, Ok(Some(()))) {
-            failed.into_iter().for_each(|id| self.gate.apply(NetEffect::Respond(id, Response::status(500))));
+            failed.into_iter().for_each(|id| self.outlet.apply(NetEffect::Respond(id, Response::status(500))));
         }
     }
 }
 
-impl Source {
-    /// None if the machine has stopped.
-    async fn snapshot(&self, wants_figures: bool) -> Option<Snapshot> {
-        match self {
-            Source::Leader(master, allocator) => {
-                let figures = if wants_figures { figures(allocator).await } else { None };
-                master.inspect(|master| Snapshot { allocator: figures, ..master.snapshot() }).await
-            }
-            Source::Follower(follower) => follower.inspect(Follower::snapshot).await,
-        }
+impl Reader {
+    async fn figures(&self) -> Option<Arc<Figures>> {
+        let waiting = self.allocator.len();
+        self.allocator.inspect(move |allocator| allocator.figures(waiting)).await.map(Arc::new)
     }
-}
-
-async fn figures(allocator: &Mailbox<Timed>) -> Option<Arc<Figures>> {
-    let waiting = allocator.len();
-    allocator.inspect(move |allocator| allocator.figures(waiting)).await.map(Arc::new)
 }
 
 fn question(request: &Request) -> Question {

@@ -1,6 +1,6 @@
 //! Recordings of a master: every input it took, in a file, to be run again.
 //!
-//! With `TEPUI_RECORD=DIR` a master writes `DIR/master-<pid of the process>-<number of the term>.inputs`. Secrets in headers are left out.
+//! With `TEPUI_RECORD=DIR` a master writes `DIR/master-<pid of the process>.inputs`. Secrets in headers are left out.
 
 use crate::settings::{self, Settings};
 use std::fs::File;
@@ -52,8 +52,8 @@ fn header(values: &Values, pid: &Upid, seed: u64) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn start(dir: &Path, values: &Values, pid: &Upid, seed: u64, term: u64) -> Result<Recorder<Input>, Error> {
-    let path = dir.join(format!("master-{}-{term}.inputs", std::process::id()));
+pub(crate) fn start(dir: &Path, values: &Values, pid: &Upid, seed: u64) -> Result<Recorder<Input>, Error> {
+    let path = dir.join(format!("master-{}.inputs", std::process::id()));
     let file = std::fs::create_dir_all(dir).and_then(|()| File::create(&path));
     let file = file.map_err(|source| Error::File { path: path.clone(), source })?;
     tracing::info!(path = %path.display(), "recording every input");

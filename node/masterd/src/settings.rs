@@ -1,6 +1,5 @@
 //! From flags to what the machines are told.
 
-use crate::start::{self, Contest, Keeping};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +10,8 @@ use tepui_net::NetConfig;
 use tepui_processes::{Limiter, Verbosity, limiter};
 use tepui_proto::json::{self, Names};
 use tepui_proto::mesos::DomainInfo;
-use tepui_registry::Timeouts;
 use tepui_resources::{Quantities, roles};
 use tepui_wire::Upid;
-
-/// As in Mesos (`MIN_AGENT_REREGISTER_TIMEOUT`).
-const MIN_AGENT_REREGISTER_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Why the flags do not make a master. Each text names flag, value and remedy.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +22,6 @@ pub enum Error {
     /// The limit of `/metrics/snapshot` does not fit.
     #[error("{0}")]
     Limit(String),
-    /// Flags that do not go together, in the words of Mesos where it has some.
-    #[error("{0}")]
-    Start(String),
     /// A value that only this daemon can judge.
     #[error("--{flag}={value} cannot be used: {cause}")]
     Value {
@@ -55,23 +47,13 @@ pub struct Settings {
     pub metrics_pause: std::time::Duration,
     /// Where to record every input, if at all (`TEPUI_RECORD`).
     pub record: Option<std::path::PathBuf>,
-    /// Where the registry is kept.
-    pub keeping: Keeping,
-    /// How it is decided who leads.
-    pub contest: Contest,
-    /// `--registry_fetch_timeout`.
-    pub fetch_timeout: Duration,
-    /// `--registry_store_timeout`.
-    pub store_timeout: Duration,
     values: Values,
 }
 
 impl Settings {
     /// Takes the values of flags over those of `LIBPROCESS_*` variables, which `variable` looks up.
     pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
-        let (keeping, contest) = start::kind(&values)?;
-        strict(&values)?;
-        reregister_timeout(&values)?;
+        registry(&values)?;
         let record = variable("TEPUI_RECORD").map(Into::into);
         let metrics_pause = Limiter::pause(variable(limiter::VARIABLE).as_deref()).map_err(Error::Limit)?;
         let net = tepui_flags::network(&values, variable)?;
@@ -81,33 +63,12 @@ impl Settings {
         regex_limits(&values)?;
         removal_interval(&values)?;
         removal_limit(&values)?;
-        let (fetch_timeout, store_timeout) =
-            (values.duration("registry_fetch_timeout"), values.duration("registry_store_timeout"));
-        Ok(Settings {
-            net,
-            allocator,
-            verbosity: |_| {},
-            metrics_pause,
-            record,
-            keeping,
-            contest,
-            fetch_timeout,
-            store_timeout,
-            values,
-        })
+        Ok(Settings { net, allocator, verbosity: |_| {}, metrics_pause, record, values })
     }
 
     /// The file that the log goes to, if there is one.
     pub(crate) fn log_file(&self) -> Option<std::path::PathBuf> {
         tepui_processes::logging::file("mesos-master", &self.values)
-    }
-
-    /// How long the registrar waits for its log.
-    pub(crate) fn registry_timeouts(&self) -> Timeouts {
-        Timeouts {
-            fetch: self.values.duration("registry_fetch_timeout"),
-            store: self.values.duration("registry_store_timeout"),
-        }
     }
 
     pub(crate) fn values(&self) -> &Values {
@@ -152,28 +113,22 @@ impl Settings {
     }
 }
 
-pub(crate) fn value(flag: &'static str, value: &str, cause: &str) -> Error {
+fn value(flag: &'static str, value: &str, cause: &str) -> Error {
     Error::Value { flag, value: value.to_owned(), cause: cause.to_owned() }
 }
 
-/// A flag that Mesos has switched off.
-fn strict(values: &Values) -> Result<(), Error> {
-    if values.bool("registry_strict") {
-        let text = "Support for '--registry_strict' has been disabled and will be removed in a future version of Mesos";
-        return Err(Error::Start(text.to_owned()));
+/// Only the registry in memory is there yet; the default of Mesos must not be taken for it.
+fn registry(values: &Values) -> Result<(), Error> {
+    match values.get("registry") {
+        Some("in_memory") => Ok(()),
+        Some("replicated_log") => Err(value(
+            "registry",
+            "replicated_log",
+            "the replicated log is not available in this version; start with --registry=in_memory \
+             (the registry then ends with the master)",
+        )),
+        other => Err(value("registry", other.unwrap_or_default(), "expecting in_memory")),
     }
-    Ok(())
-}
-
-/// An agent must have time to notice that the master has changed, and to come back.
-fn reregister_timeout(values: &Values) -> Result<(), Error> {
-    const FLAG: &str = "agent_reregister_timeout";
-    if values.duration(FLAG) < MIN_AGENT_REREGISTER_TIMEOUT {
-        let text = values.get(FLAG).unwrap_or_default();
-        let text = format!("Invalid value '{text}' for --agent_reregister_timeout: Must be at least 10mins");
-        return Err(Error::Start(text));
-    }
-    Ok(())
 }
 
 /// Bounds of Mesos: 1secs to 15mins, and at least one ping.
@@ -392,12 +347,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_names_flag_and_remedy() {
-        assert_eq!(settings(&[]).unwrap_err(), "--work_dir needed for replicated log based registry");
+        assert!(settings(&[]).unwrap_err().contains("start with --registry=in_memory"));
         let text = |arg| settings(&["--registry=in_memory", arg]).unwrap_err();
         assert!(text("--ip=nowhere").contains("'nowhere' for flag 'ip': Expecting an IPv4 address"));
         assert!(text("--agent_ping_timeout=1hrs").contains("from 1secs to 15mins"));
-        assert!(text("--registry_strict").starts_with("Support for '--registry_strict' has been disabled"));
-        assert!(text("--agent_reregister_timeout=9mins").ends_with("Must be at least 10mins"));
         assert!(text("--max_agent_ping_timeouts=0").contains("at least 1"));
         assert!(text("--role_sorter=random").contains("must be equal (for now)"));
         assert!(text("--role_sorter=fair").ends_with("expecting drf or random"));

@@ -7,7 +7,7 @@ use tepui_proto::mesos::scheduler::Call;
 
 /// Offers that the allocator decided on before it heard of a decline may still come.
 const IN_FLIGHT_NANOS: u64 = 1_000_000;
-/// In the quiet phase declines last for five minutes at most, and nobody is busy.
+/// In the quiet phase declines last for 20 seconds at most, and nobody is busy.
 const STARVED_NANOS: u64 = 10 * 60 * 1_000_000_000;
 
 struct Offer {
@@ -15,7 +15,6 @@ struct Offer {
     role: String,
     agent: String,
     amount: Amount,
-    disk: i64,
 }
 
 struct Filter {
@@ -36,12 +35,12 @@ pub struct Filters {
 impl Filters {
     pub fn see(&mut self, now: u64, fact: &Fact, model: &Model, found: &mut Vec<String>) {
         match fact {
-            Fact::Offered { via, offer, agent, role, amount, disk, .. } => {
+            Fact::Offered { via, offer, agent, role, amount, .. } => {
                 let Some((framework, _)) = model.roster.at(via) else { return };
-                let (framework, role, agent) = (framework.clone(), role.clone(), agent.clone());
-                let made = Offer { framework: framework.clone(), role, agent, amount: *amount, disk: *disk };
+                let made =
+                    Offer { framework: framework.clone(), role: role.clone(), agent: agent.clone(), amount: *amount };
                 self.judge(now, offer, &made, found);
-                self.last_offer.insert(framework, now);
+                self.last_offer.insert(framework.clone(), now);
                 self.offers.insert(offer.clone(), made);
             }
             Fact::Rescinded { offer } => {
@@ -73,7 +72,6 @@ impl Filters {
                 && now > from + IN_FLIGHT_NANOS
                 && offer.amount.0 <= refused.amount.0
                 && offer.amount.1 <= refused.amount.1
-                && offer.disk <= refused.disk
         };
         if let Some(filter) = self.filters.iter().find(holds) {
             let (left, refused) = ((filter.until - now) / 1_000_000, filter.refused.amount);
@@ -100,12 +98,7 @@ impl Filters {
                 self.filters.retain(|filter| filter.refused.framework != framework);
                 self.suppressed.remove(framework);
             }
-            // Whoever wants offers again wants those it declined, too.
-            Some(CallType::UPDATE_FRAMEWORK) if call.update_framework.suppressed_roles.is_empty() => {
-                let wanted_none = self.suppressed.remove(framework).is_some();
-                self.filters.retain(|filter| !wanted_none || filter.refused.framework != framework);
-            }
-            Some(CallType::SUPPRESS | CallType::UPDATE_FRAMEWORK) => {
+            Some(CallType::SUPPRESS) => {
                 self.suppressed.entry(framework.to_owned()).or_insert(now);
             }
             _ => {}

@@ -25,16 +25,6 @@ impl Task {
     pub fn told_state(&self) -> TaskState {
         self.forwarded.as_ref().map_or(self.newest, |(state, _)| *state)
     }
-
-    /// Whether it may still run, for all the master knows.
-    pub fn is_alive(&self) -> bool {
-        !is_terminal(self.newest)
-    }
-
-    /// The update that was forwarded last and is to be acknowledged.
-    pub fn unacknowledged(&self) -> Option<&[u8]> {
-        self.forwarded.as_ref().map(|(_, uuid)| uuid.as_slice())
-    }
 }
 
 /// An executor that is not its agent's own.
@@ -78,34 +68,6 @@ impl Knowledge {
         self.addresses.get(pid)
     }
 
-    /// Where a registered agent is.
-    pub fn pid_of(&self, agent: &str) -> Option<&String> {
-        self.addresses.iter().find(|(_, id)| *id == agent).map(|(pid, _)| pid)
-    }
-
-    /// The machine of a registered agent.
-    pub fn host_of(&self, agent: &str) -> Option<&str> {
-        self.pid_of(agent).and_then(|pid| super::host_of(pid))
-    }
-
-    /// Registered agents on a machine, with their addresses.
-    pub fn agents_at(&self, host: &str) -> impl Iterator<Item = (&String, &String)> {
-        let there =
-            move |(pid, id): &(&String, &String)| super::host_of(pid) == Some(host) && self.registered.contains(*id);
-        self.addresses.iter().filter(there)
-    }
-
-    /// Where registered agents are.
-    pub fn registered_pids(&self) -> impl Iterator<Item = &String> {
-        self.addresses.iter().filter(|(_, id)| self.registered.contains(*id)).map(|(pid, _)| pid)
-    }
-
-    /// Tasks that an agent which comes back says it still runs.
-    pub fn reported_alive(&self, agent: &str) -> Vec<&String> {
-        let tasks = self.reports.get(agent).into_iter().flat_map(|report| &report.tasks);
-        tasks.filter(|task| !is_terminal(task.state)).map(|task| &task.task).collect()
-    }
-
     /// What tasks and executors of these frameworks hold on an agent.
     pub fn held(&self, agent: &str, of: impl Fn(&str) -> bool) -> Amount {
         let tasks = self.tasks.values().filter(|task| task.agent == agent && !is_terminal(task.newest));
@@ -145,7 +107,7 @@ impl Knowledge {
                     task.forwarded = Some((update.state, update.uuid.clone()));
                 }
             }
-            Fact::AcknowledgementPassed { task, uuid, .. } => {
+            Fact::AcknowledgementPassed { task, uuid } => {
                 let of = self.tasks.get(task).and_then(|task| task.forwarded.as_ref());
                 if of.is_some_and(|(state, last)| is_terminal(*state) && last == uuid) {
                     self.tasks.remove(task);
@@ -169,7 +131,7 @@ impl Knowledge {
 
     fn see_agent(&mut self, fact: &Fact, removed: &BTreeSet<String>) {
         match fact {
-            Fact::Recovered { admitted, unreachable, .. } => {
+            Fact::Recovered { admitted, unreachable } => {
                 self.awaited = admitted.iter().cloned().collect();
                 self.unreachable = unreachable.iter().cloned().collect();
             }

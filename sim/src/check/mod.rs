@@ -7,12 +7,9 @@
 mod agents;
 pub mod containers;
 mod filters;
-mod groups;
 mod knowledge;
-mod maintenance;
 pub mod observe;
 mod offers;
-mod patience;
 mod reconcile;
 mod relay;
 mod roster;
@@ -96,23 +93,14 @@ pub enum Fact {
     Reregistering { id: String, report: Rc<Report> },
     /// An agent says that an executor is over.
     ExitedTaken { agent: String, framework: String, executor: String },
-    /// An agent answers a ping.
-    Pong { id: String },
-    /// What the registry holds when a master begins, with the machines in the schedule: when they will be away, and
-    /// whether they are down.
-    Recovered { admitted: Vec<String>, unreachable: Vec<String>, planned: BTreeMap<String, (i64, bool)> },
+    /// What the registry holds when a master begins.
+    Recovered { admitted: Vec<String>, unreachable: Vec<String> },
     /// The registry has a new agent.
     Admitted { id: String },
     /// The registry has an agent as unreachable.
     MarkedUnreachable { id: String },
     /// The registry has an agent no more.
     AgentRemoved { id: String },
-    /// The registry has another schedule: when each machine will be away.
-    Scheduled { machines: BTreeMap<String, i64> },
-    /// The registry has these machines as down.
-    MachinesDown { hosts: Vec<String> },
-    /// The registry has these machines as up again.
-    MachinesUp { hosts: Vec<String> },
 
     // What the master does.
     /// It answers a request with a stream.
@@ -121,23 +109,10 @@ pub enum Fact {
     Subscribed { framework: String, host: HostId, via: Via },
     /// An instance is told something final.
     Refused { host: HostId, via: Via, text: String },
-    /// It makes an offer, and says when the agent will be away, if it will.
-    Offered {
-        to: HostId,
-        via: Via,
-        offer: String,
-        agent: String,
-        role: String,
-        amount: Amount,
-        disk: i64,
-        away: Option<i64>,
-    },
+    /// It makes an offer.
+    Offered { to: HostId, via: Via, offer: String, agent: String, role: String, amount: Amount },
     /// It takes an offer back.
     Rescinded { offer: String },
-    /// It asks a framework to give back what it has on an agent that will be away.
-    InverseOffered { to: HostId, framework: String, offer: String, agent: String, start: i64 },
-    /// It takes such a question back.
-    InverseRescinded { offer: String },
     /// It tells a framework of a task.
     Says { via: Via, update: Update },
     /// It tells a framework that an executor, or an agent, is over.
@@ -151,16 +126,10 @@ pub enum Fact {
         amount: Amount,
         executor: Option<(String, Amount)>,
     },
-    /// Tasks are sent in one message, or start in one, and whether they do the one or the other.
-    Together { tasks: Vec<String>, what: &'static str },
-    /// It passes an acknowledgement on, to the agent there.
-    AcknowledgementPassed { pid: String, task: String, uuid: Vec<u8> },
-    /// It passes a kill on, to the agent there.
-    KillPassed { pid: String, task: String },
-    /// It tells an agent to end.
-    AgentShutdown { pid: String },
-    /// It tells an agent what a framework says of itself.
-    FrameworkUpdate { pid: String, framework: String },
+    /// It passes an acknowledgement on.
+    AcknowledgementPassed { task: String, uuid: Vec<u8> },
+    /// It passes a kill on.
+    KillPassed { task: String },
     /// It passes on that an executor is to leave.
     ShutdownPassed { agent: String, executor: String },
     /// It tells an agent that a framework has ended.
@@ -232,11 +201,6 @@ pub struct Model {
     pub known: knowledge::Knowledge,
 }
 
-/// The host name of the machine a process is on.
-pub fn host_of(pid: &str) -> Option<&str> {
-    pid.split_once('@')?.1.split(':').next()
-}
-
 /// All checkers.
 #[derive(Default)]
 pub struct Checks {
@@ -245,9 +209,6 @@ pub struct Checks {
     relay: relay::Relay,
     offers: offers::Offers,
     filters: filters::Filters,
-    groups: groups::Groups,
-    maintenance: maintenance::Maintenance,
-    patience: patience::Patience,
     tasks: tasks::Tasks,
     updates: updates::Updates,
     agents: agents::Agents,
@@ -270,9 +231,6 @@ impl Checks {
         self.filters.see(now, fact, &self.model, &mut found);
         self.reconcile.see(now, fact, &self.model, &mut found);
         words::see(fact, &self.model, &mut found);
-        self.groups.see(fact, &mut found);
-        self.maintenance.see(now, fact, &self.model, &mut found);
-        self.patience.see(now, fact, &self.model, &mut found);
         self.tasks.see(now, fact, &mut found);
         self.updates.see(now, fact, &mut found);
         self.agents.see(fact, &mut found);
@@ -298,8 +256,6 @@ impl Checks {
         self.offers.overdue(now, &mut found);
         self.reconcile.overdue(now, &mut found);
         self.containers.overdue(now, &mut found);
-        self.maintenance.overdue(now, &self.model, &mut found);
-        self.patience.overdue(now, &mut found);
         for text in found {
             self.object(now, text);
         }
@@ -357,16 +313,6 @@ impl Checks {
         for text in found {
             self.object(now, text);
         }
-    }
-
-    /// Whether an offer stands.
-    pub fn is_outstanding(&self, offer: &str) -> bool {
-        self.offers.is_outstanding(offer)
-    }
-
-    /// An offer of a framework that stands.
-    pub fn some_offer(&self, framework: &str) -> Option<String> {
-        self.offers.of(framework).next().cloned()
     }
 
     /// How many updates executors have made.

@@ -8,31 +8,15 @@ use crate::host::agent::RESOURCES;
 use crate::host::master::OFFER_TIMEOUT;
 use crate::network::HostId;
 use std::collections::{BTreeMap, BTreeSet};
-use tepui_proto::mesos::scheduler::Call;
-use tepui_proto::mesos::{OfferID, TaskInfo};
+use tepui_proto::mesos::OfferID;
 
 /// How long the word that an offer is void may take.
 const SLACK_NANOS: u64 = 20_000_000_000;
 
 struct Offer {
     to: HostId,
-    framework: String,
     agent: String,
     amount: Amount,
-    made: u64,
-}
-
-/// What happens in one step of the master.
-#[derive(Default)]
-struct Step {
-    /// Agents whose offers are void because of it.
-    void: BTreeSet<String>,
-    /// Agents and frameworks of which offers may be taken back because of it.
-    concerned: BTreeSet<String>,
-    /// Whether the schedule of maintenance has changed.
-    schedule: bool,
-    /// Offers taken back that had not run out, with their agents and frameworks.
-    taken_back: Vec<(String, String, String)>,
 }
 
 #[derive(Default)]
@@ -45,18 +29,6 @@ pub struct Offers {
     launching: BTreeMap<String, bool>,
     /// Offers that frameworks have and believe valid, and since when.
     believed: BTreeMap<String, (HostId, u64)>,
-    step: Step,
-}
-
-/// For how long an offer stands.
-fn timeout() -> u64 {
-    OFFER_TIMEOUT.as_nanos() as u64
-}
-
-/// The tasks an ACCEPT is to launch, alone and in groups.
-pub fn launched(call: &Call) -> impl Iterator<Item = &TaskInfo> {
-    let operations = call.accept.operations.iter();
-    operations.flat_map(|operation| operation.launch.task_infos.iter().chain(&operation.launch_group.task_group.tasks))
 }
 
 /// What an agent of this world has in all.
@@ -71,15 +43,12 @@ pub fn total() -> Amount {
 impl Offers {
     pub fn see(&mut self, now: u64, fact: &Fact, model: &Model, found: &mut Vec<String>) {
         match fact {
-            Fact::Offered { to, via, offer, agent, amount, .. } => {
-                let framework = model.roster.at(via).map(|(id, _)| id.clone()).unwrap_or_default();
-                let made = Offer { to: *to, framework, agent: agent.clone(), amount: *amount, made: now };
+            Fact::Offered { to, offer, agent, amount, .. } => {
+                let made = Offer { to: *to, agent: agent.clone(), amount: *amount };
                 self.offered(offer, made, model, found);
             }
             Fact::Rescinded { offer } => {
-                if let Some(old) = self.outstanding.remove(offer).filter(|old| now < old.made + timeout()) {
-                    self.step.taken_back.push((offer.clone(), old.agent, old.framework));
-                }
+                self.outstanding.remove(offer);
                 self.doubtful.remove(offer);
             }
             Fact::Call { call, .. } if call.r#type == Some(CallType::DECLINE) => {
@@ -87,7 +56,8 @@ impl Offers {
             }
             Fact::Call { call, .. } if call.r#type == Some(CallType::ACCEPT) => {
                 let valid = self.use_up(&call.accept.offer_ids);
-                self.launching.extend(launched(call).map(|task| (task.task_id.value.clone(), valid)));
+                let tasks = call.accept.operations.iter().flat_map(|operation| &operation.launch.task_infos);
+                self.launching.extend(tasks.map(|task| (task.task_id.value.clone(), valid)));
             }
             Fact::Run { task, .. } if self.launching.remove(task) != Some(true) => {
                 found.push(format!("task {task} is launched without a valid offer"));
@@ -109,45 +79,8 @@ impl Offers {
                 self.doubtful.clear();
                 self.launching.clear();
                 self.believed.clear();
-                self.step = Step::default();
             }
-            Fact::StepEnd => self.step_end(found),
-            _ => {
-                self.cause(fact);
-                self.belief(now, fact);
-            }
-        }
-    }
-
-    /// Why offers may have to be taken back.
-    fn cause(&mut self, fact: &Fact) {
-        let step = &mut self.step;
-        match fact {
-            Fact::AgentLost { id } | Fact::MarkedUnreachable { id } | Fact::AgentRemoved { id } => {
-                step.void.insert(id.clone());
-            }
-            Fact::Scheduled { .. } | Fact::MachinesUp { .. } => step.schedule = true,
-            Fact::Reregistering { id, .. } => drop(step.concerned.insert(id.clone())),
-            Fact::FrameworkLost { framework } | Fact::Subscribed { framework, .. } => {
-                step.concerned.insert(framework.clone());
-            }
-            _ => {}
-        }
-    }
-
-    /// What is void was taken back, and nothing else was.
-    fn step_end(&mut self, found: &mut Vec<String>) {
-        let step = std::mem::take(&mut self.step);
-        for (id, offer) in self.outstanding.iter().filter(|(_, offer)| step.void.contains(&offer.agent)) {
-            let (agent, framework) = (&offer.agent, &offer.framework);
-            found.push(format!("offer {id} of agent {agent} is void, and framework {framework} is not told"));
-        }
-        for (id, agent, framework) in step.taken_back {
-            let is_concerned =
-                [&agent, &framework].iter().any(|id| step.void.contains(*id) || step.concerned.contains(*id));
-            if !is_concerned && !step.schedule {
-                found.push(format!("offer {id} of agent {agent} to framework {framework} is taken back for no reason"));
-            }
+            _ => self.belief(now, fact),
         }
     }
 
@@ -197,20 +130,11 @@ impl Offers {
 
     /// A framework must hear in time that an offer has become void.
     pub fn overdue(&mut self, now: u64, found: &mut Vec<String>) {
-        let limit = timeout() + SLACK_NANOS;
+        let limit = OFFER_TIMEOUT.as_nanos() as u64 + SLACK_NANOS;
         for (id, (to, since)) in self.believed.iter().filter(|(_, (_, since))| now > since + limit) {
             let age = (now - since) / 1_000_000_000;
             found.push(format!("framework {to} was not told in {age} s that offer {id} is void"));
         }
-    }
-
-    pub fn is_outstanding(&self, offer: &str) -> bool {
-        self.outstanding.contains_key(offer)
-    }
-
-    /// The offers of a framework.
-    pub fn of(&self, framework: &str) -> impl Iterator<Item = &String> {
-        self.outstanding.iter().filter(move |(_, offer)| offer.framework == framework).map(|(id, _)| id)
     }
 
     /// What a framework holds, by agent.

@@ -116,11 +116,6 @@ impl Roster {
                     entry.lost_at = now;
                 }
             }
-            Fact::Call { framework, call, .. } if call.r#type == Some(super::CallType::UPDATE_FRAMEWORK) => {
-                if let Some(entry) = self.frameworks.get_mut(framework) {
-                    entry.patience = nanos(&call.update_framework.framework_info);
-                }
-            }
             Fact::Call { framework, call, .. } if call.r#type == Some(super::CallType::TEARDOWN) => {
                 self.remove(now, framework);
             }

@@ -48,7 +48,7 @@ impl Tasks {
                 found.extend(earlier.map(|_| format!("task {task} is sent to an agent a second time")));
             }
             Fact::Call { framework, call, .. } if call.r#type == Some(CallType::ACCEPT) => {
-                for task in super::offers::launched(call) {
+                for task in call.accept.operations.iter().flat_map(|operation| &operation.launch.task_infos) {
                     let task = self.tasks.entry(task.task_id.value.clone()).or_default();
                     task.framework.clone_from(framework);
                     task.launched = now;

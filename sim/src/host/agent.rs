@@ -20,7 +20,7 @@ use tepui_resources::Resources;
 use tepui_wire::Upid;
 
 /// What each agent has.
-pub const RESOURCES: &str = "cpus:8;mem:16384;disk:65536";
+pub const RESOURCES: &str = "cpus:8;mem:16384";
 /// The program of command executors.
 const COMMAND_EXECUTOR: &str = "/libexec/mesos-executor";
 const MILLI: u64 = 1_000_000;
@@ -80,7 +80,7 @@ impl AgentHost {
                     Effect::Container(command) => self.container(world, me, command),
                     Effect::Redetect => detect(world, me, &self.master),
                     Effect::Exit(_) => {
-                        let wait = 1_000 * MILLI + world.rng.below(15_000 * MILLI);
+                        let wait = 1_000 * MILLI;
                         world.after(wait, Event::Restart(me.host));
                         world.crash(me.host);
                     }
@@ -176,7 +176,6 @@ impl Host for AgentHost {
             Input::Net(input) => In::Net(input),
             Input::Local(Local::Detected(master)) => In::Detected(master),
             Input::Local(Local::Container(event)) => In::Container(event),
-            Input::Local(Local::Leave(unregister)) => In::Terminate { unregister },
             Input::Local(Local::ExecutorEnded(host, status)) => return self.ended(world, me, host, status),
             Input::Local(Local::Start(executor)) => {
                 // It may have been destroyed before it began.

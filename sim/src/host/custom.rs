@@ -44,8 +44,6 @@ impl CustomHost {
     fn told(&mut self, world: &mut World, me: Process, event: Told) {
         match event {
             Told::Launch(tasks) | Told::LaunchGroup(tasks) => {
-                let ids = tasks.iter().map(|task| task.task_id.value.clone()).collect();
-                world.checks.see(world.now, &Fact::Together { tasks: ids, what: "start" });
                 for task in &tasks {
                     self.launch(world, me, task);
                 }

@@ -85,17 +85,9 @@ impl FrameworkHost {
             Told::Subscribed { .. } if !self.leads(me) => world.stop(me.host),
             Told::Subscribed { framework_id, .. } => {
                 self.disk.borrow_mut().id = Some(framework_id.to_proto());
-                for (wait, offer) in self.workload.subscribed(&mut world.rng) {
-                    world.after(wait, Event::Local(me, Local::Decide(offer)));
-                }
+                self.workload.held.clear();
             }
-            Told::InverseOffers(offers) if !self.probe => {
-                for offer in &offers {
-                    if let Some(call) = self.workload.asked_back(&mut world.rng, offer) {
-                        self.call(world, me, call);
-                    }
-                }
-            }
+            Told::Disconnected(_) => self.workload.held.clear(),
             Told::Offers(offers) if !self.probe => self.offered(world, me, offers),
             Told::Rescind(offer) => self.workload.rescinded(&offer.value),
             Told::Update(status) => {
@@ -163,6 +155,7 @@ impl Host for FrameworkHost {
             return;
         }
         self.config.framework.id = self.disk.borrow().id.clone().map_or_else(MessageField::none, MessageField::some);
+        self.workload.held.clear();
         self.process = Some(Driven::new(Scheduler::new(self.config.clone(), world.rng.next_u64())));
         self.feed(world, me, In::Start);
         world.after(ACT_NANOS, Event::Local(me, Local::Act));
@@ -171,7 +164,7 @@ impl Host for FrameworkHost {
     fn input(&mut self, world: &mut World, me: Process, input: Input) {
         match input {
             Input::Http(input) => {
-                observe::framework_input(world, me, &input);
+                observe::framework_input(world, me, self.config.content_type, &input);
                 self.feed(world, me, In::Http(input));
             }
             Input::Local(Local::Act) if !self.disk.borrow().ended && !self.probe => {

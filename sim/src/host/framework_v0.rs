@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use tepui_base::Instant;
 use tepui_framework::scheduler::call;
 use tepui_proto::mesos::internal::{
-    FrameworkErrorMessage, FrameworkRegisteredMessage, FrameworkReregisteredMessage, InverseOffersMessage,
-    RescindResourceOfferMessage, ResourceOffersMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
+    FrameworkErrorMessage, FrameworkRegisteredMessage, FrameworkReregisteredMessage, RescindResourceOfferMessage,
+    ResourceOffersMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
 use tepui_proto::mesos::scheduler::Call;
 use tepui_proto::mesos::scheduler::call::{Subscribe, Type};
@@ -66,7 +66,6 @@ impl FrameworkV0Host {
             from: self.pid.clone(),
             to: self.master.clone(),
             name: names::v0::<M>().into_owned(),
-            epoch: None,
             body: codec::encode(message),
         };
         observe::framework_message(world, &message);
@@ -113,14 +112,13 @@ impl FrameworkV0Host {
         self.connected = true;
         self.failover = false;
         self.subscribe_at = None;
-        for (wait, offer) in self.workload.subscribed(&mut world.rng) {
-            world.after(wait, Event::Local(me, Local::Decide(offer)));
-        }
+        self.workload.held.clear();
     }
 
     /// A driver that gets an error ends. It is started again, unless another host speaks for the framework now.
     fn refused(&mut self, world: &mut World, me: Process, text: &str) {
         self.connected = false;
+        self.workload.held.clear();
         if !self.disk.borrow().leads(me.host) {
             return world.stop(me.host);
         }
@@ -148,14 +146,6 @@ impl FrameworkV0Host {
                     match self.workload.offered(&mut world.rng, &offer, &framework) {
                         Ok(call) => self.call(world, me, call),
                         Err(wait) => world.after(wait, Event::Local(me, Local::Decide(offer.id.value.clone()))),
-                    }
-                }
-            }
-            "InverseOffersMessage" if self.connected => {
-                let message: InverseOffersMessage = codec::decode(&message.body).ok()?;
-                for offer in &message.inverse_offers {
-                    if let Some(call) = self.workload.asked_back(&mut world.rng, offer) {
-                        self.call(world, me, call);
                     }
                 }
             }
@@ -214,6 +204,7 @@ impl Host for FrameworkV0Host {
             return;
         }
         self.failover = self.id().is_some();
+        self.workload.held.clear();
         self.subscribe(world, me);
         world.after(ACT_NANOS, Event::Local(me, Local::Act));
     }
@@ -226,6 +217,7 @@ impl Host for FrameworkV0Host {
             }
             Input::Net(NetInput::Exited(_)) if !self.ended() => {
                 self.connected = false;
+                self.workload.held.clear();
                 self.subscribe_at = Some(world.now + world.rng.below(SUBSCRIBE_NANOS));
             }
             Input::Local(Local::Act) if !self.ended() => self.act(world, me),

@@ -20,12 +20,6 @@ use tepui_wire::{NetEffect, Upid};
 
 /// How long an offer may stay unanswered.
 pub const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long an agent may take to answer a ping.
-pub const PING_TIMEOUT: Duration = Duration::from_secs(8);
-/// So many pings without an answer, and an agent is given up.
-pub const MAX_PINGS_MISSED: u32 = 3;
-/// How long an agent may take to come back.
-pub const REREGISTER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest way between two of the three machines.
 const HOP_NANOS: u64 = 50_000;
 
@@ -54,9 +48,9 @@ impl MasterHost {
 
     fn config(&self) -> Config {
         let mut config = Config::new(self.pid.clone(), "master");
-        config.agent_ping_timeout = PING_TIMEOUT;
-        config.max_agent_ping_timeouts = MAX_PINGS_MISSED;
-        config.agent_reregister_timeout = REREGISTER_TIMEOUT;
+        config.agent_ping_timeout = Duration::from_secs(5);
+        config.max_agent_ping_timeouts = 4;
+        config.agent_reregister_timeout = Duration::from_secs(60);
         config.offer_timeout = Some(OFFER_TIMEOUT);
         config
     }
@@ -70,7 +64,7 @@ impl Machines {
     }
 
     fn perform(&mut self, world: &mut World, me: Process, effects: Vec<Effect>) {
-        for effect in std::mem::take(&mut world.planted.besides).into_iter().chain(effects) {
+        for effect in effects {
             for effect in crate::planted::master_effect(world, me, effect) {
                 observe::master_effect(world, me, &effect);
                 match effect {
@@ -97,9 +91,7 @@ impl Machines {
     fn answered(&mut self, world: &mut World, output: &tepui_registry::Output) {
         let operation = match output {
             tepui_registry::Output::Applied(id, _) => self.asked.remove(id),
-            tepui_registry::Output::Recovered(_)
-            | tepui_registry::Output::Aborted(_)
-            | tepui_registry::Output::Log(_) => None,
+            tepui_registry::Output::Recovered(_) => None,
         };
         observe::registry_output(world, operation.as_ref(), output);
     }

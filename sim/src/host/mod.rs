@@ -7,7 +7,6 @@ pub mod custom;
 pub mod framework;
 pub mod framework_v0;
 pub mod master;
-pub mod operator;
 
 use crate::network::{HostId, Process};
 use crate::world::World;
@@ -53,9 +52,7 @@ pub enum Local {
     Connected(Result<(), String>),
     /// The program of a task has ended.
     TaskEnded(String, WaitStatus),
-    /// The agent is to leave, with or without a word to the master.
-    Leave(bool),
-    /// A framework, or an operator, looks around for something to do.
+    /// A framework looks around for something to do.
     Act,
     /// A framework decides about an offer it has held.
     Decide(String),
@@ -79,7 +76,6 @@ impl Local {
             Local::Start(_) => "start container",
             Local::Connected(_) => "connected",
             Local::TaskEnded(..) => "task ended",
-            Local::Leave(_) => "leave",
             Local::Act => "act",
             Local::Decide(_) => "decide",
             Local::Acknowledge(_) => "acknowledge",
@@ -99,8 +95,6 @@ pub enum Role {
     Executor,
     /// A framework.
     Framework,
-    /// An operator.
-    Operator,
 }
 
 /// A host.

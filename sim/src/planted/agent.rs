@@ -3,13 +3,10 @@
 use super::{Bug, body, one_of};
 use crate::network::Process;
 use crate::world::World;
-use bytes::Bytes;
 use tepui_agent::{ContainerEvent, Effect as AgentEffect, Input as AgentInput};
-
+use tepui_proto::codec;
 use tepui_proto::mesos::TaskState;
-use tepui_proto::mesos::executor::{Event, event::Type};
 use tepui_proto::mesos::internal::{StatusUpdate, StatusUpdateAcknowledgementMessage, StatusUpdateMessage};
-use tepui_proto::{codec, recordio};
 use tepui_wire::{Message, NetEffect, NetInput};
 
 /// What an agent does, with the bug.
@@ -25,23 +22,8 @@ pub fn agent_effect(world: &mut World, me: Process, effect: AgentEffect) -> Vec<
             let count = if again { 2 } else { 1 };
             (0..count).map(|_| AgentEffect::Net(NetEffect::StreamWrite(id, bytes.clone()))).collect()
         }
-        (Bug::GroupSplit, AgentEffect::Net(NetEffect::StreamWrite(id, bytes))) => {
-            vec![AgentEffect::Net(NetEffect::StreamWrite(id, without_the_last(bytes)))]
-        }
         (_, effect) => vec![effect],
     }
-}
-
-/// A LAUNCH_GROUP of more than one task loses its last.
-fn without_the_last(chunk: Bytes) -> Bytes {
-    let start = chunk.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let Ok(mut event) = codec::decode::<Event>(&chunk[start..]) else { return chunk };
-    let group = event.launch_group.as_option_mut().and_then(|launch| launch.task_group.as_option_mut());
-    match group {
-        Some(group) if group.tasks.len() > 1 => drop(group.tasks.pop()),
-        _ => return chunk,
-    }
-    recordio::encode(&codec::encode(&event))
 }
 
 fn message_sent(world: &mut World, me: Process, bug: Bug, mut message: Message) -> Option<Message> {
@@ -90,12 +72,12 @@ fn acknowledgement(message: &Message, update: &StatusUpdate, uuid: Vec<u8>) -> M
         from: message.to.clone(),
         to: message.from.clone(),
         name: "mesos.internal.StatusUpdateAcknowledgementMessage".to_owned(),
-        epoch: None,
         body: codec::encode(&acknowledgement),
     }
 }
 
 fn is_custom_launch(chunk: &[u8]) -> bool {
+    use tepui_proto::mesos::executor::{Event, event::Type};
     let start = chunk.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let event = codec::decode::<Event>(&chunk[start..]);
     event.is_ok_and(|event| event.r#type == Some(Type::LAUNCH) && event.launch.task.executor.is_set())

@@ -1,8 +1,8 @@
 //! Bugs of the master, its allocator and its registry.
 
 use super::{Bug, Planted, body, one_of};
+use crate::check::Via;
 use crate::check::observe::event_of;
-use crate::check::{Checks, Via};
 use crate::host::FAILED_OVER;
 use crate::network::Process;
 use crate::world::World;
@@ -13,28 +13,21 @@ use tepui_master::Effect;
 use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::internal::{
     AgentRegisteredMessage, FrameworkErrorMessage, FrameworkRegisteredMessage, KillTaskMessage, ReregisterAgentMessage,
-    ResourceOffersMessage, RunTaskMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
-    UnregisterFrameworkMessage,
+    RunTaskMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage, UnregisterFrameworkMessage,
 };
-use tepui_proto::mesos::scheduler::call::{Acknowledge, Type};
+use tepui_proto::mesos::scheduler::call::Type;
 use tepui_proto::mesos::scheduler::{Call, Event, event};
 use tepui_proto::mesos::task_status::{Reason, Source};
-use tepui_proto::mesos::{FrameworkID, Offer, OfferID, TaskStatus};
-use tepui_proto::{ContentType, MessageField, codec, recordio, v1};
-use tepui_registry::{Input as RegistryInput, Operation, Output as RegistryOutput, State};
+use tepui_proto::mesos::{Offer, TaskStatus};
+use tepui_proto::{ContentType, codec, recordio, v1};
+use tepui_registry::{Output as RegistryOutput, State};
 use tepui_wire::{Message, NetEffect, NetInput, Upid};
 
 /// What the master does, with the bug.
 pub fn master_effect(world: &mut World, _: Process, effect: Effect) -> Vec<Effect> {
     let Some(bug) = world.planted.bug else { return vec![effect] };
     let planted = &mut world.planted;
-    planted.now = world.now;
     match effect {
-        Effect::Registry(RegistryInput::Apply(_, Operation::MarkAgentUnreachable(..)))
-            if bug == Bug::UnreachableForgotten =>
-        {
-            Vec::new()
-        }
         Effect::Net(NetEffect::Send(message)) => {
             let messages = message_sent(planted, bug, message);
             messages.into_iter().map(|message| Effect::Net(NetEffect::Send(message))).collect()
@@ -53,8 +46,6 @@ fn to_allocator(planted: &mut Planted, bug: Bug, mut input: AllocatorInput) -> O
         (Bug::LeakOnDecline, AllocatorInput::Recover { allocated: false, .. }) if planted.every(200) => return None,
         (Bug::LeakOnEnd, AllocatorInput::Recover { allocated: true, .. }) if planted.every(100) => return None,
         (Bug::FilterIgnored, AllocatorInput::Recover { refuse, .. }) => *refuse = None,
-        (Bug::InverseFilterIgnored, AllocatorInput::EndInverseOffer { refuse, .. }) => *refuse = None,
-        (Bug::ScheduleUnheeded, AllocatorInput::UpdateUnavailability { .. }) => return None,
         (Bug::SuppressIgnored, AllocatorInput::Suppress { .. }) => return None,
         (Bug::ReviveForgotten, AllocatorInput::Revive { .. }) => return None,
         _ => {}
@@ -75,12 +66,6 @@ fn message_sent(planted: &mut Planted, bug: Bug, mut message: Message) -> Vec<Me
         | (Bug::ShutdownLost, "ShutdownExecutorMessage")
         | (Bug::OfferNotRescinded, "RescindResourceOfferMessage")
         | (Bug::FailureSilent, "ExitedExecutorMessage") => true,
-        (Bug::DownIgnored, "ShutdownMessage")
-        | (Bug::InverseDropped, "InverseOffersMessage")
-        | (Bug::InverseKept, "RescindInverseOfferMessage")
-        | (Bug::UpdateUntold, "UpdateFrameworkMessage") => true,
-        (Bug::KillNotRepeated, "KillTaskMessage") => planted.back_at == planted.now,
-        (Bug::LostOffersKept, "RescindResourceOfferMessage") => planted.lost_at == planted.now,
         (Bug::FailoverSilent, "FrameworkErrorMessage") => {
             body::<FrameworkErrorMessage>(&message).message == FAILED_OVER
         }
@@ -92,15 +77,6 @@ fn message_sent(planted: &mut Planted, bug: Bug, mut message: Message) -> Vec<Me
     };
     if lost {
         return Vec::new();
-    }
-    match (bug, name) {
-        (_, "SlaveReregisteredMessage") => planted.back_at = planted.now,
-        (Bug::WindowHidden, "ResourceOffersMessage") => {
-            let mut offers = body::<ResourceOffersMessage>(&message);
-            offers.offers.iter_mut().for_each(|offer| offer.unavailability = MessageField::none());
-            message.body = codec::encode(&offers);
-        }
-        _ => {}
     }
     let more = sent_besides(planted, bug, &message);
     if bug == Bug::AgentIdReused && message.name == "mesos.internal.SlaveRegisteredMessage" {
@@ -128,7 +104,6 @@ fn sent_besides(planted: &mut Planted, bug: Bug, message: &Message) -> Option<Me
             let run = body::<RunTaskMessage>(message);
             one_of(10, run.task.task_id.value.as_bytes()).then(|| message.clone())
         }
-        (Bug::InverseTwice, "InverseOffersMessage") => Some(message.clone()),
         (Bug::AckTwice, "StatusUpdateAcknowledgementMessage") => planted.every(20).then(|| message.clone()),
         (Bug::ExecutorUncounted, "RunTaskMessage") => {
             let run = body::<RunTaskMessage>(message);
@@ -182,10 +157,7 @@ fn chunk_written(planted: &mut Planted, bug: Bug, bytes: Bytes) -> Vec<Bytes> {
 
 fn event_written(planted: &mut Planted, bug: Bug, mut event: Event) -> Vec<Event> {
     let lost = match (bug, event.r#type) {
-        (Bug::OfferNotRescinded, Some(event::Type::RESCIND))
-        | (Bug::InverseDropped, Some(event::Type::INVERSE_OFFERS))
-        | (Bug::InverseKept, Some(event::Type::RESCIND_INVERSE_OFFER)) => true,
-        (Bug::LostOffersKept, Some(event::Type::RESCIND)) => planted.lost_at == planted.now,
+        (Bug::OfferNotRescinded, Some(event::Type::RESCIND)) => true,
         (Bug::FailureSilent, Some(event::Type::FAILURE)) => event.failure.executor_id.is_set(),
         (Bug::FailoverSilent, Some(event::Type::ERROR)) => event.error.message == FAILED_OVER,
         (_, Some(event::Type::UPDATE)) => is_kept_back(planted, bug, &event.update.status),
@@ -196,16 +168,6 @@ fn event_written(planted: &mut Planted, bug: Bug, mut event: Event) -> Vec<Event
     }
     match (bug, event.r#type) {
         (Bug::OfferAgain, Some(event::Type::OFFERS)) if planted.every(20) => return vec![event.clone(), event],
-        (Bug::InverseTwice, Some(event::Type::INVERSE_OFFERS)) => return vec![event.clone(), event],
-        (Bug::OfferRescinded, Some(event::Type::OFFERS)) if planted.every(20) => {
-            let rescind = event::Rescind { offer_id: event.offers.offers[0].id.clone(), ..Default::default() };
-            let rescind = Event { r#type: Some(event::Type::RESCIND), rescind: rescind.into(), ..Default::default() };
-            return vec![event, rescind];
-        }
-        (Bug::WindowHidden, Some(event::Type::OFFERS)) => {
-            let offers = event.offers.as_option_mut().map(|offers| &mut offers.offers);
-            offers.into_iter().flatten().for_each(|offer| offer.unavailability = MessageField::none());
-        }
         (Bug::ExecutorUncounted, Some(event::Type::OFFERS)) => {
             let offers = event.offers.as_option_mut().map(|offers| &mut offers.offers);
             let wrong = offers.into_iter().flatten().filter(|offer| planted.executors.contains(&offer.agent_id.value));
@@ -269,35 +231,11 @@ pub fn master_input(world: &mut World, me: Process, mut input: NetInput) -> Vec<
             });
         }
         Bug::FailoverTimerKept => return timer_kept(world, me, input),
-        Bug::PatienceKept => {
-            let planted = &mut world.planted;
-            edit_call(&mut input, |call| keep_patience(planted, call));
-        }
-        Bug::AckToLost => {
-            let mut acknowledged = None;
-            edit_call(&mut input, |call| {
-                let is_one = call.r#type == Some(Type::ACKNOWLEDGE);
-                acknowledged = is_one.then(|| (call.framework_id.clone(), (*call.acknowledge).clone()));
-            });
-            world.planted.besides.extend(acknowledged.and_then(|(of, call)| pass_on(world, me, of, call)));
-        }
-        Bug::StaleOfferUsed => {
-            let checks = &world.checks;
-            edit_call(&mut input, |call| use_another_offer(checks, call));
-        }
         _ => {}
-    }
-    if let NetInput::Exited(pid) = &input
-        && world.checks.model.known.agent_at(&pid.to_string()).is_some()
-    {
-        world.planted.lost_at = world.now;
     }
     if let NetInput::Message(message) = &mut input {
         match (bug, message.name.as_str()) {
             (Bug::ExitUnseen, "mesos.internal.ExitedExecutorMessage") if world.planted.every(3) => return Vec::new(),
-            (Bug::PongUnheard, "mesos.internal.PongSlaveMessage") if message.from.ip.octets()[3] == 11 => {
-                return Vec::new();
-            }
             (Bug::TasksNotRestored, "mesos.internal.ReregisterSlaveMessage") => {
                 let report = ReregisterAgentMessage { tasks: Vec::new(), ..body(message) };
                 message.body = codec::encode(&report);
@@ -311,50 +249,6 @@ pub fn master_input(world: &mut World, me: Process, mut input: NetInput) -> Vec<
         }
     }
     vec![input]
-}
-
-/// An UPDATE_FRAMEWORK changes nothing about how long the framework may be away.
-fn keep_patience(planted: &mut Planted, call: &mut Call) {
-    if let Some(info) = call.subscribe.framework_info.as_option() {
-        planted.patience.insert(info.name.clone(), info.failover_timeout);
-    }
-    let update = call.update_framework.as_option_mut();
-    if let Some(info) = update.and_then(|update| update.framework_info.as_option_mut()) {
-        info.failover_timeout = planted.patience.get(&info.name).copied().flatten();
-    }
-}
-
-/// The acknowledgement as an agent gets it, if the master cannot reach the agent.
-fn pass_on(world: &World, me: Process, of: MessageField<FrameworkID>, call: Acknowledge) -> Option<Effect> {
-    let known = &world.checks.model.known;
-    let agent = &call.agent_id.value;
-    let pid = known.pid_of(agent).filter(|_| !known.connected.contains(agent))?;
-    let message = StatusUpdateAcknowledgementMessage {
-        agent_id: call.agent_id,
-        framework_id: of,
-        task_id: call.task_id,
-        uuid: call.uuid,
-        ..Default::default()
-    };
-    Some(Effect::Net(NetEffect::Send(Message {
-        epoch: None,
-        to: Upid::parse(pid)?,
-        from: Upid::at("master", world.slots[me.host].address),
-        name: "mesos.internal.StatusUpdateAcknowledgementMessage".to_owned(),
-        body: codec::encode(&message),
-    })))
-}
-
-/// An ACCEPT of void offers is taken for one of another offer of the framework's.
-fn use_another_offer(checks: &Checks, call: &mut Call) {
-    let framework = call.framework_id.value.clone();
-    let Some(accept) = call.accept.as_option_mut() else { return };
-    let is_void = |id: &OfferID| !checks.is_outstanding(&id.value);
-    if accept.offer_ids.iter().all(is_void)
-        && let Some(other) = checks.some_offer(&framework)
-    {
-        accept.offer_ids = vec![OfferID { value: other, ..OfferID::default() }];
-    }
 }
 
 fn set_patience(call: &mut Call, secs: f64) {
@@ -396,7 +290,6 @@ fn timer_kept(world: &mut World, me: Process, input: NetInput) -> Vec<NetInput> 
                 to: Upid::at("master", world.slots[me.host].address),
                 from: pid,
                 name: "mesos.internal.UnregisterFrameworkMessage".to_owned(),
-                epoch: None,
                 body: codec::encode(&message),
             }));
         }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::http;
-use crate::process::{Daemon, belonging_to, signal, tail, wait_for, without_mesos_variables};
+use crate::process::{Daemon, belonging_to, signal, tail, wait_for};
 
 /// From exec to an agent that is registered, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -184,6 +184,14 @@ fn agent_flags(master: &str, agent: &str, folder: &Path) -> Vec<Flag> {
         ("launcher", "posix".to_owned()),
         ("systemd_enable_support", "false".to_owned()),
     ]
+}
+
+/// The daemons' configuration is what they are told, whatever the caller's environment holds.
+pub fn without_mesos_variables(command: &mut Command) {
+    let inherited = std::env::vars_os().map(|(name, _)| name);
+    inherited.filter(|name| name.to_string_lossy().starts_with("MESOS_")).for_each(|name| {
+        command.env_remove(name);
+    });
 }
 
 /// A port that was free a moment ago. The system does not hand the same one out again soon.

@@ -5,8 +5,7 @@
 //! cases themselves are tested.
 //!
 //! `interop differential` goes further: it asks a real Mesos and Tepui the same questions and shows where the answers
-//! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]), and `interop log` lets
-//! both share a replicated log and its directories ([`log`]).
+//! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]).
 //!
 //! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. The peers know nothing of Tepui's crates.
 
@@ -18,18 +17,17 @@ use anyhow::{Context, Result, bail};
 mod case;
 mod cluster;
 mod differential;
-mod log;
+mod http;
+mod process;
 mod scenarios;
 mod shim;
 mod tools;
 
 use cluster::Cluster;
-use interop::{http, process};
 
 const USAGE: &str = "\
 usage: interop differential [...]   (see interop differential --help)
        interop scenarios [...]      (see interop scenarios --help)
-       interop log --tepui BINARY [--tools FOLDER]
        interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
 
   --tepui BINARY       start a master and an agent of this binary for the run
@@ -56,7 +54,6 @@ fn main() -> ExitCode {
     match words.next().as_deref() {
         Some("differential") => return differential::main(words),
         Some("scenarios") => return scenarios::main(words),
-        Some("log") => return log::main(words),
         _ => {}
     }
     match options().and_then(|options| options.map_or(Ok(true), |options| run(&options))) {

@@ -44,11 +44,6 @@ impl Daemon {
         Ok(Daemon { name, child, log })
     }
 
-    /// Its process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Fails, with the end of its log, if it has ended.
     pub fn is_alive(&mut self) -> Result<()> {
         match self.child.try_wait()? {
@@ -99,25 +94,6 @@ pub fn succeed(command: &mut Command, log: &Path, limit: Duration) -> Result<()>
     let status = run(command, log, limit)?;
     ensure!(status.success(), "{command:?}: {status}\n{}", tail(log));
     Ok(())
-}
-
-/// The daemons' configuration is what they are told, whatever the caller's environment holds.
-pub fn without_mesos_variables(command: &mut Command) {
-    let inherited = std::env::vars_os().map(|(name, _)| name);
-    inherited.filter(|name| name.to_string_lossy().starts_with("MESOS_")).for_each(|name| {
-        command.env_remove(name);
-    });
-}
-
-/// Downloads and small builds.
-pub const INSTALL_LIMIT: Duration = Duration::from_secs(600);
-
-/// Installs Debian packages; apt is asked for news first.
-pub fn install_packages(names: &[&str], log: &Path) -> Result<()> {
-    succeed(Command::new("apt-get").arg("update"), log, INSTALL_LIMIT).context("as root?")?;
-    let mut install = Command::new("apt-get");
-    install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]);
-    succeed(install.args(names), log, INSTALL_LIMIT).context("as root?")
 }
 
 /// Sends a signal to one process that we started.

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use crate::{process, shim};
+
+/// Downloads and small builds.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Whose client library a case uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,8 +24,6 @@ pub enum Peer {
     Mentos,
     /// The Mesos command line, by its kept fork.
     Avmesos,
-    /// LevelDB in C++, by the binding that carries it along.
-    Leveldb,
 }
 
 /// A Python environment with one peer in it.
@@ -33,7 +35,7 @@ struct Environment {
     packages: &'static [&'static str],
 }
 
-const ENVIRONMENTS: [Environment; 5] = [
+const ENVIRONMENTS: [Environment; 4] = [
     Environment {
         peer: Peer::Pymesos,
         folder: "pymesos",
@@ -43,7 +45,6 @@ const ENVIRONMENTS: [Environment; 5] = [
     Environment { peer: Peer::Mesoshttp, folder: "mesoshttp", python: "3.9", packages: &["mesoshttp==0.4.2"] },
     Environment { peer: Peer::Mentos, folder: "mentos", python: "3.6", packages: &["mentos==0.1.8", "tornado<5"] },
     Environment { peer: Peer::Avmesos, folder: "avmesos", python: "3.13", packages: &["avmesos-cli==1.3.0"] },
-    Environment { peer: Peer::Leveldb, folder: "leveldb", python: "3.9", packages: &["plyvel==1.5.1"] },
 ];
 
 /// The eggs of the native driver; pip refuses eggs, easy_install of Python 2.7 takes them. Each is pinned and exists:
@@ -91,14 +92,10 @@ impl Tools {
         if !folder.join("installed").exists() {
             let Some(python) = python(environment.python) else { return Ok(Err(no_python(environment.python))) };
             let log = self.folder.join(format!("{}.install.log", environment.folder));
-            process::succeed(
-                Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder),
-                &log,
-                process::INSTALL_LIMIT,
-            )?;
+            process::succeed(Command::new(python).args(["-m", "venv", "--clear"]).arg(&folder), &log, LIMIT)?;
             let mut pip = Command::new(&program);
             pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(environment.packages);
-            process::succeed(&mut pip, &log, process::INSTALL_LIMIT)?;
+            process::succeed(&mut pip, &log, LIMIT)?;
             std::fs::write(folder.join("installed"), environment.packages.join("\n"))?;
         }
         Ok(Ok(Interpreter { program, environment: Vec::new() }))
@@ -115,7 +112,7 @@ impl Tools {
             for egg in EGGS {
                 let mut install = Command::new(&python);
                 install.env("PYTHONPATH", &eggs).args(["-m", "easy_install", "--no-deps", "-d"]).arg(&eggs).arg(egg);
-                process::succeed(&mut install, &log, process::INSTALL_LIMIT)?;
+                process::succeed(&mut install, &log, LIMIT)?;
             }
             let library = library_of(&eggs).context("the egg holds no _scheduler.so")?;
             shim::build(&library, &shims)?;
@@ -137,7 +134,11 @@ impl Tools {
         if missing.is_empty() {
             return Ok(());
         }
-        process::install_packages(&missing, &self.folder.join("apt.log"))
+        let log = self.folder.join("apt.log");
+        process::succeed(Command::new("apt-get").arg("update"), &log, LIMIT).context("as root?")?;
+        let mut install = Command::new("apt-get");
+        install.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]);
+        process::succeed(install.args(missing), &log, LIMIT).context("as root?")
     }
 }
 

@@ -20,12 +20,8 @@ const FUZZ_SECONDS: &str = "5";
 
 /// Tests beside the code, without the properties (without nextest they run here as well); then documentation tests.
 pub fn unit(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let mut tally = tests(
-        setting,
-        log,
-        "not (binary(laws) or package(interop) or package(zookeeper))",
-        &["--lib", "--bins", "--tests", "--examples"],
-    )?;
+    let mut tally =
+        tests(setting, log, "not (binary(laws) or package(interop))", &["--lib", "--bins", "--tests", "--examples"])?;
     if nextest_is_installed() {
         // Unlike the standard harness it does not say which tests are ignored, or why.
         tally.skips.extend(ignored_tests(setting)?);
@@ -51,14 +47,6 @@ pub fn descriptors(setting: &Setting, log: &mut Log) -> Result<Tally> {
         .or_nothing_ran("descriptors"))
 }
 
-/// Groups, variables and elections in a real ZooKeeper, which the tests install and start themselves.
-pub fn zookeeper(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let ended = log.run(cargo(setting).args(["test", "-p", "zookeeper", "--no-fail-fast"]), BUILD_LIMIT)?;
-    Ok(report::of_libtest(&ended.text)
-        .and_status("cargo test -p zookeeper", ended.status.success())
-        .or_nothing_ran("zookeeper"))
-}
-
 /// Every fuzz body on its corpus and on random bytes.
 pub fn fuzz(setting: &Setting, log: &mut Log) -> Result<Tally> {
     let mut command = cargo(setting);
@@ -80,11 +68,6 @@ pub fn differential(setting: &Setting, log: &mut Log) -> Result<Tally> {
 /// The same allocations at a real Mesos and at the real binary.
 pub fn scenarios(setting: &Setting, log: &mut Log) -> Result<Tally> {
     against_mesos(setting, log, "scenarios", &["scenarios"])
-}
-
-/// One replicated log of a real Mesos and the real binary, and LevelDB's own directories.
-pub fn log(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    against_mesos(setting, log, "log", &["log"])
 }
 
 fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
@@ -136,9 +119,7 @@ fn tests(setting: &Setting, log: &mut Log, filter: &str, targets: &[&str]) -> Re
         return Ok(report::of_nextest(&ended.text).and_status("cargo nextest", ended.status.success()));
     }
     let mut command = cargo(setting);
-    command
-        .args(["test", "--workspace", "--exclude", "interop", "--exclude", "zookeeper", "--no-fail-fast"])
-        .args(targets);
+    command.args(["test", "--workspace", "--exclude", "interop", "--no-fail-fast"]).args(targets);
     let ended = log.run(&mut command, BUILD_LIMIT)?;
     Ok(report::of_libtest(&ended.text).and_status("cargo test", ended.status.success()))
 }

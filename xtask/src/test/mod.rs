@@ -39,7 +39,7 @@ struct Part {
     run: fn(&Setting, &mut Log) -> Result<Tally>,
 }
 
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 9] = [
     Part {
         name: "unit",
         about: "tests beside the code, and the examples in its documentation",
@@ -66,12 +66,6 @@ const PARTS: [Part; 11] = [
         run: cargo_tests::descriptors,
     },
     Part {
-        name: "zookeeper",
-        about: "groups, variables and elections in a real ZooKeeper",
-        quick: false,
-        run: cargo_tests::zookeeper,
-    },
-    Part {
         name: "interop",
         about: "clients written by others for Mesos 1.11, against real processes",
         quick: false,
@@ -88,12 +82,6 @@ const PARTS: [Part; 11] = [
         about: "the same allocations at a real Mesos 1.11.0 and at Tepui: who is offered what",
         quick: false,
         run: cargo_tests::scenarios,
-    },
-    Part {
-        name: "log",
-        about: "one replicated log of a real Mesos 1.11.0 and Tepui, and directories each opens of the other",
-        quick: false,
-        run: cargo_tests::log,
     },
     Part { name: "acceptance", about: "the commands a person types", quick: false, run: acceptance::run },
 ];

@@ -16,13 +16,13 @@ struct Layer {
 /// The foundation that even `io` may know: data types and pure codecs, no deciding.
 const FOUNDATION: [&str; 4] = ["core/base", "core/proto", "core/wire", "core/resources"];
 
-const LAYERS: [Layer; 13] = [
+const LAYERS: [Layer; 11] = [
     Layer { at: "core", below: &["core"], outside: false },
     Layer { at: "io", below: &["core/base", "core/proto", "core/wire", "core/resources", "io"], outside: true },
     Layer { at: "node", below: &["core", "io", "node"], outside: true },
     Layer {
         at: "client/sdk",
-        below: &["core/base", "core/proto", "core/wire", "core/resources", "core/framework", "io", "node/detector"],
+        below: &["core/base", "core/proto", "core/wire", "core/resources", "core/framework", "io"],
         outside: true,
     },
     // `tepui run` and `tepui dev` carry a whole cluster in their own process.
@@ -32,16 +32,14 @@ const LAYERS: [Layer; 13] = [
     Layer { at: "bench", below: &["core", "io", "client"], outside: true },
     Layer {
         at: "tests/interop",
-        below: &["core/base", "core/proto", "core/resources", "client/sdk", "io/store", "node/flags", "bench"],
+        below: &["core/base", "core/proto", "core/resources", "client/sdk", "node/flags", "bench"],
         outside: true,
     },
-    Layer { at: "tests/failover", below: &["core/base", "core/proto", "client/sdk", "tests/interop"], outside: true },
-    Layer { at: "tests/zookeeper", below: &["core", "io", "node", "client"], outside: true },
     Layer { at: "tests", below: &["core", "io", "node"], outside: true },
     Layer { at: "xtask", below: &[], outside: false },
 ];
 
-const FOUNDATION_AND_NODES: [&str; 14] = [
+const FOUNDATION_AND_NODES: [&str; 9] = [
     FOUNDATION[0],
     FOUNDATION[1],
     FOUNDATION[2],
@@ -51,16 +49,7 @@ const FOUNDATION_AND_NODES: [&str; 14] = [
     "node/masterd",
     "node/agentd",
     "node/flags",
-    // `mesos-log` works on the files of a log without a daemon.
-    "core/log",
-    "node/logd",
-    "io/store",
-    "io/coordination",
-    "node/detector",
 ];
-
-/// Real programs that tests of any layer with an outside may start.
-const PEERS: [&str; 1] = ["tests/zookeeper"];
 
 /// Packages that touch the outside world; a pure crate that names one is no longer pure.
 const OUTSIDE: [&str; 12] = [
@@ -93,8 +82,7 @@ pub fn check(crates: &[Crate]) -> Vec<Finding> {
         };
         for dependency in &this.dependencies {
             if let Some(folder) = &dependency.folder {
-                let real_peer = !dependency.normal && PEERS.contains(&folder.as_str()) && layer.outside;
-                let known = real_peer || layer.below.iter().any(|below| is_in(folder, below));
+                let known = layer.below.iter().any(|below| is_in(folder, below));
                 if !known {
                     findings.push(Finding::new(
                         &manifest,

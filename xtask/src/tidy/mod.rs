@@ -64,8 +64,6 @@ fn rust(files: &[File]) -> impl Iterator<Item = (&File, crate::source::Source)> 
         let text = file.text.as_deref()?;
         let test_file = file.path.split('/').any(|part| part == "tests.rs" || part == "tests")
             && !file.path.starts_with("tests/interop/src")
-            && !file.path.starts_with("tests/zookeeper/src")
-            && !file.path.starts_with("tests/failover/src")
             && !file.path.starts_with("tests/fuzz/src");
         Some((file, crate::source::Source::new(text, test_file)))
     })

@@ -53,7 +53,7 @@ impl Work {
 
 /// Reads the request off the flags; the error is for people.
 pub fn request(flags: &Values, user: &str) -> Result<Request, String> {
-    let master = flags.get("master").ok_or("Missing required option --master")?.to_owned();
+    let master = crate::master_text(flags.get("master").ok_or("Missing required option --master")?)?;
     let (task, group) = (flags.is_given("task"), flags.is_given("task_group"));
     if task && group {
         return Err("Either task or task group should be set but not both. Provide either '--task' OR '--task_group'"

@@ -17,8 +17,7 @@ use tepui_sdk::messages;
 /// command could not be run or was lost, with the reason on stderr.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Master as host:port (several with commas between), zk://host:port,.../path or file:///path; none, or local: a
-    /// cluster in this process
+    /// Master as host:port (several with commas between); none: a cluster in this process
     #[arg(long, env = "MESOS_MASTER", value_name = "ADDRESS")]
     pub master: Option<String>,
     /// CPUs for each instance

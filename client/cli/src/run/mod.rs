@@ -16,7 +16,6 @@ use anyhow::{Context, Result, bail};
 use job::{Job, Stop};
 use std::process::ExitCode;
 use std::time::Duration;
-use tepui_detector::Masters;
 use tepui_sdk::mesos::FrameworkInfo;
 use tepui_sdk::mesos::framework_info::{Capability, capability};
 use tepui_sdk::{Operator, Scheduler, messages};
@@ -25,12 +24,6 @@ use tokio::sync::mpsc;
 
 /// How long no master may answer before the command is given up.
 const MASTER_WAIT: Duration = Duration::from_secs(5);
-
-/// How long no leader may be found before the command is given up.
-const LEADER_WAIT: Duration = Duration::from_secs(20);
-
-/// The master that drivers of Mesos start within their own process.
-const LOCAL: &str = "local";
 
 /// How long the last calls and the end of a cluster in this process may take.
 const LEAVE_WAIT: Duration = Duration::from_secs(10);
@@ -49,11 +42,8 @@ pub fn main(args: Args) -> ExitCode {
 
 async fn run(args: Args) -> Result<u8> {
     let stops = stops(args.timeout)?;
-    if let Some(master) = args.master.as_deref().filter(|master| *master != LOCAL) {
+    if let Some(master) = &args.master {
         return on_cluster(&args, master, stops).await;
-    }
-    if args.detach {
-        bail!("--detach needs a cluster that stays up; --master={LOCAL} ends with this command");
     }
     let cluster = Embedded::start().await.context("the cluster in this process could not be started")?;
     let code = on_cluster(&args, &cluster.master, stops).await;
@@ -76,9 +66,7 @@ async fn on_cluster(args: &Args, master: &str, mut stops: mpsc::Receiver<Stop>) 
     }
     let (scheduler, mut events) = builder.connect()?;
     let mut job = Job::new(args.clone(), scheduler, operator);
-    // An election takes a session's timeout, mostly, where masters elect one of them.
-    let patience = if matches!(Masters::parse(master)?, Masters::Fixed(_)) { MASTER_WAIT } else { LEADER_WAIT };
-    let no_master = tokio::time::sleep(patience);
+    let no_master = tokio::time::sleep(MASTER_WAIT);
     tokio::pin!(no_master);
     let result = loop {
         if let Some(code) = job.finished() {
@@ -91,7 +79,7 @@ async fn on_cluster(args: &Args, master: &str, mut stops: mpsc::Receiver<Stop>) 
             },
             Some(stop) = stops.recv() => job.stop(stop).await,
             () = job.next_fit_check() => job.check_fit().await,
-            () = &mut no_master, if !job.was_subscribed() => Err(job.no_master(&tepui_detector::redacted(master))),
+            () = &mut no_master, if !job.was_subscribed() => Err(job.no_master(master)),
         };
         if let Err(error) = step {
             break Err(error);

@@ -2,8 +2,8 @@
 
 use super::api::Api;
 use super::{Error, FileData, files};
+use crate::address::{self, AddressError};
 use bytes::Bytes;
-use tepui_detector::{AddressError, endpoint};
 use tepui_proto::ContentType;
 use tepui_proto::MessageField;
 use tepui_proto::mesos::agent::call::Type;
@@ -21,7 +21,7 @@ pub struct Agent {
 impl Agent {
     /// A client for an agent at `host:port` or `slave(1)@host:port`. Connects with the first question.
     pub fn new(agent: &str) -> Result<Agent, AddressError> {
-        Ok(Agent { api: Api::new(endpoint(agent, AGENT_PORT)?) })
+        Ok(Agent { api: Api::new(address::endpoint(agent, AGENT_PORT)?) })
     }
 
     /// Identifies itself with a principal and its secret (HTTP Basic).

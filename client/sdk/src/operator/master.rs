@@ -2,9 +2,9 @@
 
 use super::Error;
 use super::api::Api;
+use crate::address::{self, AddressError};
 use crate::connection::Answer;
 use std::collections::VecDeque;
-use tepui_detector::{AddressError, Masters};
 use tepui_framework::MAX_RECORD_BYTES;
 use tepui_proto::mesos::maintenance::{ClusterStatus, Schedule};
 use tepui_proto::mesos::master::call::{self, Type};
@@ -24,7 +24,7 @@ impl Operator {
     /// A client for a master at `host:port`, in the forms a scheduler takes. A master that does not lead names the one
     /// that does, which is asked instead. Connects with the first question.
     pub fn new(master: &str) -> Result<Operator, AddressError> {
-        Ok(Operator { api: Api::of_leader(Masters::parse(master)?) })
+        Ok(Operator { api: Api::new(address::masters(master)?.swap_remove(0)) })
     }
 
     /// Identifies itself with a principal and its secret (HTTP Basic).

@@ -39,8 +39,6 @@ pub struct State {
     pub id: Option<AgentId>,
     /// The leading master, if one is known.
     pub master: Option<Upid>,
-    /// The name of its host, if that is known.
-    pub master_hostname: Option<String>,
     /// Frameworks with at least one executor.
     pub frameworks: OrdMap<FrameworkId, Arc<Framework>>,
     /// Frameworks that had one, oldest first.

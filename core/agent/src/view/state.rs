@@ -16,8 +16,7 @@ pub fn json(snapshot: &Snapshot, viewer: Viewer<'_>) -> String {
         amounts(out, snapshot, viewer);
         out.key("attributes");
         resources::write_attributes(out, &snapshot.config.attributes);
-        let hostname = snapshot.state.master_hostname.as_ref().or(snapshot.config.master_hostname.as_ref());
-        if let Some(name) = hostname.filter(|_| snapshot.state.master.is_some()) {
+        if let Some(name) = snapshot.config.master_hostname.as_ref().filter(|_| snapshot.state.master.is_some()) {
             out.field_string("master_hostname", name);
         }
         if viewer.sees(Action::ViewFlags, "") {

@@ -151,7 +151,6 @@ impl World {
             from: from.clone(),
             to: config().pid,
             name: names::v0::<M>().into_owned(),
-            epoch: None,
             body: codec::encode(message),
         })));
     }

@@ -8,8 +8,7 @@ use tepui_proto::mesos::scheduler::OfferConstraints;
 /// The settings of one framework's connection.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `host:port` of the masters, any of which leads or names the leader. Where there are none, or where there is also
-    /// a detector, [`super::Input::Leader`] says who leads.
+    /// `host:port` of the masters, any of which leads or names the leader. Not empty.
     pub masters: Vec<String>,
     /// Who the framework is. With an `id` it takes over from an earlier instance (failover).
     pub framework: FrameworkInfo,

@@ -40,11 +40,6 @@ pub struct CallId(pub u64);
 pub enum Input {
     /// Subscribe.
     Start,
-    /// A detector has found the leader, under these names (`host:port`, the one to connect to first), or that there is
-    /// none.
-    Leader(Vec<String>),
-    /// It will never be known who leads; why.
-    Undetectable(String),
     /// What the network did.
     Http(HttpInput),
     /// The framework makes a call (anything but SUBSCRIBE); see [`call`]. Framework and stream id are put in here.
@@ -160,8 +155,7 @@ impl Scheduler {
         let mut headers = vec![("Content-Type", form.clone()), ("Accept", form)];
         headers.extend(self.config.authorization.clone().map(|value| ("Authorization", value)));
         let body = v1::encode_scheduler_call(content, call);
-        let to = self.masters.current().unwrap_or_default().to_owned();
-        Post { to, path: PATH, headers, body }
+        Post { to: self.masters.current().to_owned(), path: PATH, headers, body }
     }
 
     fn call_answered(&mut self, now: Instant, pending: Pending, reply: &Reply, out: &mut Outbox<Effect>) {
@@ -214,21 +208,6 @@ impl Scheduler {
         self.tasks.disconnected();
     }
 
-    /// Turns to another leader at once, and waits for one if there is none.
-    fn leader(&mut self, now: Instant, names: Vec<String>, out: &mut Outbox<Effect>) {
-        if !self.masters.detected(names) || self.link.is_idle() {
-            return;
-        }
-        if self.link.exchange().is_some() {
-            self.abort(out);
-            self.disconnected(now, "the leading master has changed".to_owned(), out);
-        }
-        // Unless this was the end that a teardown had asked for.
-        if !self.link.is_idle() {
-            self.link.start(now);
-        }
-    }
-
     fn abort(&mut self, out: &mut Outbox<Effect>) {
         if let Some(id) = self.link.exchange() {
             out.push(Effect::Http(HttpEffect::Abort(id)));
@@ -237,7 +216,6 @@ impl Scheduler {
 
     fn do_due(&mut self, now: Instant, out: &mut Outbox<Effect>) {
         match self.link.due(now) {
-            Some(Due::Subscribe) if self.masters.current().is_none() => self.link.park(),
             Some(Due::Subscribe) => self.subscribe(now, out),
             Some(Due::Silent) => {
                 self.abort(out);
@@ -266,11 +244,6 @@ impl Machine for Scheduler {
                 self.http(now.monotonic, input, out);
                 self.do_due(now.monotonic, out);
             }
-            Input::Leader(names) => {
-                self.leader(now.monotonic, names, out);
-                self.do_due(now.monotonic, out);
-            }
-            Input::Undetectable(why) => self.fail(format!("Failed to detect a master: {why}"), out),
             Input::Call(id, call) => self.call(id, *call, out),
             Input::Stop => self.stop(out),
         }

@@ -137,7 +137,7 @@ impl Scheduler {
             self.subscribed = false;
             return self.tasks.disconnected();
         }
-        let reason = format!("{}: {reason}", self.masters.current().unwrap_or("no master"));
+        let reason = format!("{}: {reason}", self.masters.current());
         out.push(Effect::Event(Event::Disconnected(reason)));
         self.tasks.disconnected();
         self.updates.forget_waiting();
@@ -148,7 +148,7 @@ impl Scheduler {
         self.link.retry(now, &mut self.rng);
     }
 
-    pub(super) fn fail(&mut self, text: String, out: &mut Outbox<Effect>) {
+    fn fail(&mut self, text: String, out: &mut Outbox<Effect>) {
         self.stop(out);
         out.push(Effect::Event(Event::Error(text)));
     }

@@ -92,7 +92,7 @@ impl Master {
             observer,
             connected: true,
             active: true,
-            disconnection: 0,
+            disconnections: 0,
             pinged: false,
             missed_pings: 0,
             registered: cx.now.wall,
@@ -130,7 +130,7 @@ impl Master {
 
 /// A description with its resources in the newest form, in no more room than it needs: it is kept for as long as its
 /// agent.
-pub(crate) fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
+fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
     format::upgrade_all(&mut info.resources);
     info.resources.shrink_to_fit();
     info.attributes.shrink_to_fit();

@@ -57,10 +57,10 @@ impl Master {
                 self.known_agent_back(cx, pid, message);
             }
         } else {
-            let recovered = self.state.recovered_agents.get(&id);
+            let recovered = self.state.recovered_agents.get(&id).map(|known| upgraded((**known).clone()));
             self.known.reregistering.insert(id);
             match recovered {
-                Some(known) if *known == info => self.agent_back(cx, pid, message),
+                Some(known) if known == info => self.agent_back(cx, pid, message),
                 Some(_) => self.apply(cx, Operation::UpdateAgent(info), Pending::Reachable(pid, Box::new(message))),
                 None => self.apply(cx, Operation::MarkAgentReachable(info), Pending::Reachable(pid, Box::new(message))),
             }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tepui_allocator::{Input, OfferConstraintsFilter};
 use tepui_authz::{Action, Principal};
-use tepui_base::{FrameworkId, Wall};
+use tepui_base::FrameworkId;
 use tepui_proto::mesos::FrameworkInfo;
 use tepui_proto::mesos::internal::UpdateFrameworkMessage;
 use tepui_proto::mesos::scheduler::OfferConstraints;
@@ -187,9 +187,6 @@ impl Master {
     pub(crate) fn recover_framework(&mut self, cx: &mut Cx, info: FrameworkInfo) {
         let id = info.id.id();
         self.add_framework(cx, info, Wishes::none());
-        // When it subscribed is not known: masters remember no frameworks.
-        let framework = self.state.framework_mut(&id).expect("it was just added");
-        (framework.registered, framework.reregistered) = (Wall(0), Wall(0));
         self.publish(cx, Change::FrameworkAdded(&id));
     }
 

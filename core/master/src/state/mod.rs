@@ -36,12 +36,10 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// This master, as clients see it.
     pub info: Arc<MasterInfo>,
-    /// When the process started, once it has seen an input.
-    pub started: Option<Wall>,
-    /// When it was elected; none if it does not lead.
-    pub elected: Option<Wall>,
-    /// The leading master, as far as this one knows; itself if it leads.
-    pub leader: Option<Arc<MasterInfo>>,
+    /// When the process started.
+    pub started: Wall,
+    /// When it was elected.
+    pub elected: Wall,
     /// The time of the last input, for uptime.
     pub now: Wall,
     /// Whether the registry has been recovered.
@@ -75,32 +73,6 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Of a master that knows nothing but itself. It counts as its own leader until another is named.
-    pub(crate) fn new(config: Arc<Config>, info: Arc<MasterInfo>) -> Snapshot {
-        Snapshot {
-            config,
-            leader: Some(info.clone()),
-            info,
-            started: None,
-            elected: None,
-            now: Wall(0),
-            recovered: false,
-            frameworks: OrdMap::new(),
-            completed: Vector::new(),
-            agents: OrdMap::new(),
-            recovered_agents: OrdMap::new(),
-            unreachable: OrdMap::new(),
-            gone: OrdMap::new(),
-            offers: OrdMap::new(),
-            subscribers: 0,
-            inverse_offers: OrdMap::new(),
-            maintenance: Maintenance::default(),
-            allocator: None,
-            metrics: Metrics::default(),
-            approvers: Approvers::permissive(),
-        }
-    }
-
     /// A framework to change; copied first if a reader holds it.
     pub fn framework_mut(&mut self, id: &FrameworkId) -> Option<&mut Framework> {
         self.frameworks.get_mut(id).map(Arc::make_mut)

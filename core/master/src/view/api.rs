@@ -319,8 +319,8 @@ impl<'a> View<'a> {
     fn master(&self) -> GetMaster {
         GetMaster {
             master_info: MessageField::some((*self.snapshot.info).clone()),
-            start_time: self.snapshot.started.map(Wall::as_secs_f64),
-            elected_time: self.snapshot.elected.map(Wall::as_secs_f64),
+            start_time: Some(self.snapshot.started.as_secs_f64()),
+            elected_time: Some(self.snapshot.elected.as_secs_f64()),
             ..Default::default()
         }
     }

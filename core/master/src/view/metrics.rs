@@ -16,10 +16,9 @@ use tepui_wire::percent;
 /// All metrics of the master, and those of the allocator if they are known. Those of the system and so on are added by whoever runs it.
 pub fn collect(snapshot: &Snapshot) -> Values {
     let mut values = Values::new();
-    let started = snapshot.started.unwrap_or(snapshot.now);
-    let uptime = snapshot.now.0.saturating_sub(started.0) as f64 / 1e9;
+    let uptime = snapshot.now.0.saturating_sub(snapshot.started.0) as f64 / 1e9;
     values.insert("master/uptime_secs".to_owned(), uptime);
-    values.insert("master/elected".to_owned(), f64::from(u8::from(snapshot.elected.is_some())));
+    values.insert("master/elected".to_owned(), 1.0);
     values.extend(snapshot.metrics.counters().map(|(name, count)| (name.to_owned(), count as f64)));
     values.extend(snapshot.metrics.transitions().map(|(name, count)| (name, count as f64)));
     collect_counts(snapshot, &mut values);

@@ -10,7 +10,6 @@ mod frameworks;
 mod json;
 mod maintenance;
 pub mod metrics;
-mod redirect;
 mod roles;
 mod state;
 mod summary;
@@ -55,9 +54,6 @@ pub fn is_metrics(request: &Request) -> bool {
 /// Answers a request from a snapshot, with the help of the process around the master. What is not known, or not built
 /// yet, is not found.
 pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Response {
-    if let Some(response) = redirect::elsewhere(snapshot, request) {
-        return response;
-    }
     let query = query::decode(&request.query).unwrap_or_default();
     let show = |fill: fn(&Snapshot, &Request, &Query, &mut Writer)| {
         let mut writer = Writer::with_capacity(room(snapshot));
@@ -81,6 +77,7 @@ pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Respo
         "maintenance/schedule" => show(maintenance::write_schedule),
         "maintenance/status" if request.method != "GET" => Response::method_not_allowed(&["GET"], &request.method),
         "maintenance/status" => show(maintenance::write_status),
+        "redirect" => redirect(snapshot),
         // Neither quota nor weights can be set yet: there are none.
         "quota" => unset(request, &["GET", "POST", "DELETE"], "{}"),
         "weights" => unset(request, &["GET", "PUT"], "[]"),
@@ -110,4 +107,10 @@ fn unset(request: &Request, methods: &[&str], nothing: &'static str) -> Response
         }
         method => Response::method_not_allowed(methods, method),
     }
+}
+
+/// This master leads, so it sends clients to itself.
+fn redirect(snapshot: &Snapshot) -> Response {
+    let (hostname, port) = (&snapshot.config.hostname, snapshot.config.pid.port);
+    Response::empty(307).header("Location", format!("//{hostname}:{port}"))
 }

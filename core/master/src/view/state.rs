@@ -41,8 +41,8 @@ pub(super) fn write_state(snapshot: &Snapshot, request: &Request, query: &Query,
     w.field_string("build_date", &build.date);
     w.field_double("build_time", build.time_secs);
     w.field_string("build_user", &build.user);
-    json::time(w, "start_time", snapshot.started.unwrap_or_default());
-    json::time(w, "elected_time", snapshot.elected.unwrap_or_default());
+    json::time(w, "start_time", snapshot.started);
+    json::time(w, "elected_time", snapshot.elected);
     w.field_string("id", &snapshot.info.id);
     w.field_string("pid", &snapshot.config.pid.to_string());
     w.field_string("hostname", &snapshot.config.hostname);

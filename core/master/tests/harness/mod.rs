@@ -43,22 +43,9 @@ pub fn master_pid() -> Upid {
     Upid::new("master", Ipv4Addr::new(10, 0, 0, 1), 5050)
 }
 
-/// That of the first master; each one after it has the next.
-const SEED: u64 = 7;
-
-fn allocator(now: Now) -> Hierarchical {
-    let options = Options {
-        min_allocatable: ["cpus:0.01", "mem:32"].map(|text| Quantities::parse(text).unwrap()).to_vec(),
-        ..Options::default()
-    };
-    Hierarchical::new(options, SEED, now)
-}
-
 /// What a test can see and do.
 pub struct World {
     pub master: Master,
-    /// How often a master has failed over.
-    terms: u64,
     registrar: Registrar,
     pub allocator: Hierarchical,
     pub now: Now,
@@ -102,11 +89,14 @@ impl World {
 
     fn unstarted(config: Config, registrar: Registrar) -> World {
         let now = Now { monotonic: Instant(0), wall: Wall(1_700_000_000_000_000_000) };
+        let options = Options {
+            min_allocatable: ["cpus:0.01", "mem:32"].map(|text| Quantities::parse(text).unwrap()).to_vec(),
+            ..Options::default()
+        };
         World {
-            master: Master::new(config, SEED, Arc::new(NoHooks)),
-            terms: 0,
+            master: Master::new(config, 7, Arc::new(NoHooks)),
             registrar,
-            allocator: allocator(now),
+            allocator: Hierarchical::new(options, 7, now),
             now,
             queue: VecDeque::new(),
             sent: VecDeque::new(),
@@ -121,19 +111,6 @@ impl World {
             held: VecDeque::new(),
             exit: None,
         }
-    }
-
-    /// The master dies, with all that only it knew; the next one has the registry.
-    pub fn fail_over(&mut self) {
-        let config = (*self.master.snapshot().config).clone();
-        self.terms += 1;
-        self.master = Master::new(config, SEED + self.terms, Arc::new(NoHooks));
-        self.allocator = allocator(self.now);
-        self.closed.extend(self.streams.keys());
-        self.sent.clear();
-        self.links.clear();
-        self.held.clear();
-        self.tick();
     }
 
     /// Everything that is due by now.
@@ -289,13 +266,7 @@ impl World {
 
     pub fn send_to<M: Proto + MessageName>(&mut self, from: &Upid, to: Upid, message: &M) {
         let name = names::v0::<M>().into_owned();
-        self.input(NetInput::Message(Message {
-            from: from.clone(),
-            to,
-            name,
-            epoch: None,
-            body: codec::encode(message),
-        }));
+        self.input(NetInput::Message(Message { from: from.clone(), to, name, body: codec::encode(message) }));
     }
 
     /// The messages of one type that were sent to a process, oldest first; others stay.

@@ -19,8 +19,6 @@ use buffa::{Message, MessageName};
 pub enum Names {
     /// V0: slave; registry, ZooKeeper, flag files.
     V0,
-    /// V0 names, and only the fields that are set: what is read back is the same message.
-    V0AsSet,
     /// V1: agent; what V1 does not have is left out.
     V1,
     /// V1 names, but with what only V0 has: the hand-written views of the master (`agent_info.checkpoint`).

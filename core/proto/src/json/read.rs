@@ -99,7 +99,7 @@ fn write_object(
 
 fn find(message: &'static Message, name: &str, names: Names) -> Option<&'static Field> {
     message.fields.iter().find(|field| match names {
-        Names::V0 | Names::V0AsSet => names::v0_field(message.name, field.name) == name,
+        Names::V0 => names::v0_field(message.name, field.name) == name,
         Names::V1 => field.name == name && !names::is_v0_only_field(message.name, field.name),
         Names::V1AndV0Fields => field.name == name,
     })
@@ -209,7 +209,7 @@ fn from_base64(text: &str) -> Result<Vec<u8>, String> {
 fn write_enum(field: &Field, index: u16, text: &str, names: Names, out: &mut Vec<u8>) -> Result<(), Error> {
     let table = schema::enumeration(index);
     let known = table.values.iter().find(|(name, _)| match names {
-        Names::V0 | Names::V0AsSet => names::v0_value(name) == text,
+        Names::V0 => names::v0_value(name) == text,
         _ => *name == text && !names::is_v0_only_value(table.name, name),
     });
     match known {

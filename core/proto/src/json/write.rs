@@ -53,12 +53,8 @@ fn write_field(writer: &mut Writer, parent: &Message, field: &Field, own: &[(usi
             write_value(writer, field.kind, *value, names);
         }
         _ => {
-            let is_shown = match names {
-                Names::V0 => true,
-                Names::V0AsSet => false,
-                Names::V1 | Names::V1AndV0Fields => !names::is_v0_only_default(parent.name, field.name),
-            };
-            if let Some(default) = field.default_json.filter(|_| is_shown) {
+            let v0_only = names != Names::V0 && names::is_v0_only_default(parent.name, field.name);
+            if let Some(default) = field.default_json.filter(|_| !v0_only) {
                 writer.key(&name);
                 writer.raw(default);
             }
@@ -68,7 +64,7 @@ fn write_field(writer: &mut Writer, parent: &Message, field: &Field, own: &[(usi
 
 fn field_name<'a>(parent: &Message, field: &'a Field, names: Names) -> Cow<'a, str> {
     match names {
-        Names::V0 | Names::V0AsSet => names::v0_field(parent.name, field.name),
+        Names::V0 => names::v0_field(parent.name, field.name),
         Names::V1 | Names::V1AndV0Fields => Cow::Borrowed(field.name),
     }
 }
@@ -85,7 +81,7 @@ fn enum_name(index: u16, number: u64, names: Names) -> Option<Cow<'static, str>>
     let table = schema::enumeration(index);
     let name = table.name_of(number as i32)?;
     match names {
-        Names::V0 | Names::V0AsSet => Some(names::v0_value(name)),
+        Names::V0 => Some(names::v0_value(name)),
         _ if names::is_v0_only_value(table.name, name) => None,
         _ => Some(Cow::Borrowed(name)),
     }

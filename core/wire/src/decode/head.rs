@@ -2,8 +2,7 @@
 
 use super::body::Framing;
 use super::{Error, HEAD_BYTES_MAX, HEADERS_MAX, Head, Limits, Payload, Pending, Subject};
-use crate::message::{self, Envelope};
-use crate::query;
+use crate::{message, query};
 use bytes::{Buf, Bytes, BytesMut};
 use std::mem::MaybeUninit;
 
@@ -71,8 +70,7 @@ fn read(request: &httparse::Request<'_, '_>, limits: &Limits) -> Result<Pending,
     let is_message = message::is_message(method, known.user_agent.as_deref(), known.libprocess_from.as_deref());
     let subject = if is_message {
         let (user_agent, from) = (known.user_agent.as_deref(), known.libprocess_from.as_deref());
-        let envelope = message::envelope(path, user_agent, from);
-        Subject::Message(envelope.map(|envelope| Envelope { epoch: known.epoch, ..envelope }))
+        Subject::Message(message::envelope(path, user_agent, from))
     } else {
         Subject::Request(Head {
             method: method.to_owned(),
@@ -117,7 +115,6 @@ fn owned(header: &httparse::Header<'_>) -> (String, String) {
 struct Known<'a> {
     user_agent: Option<std::borrow::Cow<'a, str>>,
     libprocess_from: Option<std::borrow::Cow<'a, str>>,
-    epoch: Option<u64>,
     content_length: Option<usize>,
     chunked: bool,
     gzip: bool,
@@ -142,8 +139,6 @@ impl<'a> Known<'a> {
         match header.name.len() {
             10 if is("user-agent") => self.user_agent = Some(text()),
             15 if is("libprocess-from") => self.libprocess_from = Some(text()),
-            // One that cannot be read is none.
-            11 if is(message::EPOCH_HEADER) => self.epoch = decimal(header.value).and_then(|n| u64::try_from(n).ok()),
             10 if is("connection") => {
                 self.close |= has_token(header.value, "close");
                 self.keep_alive |= has_token(header.value, "keep-alive");

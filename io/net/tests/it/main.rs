@@ -1,6 +1,5 @@
 //! The network over real sockets on the loopback interface: every test binds free ports of its own.
 
-mod hang_up;
 mod http;
 mod limits;
 mod links;

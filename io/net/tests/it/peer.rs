@@ -26,13 +26,7 @@ pub async fn process(id: &str) -> (Node, Inbox, Outlet) {
 }
 
 pub fn message(from: &Outlet, to: &Upid, name: &str, body: impl Into<Bytes>) -> NetEffect {
-    NetEffect::Send(Message {
-        from: from.upid(),
-        to: to.clone(),
-        name: name.to_owned(),
-        epoch: None,
-        body: body.into(),
-    })
+    NetEffect::Send(Message { from: from.upid(), to: to.clone(), name: name.to_owned(), body: body.into() })
 }
 
 pub async fn next_message(inbox: &mut Inbox) -> Message {

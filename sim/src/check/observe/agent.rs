@@ -1,10 +1,11 @@
 //! What agents do and learn.
 
-use super::{decode, read, see, update, update_of};
+use super::{read, see, update, update_of};
 use crate::check::Fact;
 use crate::network::Process;
 use crate::world::World;
 use tepui_agent::{Effect, Input};
+use tepui_proto::codec;
 use tepui_proto::mesos::executor::{Call, call::Type};
 use tepui_proto::mesos::internal::{
     AgentRegisteredMessage, ExitedExecutorMessage, ShutdownExecutorMessage, ShutdownFrameworkMessage,
@@ -41,7 +42,7 @@ pub fn agent_input(world: &mut World, agent: Process, input: &Input) {
             message_taken(world, agent, message);
         }
         Input::Net(NetInput::Http(_, request)) => {
-            let Some(call) = decode::<Call>(&request.body) else { return };
+            let Ok(call) = codec::decode::<Call>(&request.body) else { return };
             if call.r#type == Some(Type::UPDATE) {
                 see(world, &Fact::ExecutorUpdate { agent, update: update_of(&call.update.status) });
             }

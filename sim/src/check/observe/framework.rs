@@ -1,15 +1,14 @@
 //! What frameworks send and hear.
 
-use super::{event_of, read, see, update, update_of};
+use super::{read, see, update, update_of};
 use crate::check::Fact;
 use crate::network::Process;
 use crate::world::World;
 use tepui_framework::exchange::{HttpEffect, HttpInput};
 use tepui_proto::mesos::internal::{
-    InverseOffersMessage, RescindInverseOfferMessage, RescindResourceOfferMessage, ResourceOffersMessage,
-    StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
+    RescindResourceOfferMessage, ResourceOffersMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
-use tepui_proto::mesos::scheduler::{Call, call, event};
+use tepui_proto::mesos::scheduler::{Call, Event, call, event};
 use tepui_proto::{ContentType, v1};
 use tepui_wire::Message;
 
@@ -29,23 +28,18 @@ fn sent(world: &mut World, call: &Call) {
         Some(call::Type::ACKNOWLEDGE) => see(world, &Fact::Acknowledged { uuid: call.acknowledge.uuid.clone() }),
         Some(call::Type::ACCEPT) => see(world, &Fact::OfferAnswered { offers: ids(&call.accept.offer_ids) }),
         Some(call::Type::DECLINE) => see(world, &Fact::OfferAnswered { offers: ids(&call.decline.offer_ids) }),
-        Some(call::Type::ACCEPT_INVERSE_OFFERS) => {
-            see(world, &Fact::OfferAnswered { offers: ids(&call.accept_inverse_offers.inverse_offer_ids) });
-        }
-        Some(call::Type::DECLINE_INVERSE_OFFERS) => {
-            see(world, &Fact::OfferAnswered { offers: ids(&call.decline_inverse_offers.inverse_offer_ids) });
-        }
         _ => {}
     }
 }
 
 /// What a V1 framework hears.
-pub fn framework_input(world: &mut World, me: Process, input: &HttpInput) {
+pub fn framework_input(world: &mut World, me: Process, form: ContentType, input: &HttpInput) {
     let framework = me.host;
     match input {
         HttpInput::Opened(..) | HttpInput::Closed(..) => see(world, &Fact::Connected { framework }),
         HttpInput::Chunk(_, bytes) => {
-            let Some(event) = event_of(bytes) else { return };
+            let start = bytes.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            let Ok(event) = form.decode::<Event>(&bytes[start..]) else { return };
             match event.r#type {
                 Some(event::Type::OFFERS) => {
                     for offer in &event.offers.offers {
@@ -54,15 +48,6 @@ pub fn framework_input(world: &mut World, me: Process, input: &HttpInput) {
                 }
                 Some(event::Type::RESCIND) => {
                     see(world, &Fact::RescindArrived { offer: event.rescind.offer_id.value.clone() });
-                }
-                Some(event::Type::INVERSE_OFFERS) => {
-                    for offer in &event.inverse_offers.inverse_offers {
-                        see(world, &Fact::OfferArrived { to: framework, offer: offer.id.value.clone() });
-                    }
-                }
-                Some(event::Type::RESCIND_INVERSE_OFFER) => {
-                    let offer = event.rescind_inverse_offer.inverse_offer_id.value.clone();
-                    see(world, &Fact::RescindArrived { offer });
                 }
                 Some(event::Type::UPDATE) => {
                     see(world, &Fact::Told { framework, update: update_of(&event.update.status) });
@@ -103,16 +88,6 @@ pub fn framework_told(world: &mut World, me: Process, message: &Message) {
         "mesos.internal.RescindResourceOfferMessage" => {
             let Some(message) = read::<RescindResourceOfferMessage>(message) else { return };
             see(world, &Fact::RescindArrived { offer: message.offer_id.value.clone() });
-        }
-        "mesos.internal.InverseOffersMessage" => {
-            let Some(message) = read::<InverseOffersMessage>(message) else { return };
-            for offer in &message.inverse_offers {
-                see(world, &Fact::OfferArrived { to: framework, offer: offer.id.value.clone() });
-            }
-        }
-        "mesos.internal.RescindInverseOfferMessage" => {
-            let Some(message) = read::<RescindInverseOfferMessage>(message) else { return };
-            see(world, &Fact::RescindArrived { offer: message.inverse_offer_id.value.clone() });
         }
         "mesos.internal.StatusUpdateMessage" => {
             let Some(message) = read::<StatusUpdateMessage>(message) else { return };

@@ -1,6 +1,6 @@
 //! What the master learns and does.
 
-use super::{amount_of, client, event_of, read, scalar_of, see, update, update_of};
+use super::{amount_of, client, event_of, read, see, update, update_of};
 use crate::check::{Fact, Report, ReportedTask, Update, Via};
 use crate::network::{HostId, Process};
 use crate::world::World;
@@ -9,16 +9,13 @@ use tepui_framework::scheduler::is_terminal;
 use tepui_master::Effect;
 use tepui_proto::mesos::internal::{
     AgentRegisteredMessage, AgentReregisteredMessage, ExitedExecutorMessage, FrameworkErrorMessage,
-    FrameworkRegisteredMessage, FrameworkReregisteredMessage, InverseOffersMessage, KillTaskMessage,
-    ReregisterAgentMessage, RescindInverseOfferMessage, RescindResourceOfferMessage, ResourceOffersMessage,
-    RunTaskGroupMessage, RunTaskMessage, ShutdownExecutorMessage, ShutdownFrameworkMessage,
-    StatusUpdateAcknowledgementMessage, StatusUpdateMessage, UpdateFrameworkMessage,
+    FrameworkRegisteredMessage, FrameworkReregisteredMessage, KillTaskMessage, ReregisterAgentMessage,
+    RescindResourceOfferMessage, ResourceOffersMessage, RunTaskMessage, ShutdownExecutorMessage,
+    ShutdownFrameworkMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage,
 };
-use tepui_proto::mesos::maintenance::Window;
 use tepui_proto::mesos::scheduler::{Call, Event, call, event};
-use tepui_proto::mesos::{ExecutorInfo, FrameworkInfo, InverseOffer, MachineID, Offer, Task, TaskInfo};
+use tepui_proto::mesos::{FrameworkInfo, Offer, Task};
 use tepui_proto::{ContentType, v1};
-use tepui_registry::maintenance::{Change, Machine};
 use tepui_registry::{Input as RegistryInput, Operation, Output as RegistryOutput};
 use tepui_wire::http::Body;
 use tepui_wire::{Message, NetEffect, NetInput, Request, RequestId, Response};
@@ -67,11 +64,6 @@ fn framework_event(world: &mut World, host: HostId, via: Via, event: Event) {
         Some(event::Type::RESCIND) => {
             see(world, &Fact::Rescinded { offer: event.rescind.offer_id.value.clone() });
         }
-        Some(event::Type::INVERSE_OFFERS) => asked_back(world, host, &event.inverse_offers.inverse_offers),
-        Some(event::Type::RESCIND_INVERSE_OFFER) => {
-            let offer = event.rescind_inverse_offer.inverse_offer_id.value.clone();
-            see(world, &Fact::InverseRescinded { offer });
-        }
         Some(event::Type::UPDATE) => see(world, &Fact::Says { via, update: update_of(&event.update.status) }),
         Some(event::Type::ERROR) => refused(world, host, via, &event.error.message),
         Some(event::Type::FAILURE) => {
@@ -98,21 +90,6 @@ fn offered(to: HostId, via: &Via, offer: &Offer) -> Fact {
         agent: offer.agent_id.value.clone(),
         role: offer.allocation_info.role.clone().unwrap_or_default(),
         amount: amount_of(&offer.resources),
-        disk: scalar_of(&offer.resources, "disk").round() as i64,
-        away: offer.unavailability.as_option().map(|window| window.start.nanoseconds),
-    }
-}
-
-fn asked_back(world: &mut World, to: HostId, offers: &[InverseOffer]) {
-    for offer in offers {
-        let fact = Fact::InverseOffered {
-            to,
-            framework: offer.framework_id.value.clone(),
-            offer: offer.id.value.clone(),
-            agent: offer.agent_id.value.clone(),
-            start: offer.unavailability.start.nanoseconds,
-        };
-        see(world, &fact);
     }
 }
 
@@ -128,14 +105,6 @@ fn message_sent(world: &mut World, message: &Message) -> Option<()> {
         }
         ("RescindResourceOfferMessage", Some(_)) => {
             Fact::Rescinded { offer: read::<RescindResourceOfferMessage>(message)?.offer_id.value.clone() }
-        }
-        ("InverseOffersMessage", Some(to)) => {
-            asked_back(world, to, &read::<InverseOffersMessage>(message)?.inverse_offers);
-            return Some(());
-        }
-        ("RescindInverseOfferMessage", Some(_)) => {
-            let message = read::<RescindInverseOfferMessage>(message)?;
-            Fact::InverseRescinded { offer: message.inverse_offer_id.value.clone() }
         }
         ("FrameworkRegisteredMessage", Some(host)) => {
             let framework = read::<FrameworkRegisteredMessage>(message)?.framework_id.value.clone();
@@ -174,19 +143,7 @@ fn message_sent(world: &mut World, message: &Message) -> Option<()> {
 fn sent_to_agent(world: &mut World, name: &str, message: &Message) -> Option<()> {
     let pid = message.to.to_string();
     let fact = match name {
-        "RunTaskMessage" => {
-            let run = read::<RunTaskMessage>(message)?;
-            return sent(world, &run.framework, None, std::slice::from_ref(&*run.task));
-        }
-        "RunTaskGroupMessage" => {
-            let run = read::<RunTaskGroupMessage>(message)?;
-            return sent(world, &run.framework, run.executor.as_option(), &run.task_group.tasks);
-        }
-        "ShutdownMessage" => Fact::AgentShutdown { pid },
-        "UpdateFrameworkMessage" => {
-            let framework = read::<UpdateFrameworkMessage>(message)?.framework_id.value.clone();
-            Fact::FrameworkUpdate { pid, framework }
-        }
+        "RunTaskMessage" => run(&read::<RunTaskMessage>(message)?),
         "SlaveRegisteredMessage" => {
             Fact::AgentAt { id: read::<AgentRegisteredMessage>(message)?.agent_id.value.clone(), pid }
         }
@@ -197,9 +154,9 @@ fn sent_to_agent(world: &mut World, name: &str, message: &Message) -> Option<()>
         }
         "StatusUpdateAcknowledgementMessage" => {
             let message = read::<StatusUpdateAcknowledgementMessage>(message)?;
-            Fact::AcknowledgementPassed { pid, task: message.task_id.value.clone(), uuid: message.uuid }
+            Fact::AcknowledgementPassed { task: message.task_id.value.clone(), uuid: message.uuid }
         }
-        "KillTaskMessage" => Fact::KillPassed { pid, task: read::<KillTaskMessage>(message)?.task_id.value.clone() },
+        "KillTaskMessage" => Fact::KillPassed { task: read::<KillTaskMessage>(message)?.task_id.value.clone() },
         "ShutdownExecutorMessage" => {
             let agent = world.checks.model.known.agent_at(&pid).cloned().unwrap_or_default();
             let executor = read::<ShutdownExecutorMessage>(message)?.executor_id.value.clone();
@@ -214,23 +171,16 @@ fn sent_to_agent(world: &mut World, name: &str, message: &Message) -> Option<()>
     Some(())
 }
 
-/// Tasks go to an agent, with the executor of them all if they are a group.
-fn sent(world: &mut World, of: &FrameworkInfo, executor: Option<&ExecutorInfo>, tasks: &[TaskInfo]) -> Option<()> {
-    let ids = tasks.iter().map(|task| task.task_id.value.clone()).collect();
-    see(world, &Fact::Together { tasks: ids, what: "are sent" });
-    for task in tasks {
-        let executor = executor.or(task.executor.as_option());
-        let run = Fact::Run {
-            framework: of.id.value.clone(),
-            checkpoint: of.checkpoint.unwrap_or(false),
-            agent: task.agent_id.value.clone(),
-            task: task.task_id.value.clone(),
-            amount: amount_of(&task.resources),
-            executor: executor.map(|info| (info.executor_id.value.clone(), amount_of(&info.resources))),
-        };
-        see(world, &run);
+fn run(run: &RunTaskMessage) -> Fact {
+    let executor = run.task.executor.as_option();
+    Fact::Run {
+        framework: run.framework.id.value.clone(),
+        checkpoint: run.framework.checkpoint.unwrap_or(false),
+        agent: run.task.agent_id.value.clone(),
+        task: run.task.task_id.value.clone(),
+        amount: amount_of(&run.task.resources),
+        executor: executor.map(|info| (info.executor_id.value.clone(), amount_of(&info.resources))),
     }
-    Some(())
 }
 
 /// What the master asks of the registry.
@@ -247,41 +197,15 @@ pub fn registry_output(world: &mut World, operation: Option<&Operation>, output:
         (RegistryOutput::Recovered(state), _) => Fact::Recovered {
             admitted: state.admitted.keys().map(|id| id.as_str().to_owned()).collect(),
             unreachable: state.unreachable.keys().map(|id| id.as_str().to_owned()).collect(),
-            planned: state.maintenance.machines.values().map(planned).collect(),
         },
         (RegistryOutput::Applied(_, Ok(_)), Some(Operation::AdmitAgent(info))) => Fact::Admitted { id: id(info) },
         (RegistryOutput::Applied(_, Ok(_)), Some(Operation::MarkAgentUnreachable(info, _))) => {
             Fact::MarkedUnreachable { id: id(info) }
         }
         (RegistryOutput::Applied(_, Ok(_)), Some(Operation::RemoveAgent(info))) => Fact::AgentRemoved { id: id(info) },
-        (RegistryOutput::Applied(_, Ok(_)), Some(Operation::Maintain(change))) => maintained(change),
         _ => return,
     };
     see(world, &fact);
-}
-
-fn host_name(id: &MachineID) -> String {
-    id.hostname.clone().unwrap_or_default()
-}
-
-fn planned(machine: &Machine) -> (String, (i64, bool)) {
-    (host_name(&machine.id), (machine.unavailability.start.nanoseconds, machine.is_down))
-}
-
-fn maintained(change: &Change) -> Fact {
-    let hosts = |ids: &[MachineID]| ids.iter().map(host_name).collect();
-    match change {
-        Change::Schedule(schedule) => {
-            let windows = schedule.windows.iter();
-            let of = |window: &Window| {
-                let start = window.unavailability.start.nanoseconds;
-                window.machine_ids.iter().map(|id| (host_name(id), start)).collect::<Vec<_>>()
-            };
-            Fact::Scheduled { machines: windows.flat_map(of).collect() }
-        }
-        Change::Start(ids) => Fact::MachinesDown { hosts: hosts(ids) },
-        Change::Stop(ids) => Fact::MachinesUp { hosts: hosts(ids) },
-    }
 }
 
 /// What the master learns.
@@ -369,7 +293,6 @@ fn message_taken(world: &mut World, message: &Message) -> Option<()> {
             let state = message.update.latest_state.unwrap_or(message.update.status.state);
             Fact::UpdateTaken { update: Update { state, ..update(&message.update) } }
         }
-        "mesos.internal.PongSlaveMessage" => Fact::Pong { id: world.checks.model.known.agent_at(&pid)?.clone() },
         "mesos.internal.ReregisterSlaveMessage" => {
             let message = read::<ReregisterAgentMessage>(message)?;
             Fact::Reregistering { id: message.agent.id.value.clone(), report: Rc::new(report(&message)) }

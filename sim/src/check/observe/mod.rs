@@ -14,7 +14,7 @@ use crate::world::World;
 use tepui_proto::mesos::internal::StatusUpdate;
 use tepui_proto::mesos::scheduler::Event;
 use tepui_proto::mesos::{Resource, TaskStatus};
-use tepui_proto::{ContentType, Message as Proto};
+use tepui_proto::{ContentType, Message as Proto, MessageName, codec};
 use tepui_wire::{Message, RequestId};
 
 fn see(world: &mut World, fact: &Fact) {
@@ -31,27 +31,18 @@ pub fn client(world: &World, me: Process, id: RequestId) -> Option<HostId> {
 pub fn event_of(chunk: &[u8]) -> Option<Event> {
     let start = chunk.iter().position(|byte| *byte == b'\n')? + 1;
     let record = &chunk[start..];
-    if record.first() == Some(&b'{') { ContentType::Json.decode(record).ok() } else { decode(record) }
+    let form = if record.first() == Some(&b'{') { ContentType::Json } else { ContentType::Protobuf };
+    form.decode(record).ok()
 }
 
-/// Reads a message without the check that its required fields are there: who takes it makes that.
-fn decode<M: Proto>(bytes: &[u8]) -> Option<M> {
-    M::decode_from_slice(bytes).ok()
-}
-
-fn read<M: Proto>(message: &Message) -> Option<M> {
-    decode(&message.body)
+fn read<M: Proto + MessageName>(message: &Message) -> Option<M> {
+    codec::decode(&message.body).ok()
 }
 
 /// How much CPU and memory resources are.
 pub fn amount_of(resources: &[Resource]) -> Amount {
-    let sum = |name| scalar_of(resources, name);
+    let sum = |name| resources.iter().filter(|r| r.name == name).map(|r| r.scalar.value).sum::<f64>();
     ((sum("cpus") * 1000.0).round() as i64, sum("mem").round() as i64)
-}
-
-/// How much of something resources are.
-pub fn scalar_of(resources: &[Resource], name: &str) -> f64 {
-    resources.iter().filter(|r| r.name == name).map(|r| r.scalar.value).sum()
 }
 
 fn update(update: &StatusUpdate) -> Update {

@@ -16,8 +16,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::target::Target;
-use crate::cluster::{Flags, free_port};
-use crate::process::without_mesos_variables;
+use crate::cluster::{Flags, free_port, without_mesos_variables};
 use crate::process::{Daemon, wait_for};
 use crate::tools::{Available, Peer, Tools};
 
@@ -62,7 +61,7 @@ pub fn start(
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/oracle.py"));
     command.envs(python.environment.iter().map(|(name, value)| (name, value)));
     let own = OWN_FLAGS.map(|(name, value)| (name, value.to_owned()));
-    let both = own.iter().chain(&flags.master).chain(&flags.agent);
+    let both = flags.master.iter().chain(&flags.agent).chain(&own);
     command.envs(both.map(|(name, value)| (format!("MESOS_{}", name.to_uppercase()), value.clone())));
     command.env("LIBPROCESS_PORT", port.to_string()).env("MESOS_NUM_SLAVES", agents.to_string());
     // These show in /flags and do nothing more: the address is libprocess', the master is the one in the same process.
