@@ -6,6 +6,7 @@ pub mod durations;
 pub mod emulator;
 pub mod failover;
 pub mod idle;
+pub mod log;
 pub mod process;
 pub mod resources;
 pub mod tasks;

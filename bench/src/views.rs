@@ -146,7 +146,7 @@ fn agent(master: &str, number: usize, resources: &Resources) -> Agent {
         observer: number as u64,
         connected: true,
         active: true,
-        disconnection: 0,
+        disconnections: 0,
         pinged: false,
         missed_pings: 0,
         registered: Wall(1_795_308_948_862_902_000 + number as u64 * 1_000_003),

@@ -113,9 +113,8 @@ impl World {
                 self.tell_members();
             }
             Effect::Cancel(member) => {
-                let before = self.group.len();
-                self.group.retain(|sequence, (owner, ..)| *sequence != member.sequence || *owner != index);
-                if self.group.len() < before {
+                if self.group.get(&member.sequence).is_some_and(|(owner, ..)| *owner == index) {
+                    self.group.remove(&member.sequence);
                     self.tell_members();
                 }
             }

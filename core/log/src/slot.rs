@@ -61,6 +61,12 @@ impl Slot {
         Some(Action { position, promised: self.promised, accepted, learned: self.learned })
     }
 
+    /// Below this nothing is promised or accepted. Who accepts promises as much: 1.11 does not, and lets a writer it had
+    /// promised less to write over what a later one may count as accepted by a quorum.
+    pub fn ballot(&self) -> u64 {
+        self.promised.max(self.accepted.map_or(0, |kept| kept.performed))
+    }
+
     /// Whether bytes belong to it.
     pub fn has_body(&self) -> bool {
         self.accepted.is_some_and(|kept| kept.kind == Kind::Append)

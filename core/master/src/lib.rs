@@ -85,7 +85,6 @@ struct Counts {
     offers: u64,
     operations: u64,
     observers: u64,
-    disconnections: u64,
 }
 
 /// How far the master has come since it was made.
@@ -184,13 +183,6 @@ impl Master {
         let id = format!("{}-O{}", self.state.info.id, self.counts.offers);
         self.counts.offers += 1;
         OfferId::from(id)
-    }
-
-    /// A number for the moment a framework or agent is lost. No two are the same, so that the timer of an older loss,
-    /// even one before the id's owner was forgotten and came back, is told from that of the last.
-    fn next_disconnection(&mut self) -> u64 {
-        self.counts.disconnections += 1;
-        self.counts.disconnections
     }
 
     fn net(&mut self, cx: &mut Cx, input: NetInput) {

@@ -1,7 +1,7 @@
 //! What waits for the registrar, and what is known of agents that are on their way in or out.
 
 use crate::Master;
-use crate::agent::Arrival;
+use crate::agent::{Arrival, upgraded};
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::{Phase, Timer};
@@ -149,16 +149,14 @@ impl Master {
         if self.phase == Phase::Leading {
             return;
         }
-        if let Some(refusal) = registry.refusal(&self.state.info) {
-            return cx.exit(refusal);
-        }
         self.phase = Phase::Leading;
         self.state.recovered = true;
         self.known.recovered = registry.admitted.len();
-        let agents = registry.admitted.iter().map(|(id, agent)| (id.clone(), agent.info.clone()));
+        // The registry has the resources in the form that older masters read.
+        let agents = registry.admitted.iter().map(|(id, info)| (id.clone(), upgraded((**info).clone())));
         self.state.recovered_agents = agents.collect();
-        self.state.unreachable = registry.unreachable.iter().map(|(id, agent)| (id.clone(), agent.since)).collect();
-        self.state.gone = registry.gone.iter().map(|(id, agent)| (id.clone(), agent.since)).collect();
+        self.state.unreachable = registry.unreachable;
+        self.state.gone = registry.gone;
         self.state.maintenance = registry.maintenance;
         self.prepare_allocator(cx);
         if !self.state.recovered_agents.is_empty() {

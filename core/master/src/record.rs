@@ -3,7 +3,6 @@
 use crate::Input;
 use tepui_allocator::{AgentKey, Effect, FrameworkKey, Key, OfferedAgent};
 use tepui_authz::Approvers;
-use tepui_base::AgentId;
 use tepui_base::record::{Bytes, Record, read_list, write_list};
 use tepui_proto::codec;
 use tepui_proto::mesos::Offer;
@@ -20,12 +19,16 @@ impl Record for Input {
             }
             Input::Registry(Output::Recovered(state)) => {
                 out.push(1);
-                state.to_bytes().to_vec().write(out);
+                codec::encode(&state.to_proto()).to_vec().write(out);
             }
             Input::Registry(Output::Applied(id, result)) => {
                 out.push(2);
                 id.0.write(out);
-                write_result(result, out);
+                out.push(match result {
+                    Ok(changed) => u8::from(*changed),
+                    Err(Error::AlreadyAdmitted) => 2,
+                    Err(Error::NotAdmitted) => 3,
+                });
             }
             Input::Registry(Output::Aborted(_) | Output::Log(_)) => unreachable!("a master is told neither"),
             Input::Allocator(Effect::Offer { framework, offers }) => {
@@ -48,10 +51,17 @@ impl Record for Input {
     fn read(from: &mut Bytes<'_>) -> Option<Input> {
         Some(match from.take(1)?[0] {
             0 => Input::Net(NetInput::read(from)?),
-            1 => Input::Registry(Output::Recovered(State::from_bytes(&Vec::read(from)?).ok()?)),
+            1 => Input::Registry(Output::Recovered(State::from_proto(&codec::decode(&Vec::read(from)?).ok()?))),
             2 => {
                 let id = OperationId(u64::read(from)?);
-                Input::Registry(Output::Applied(id, read_result(from)?))
+                let result = match from.take(1)?[0] {
+                    0 => Ok(false),
+                    1 => Ok(true),
+                    2 => Err(Error::AlreadyAdmitted),
+                    3 => Err(Error::NotAdmitted),
+                    _ => return None,
+                };
+                Input::Registry(Output::Applied(id, result))
             }
             3 => {
                 let framework: FrameworkKey = unpack(u64::read(from)?);
@@ -67,36 +77,6 @@ impl Record for Input {
             _ => return None,
         })
     }
-}
-
-fn write_result(result: &Result<bool, Error>, out: &mut Vec<u8>) {
-    let (kind, texts) = match result {
-        Ok(changed) => (u8::from(*changed), vec![]),
-        Err(Error::AlreadyAdmitted) => (2, vec![]),
-        Err(Error::NotAdmitted) => (3, vec![]),
-        Err(Error::AlreadyGone(id)) => (4, vec![id.as_str()]),
-        Err(Error::Unknown(id)) => (5, vec![id.as_str()]),
-        Err(Error::NotDraining(id)) => (6, vec![id.as_str()]),
-        Err(Error::InvalidQuota(config, why)) => (7, vec![config.as_str(), why.as_str()]),
-    };
-    out.push(kind);
-    texts.into_iter().for_each(|text| text.to_owned().write(out));
-}
-
-fn read_result(from: &mut Bytes<'_>) -> Option<Result<bool, Error>> {
-    let kind = from.take(1)?[0];
-    let mut id = || String::read(from).map(|id| AgentId::from(id.as_str()));
-    Some(match kind {
-        0 => Ok(false),
-        1 => Ok(true),
-        2 => Err(Error::AlreadyAdmitted),
-        3 => Err(Error::NotAdmitted),
-        4 => Err(Error::AlreadyGone(id()?)),
-        5 => Err(Error::Unknown(id()?)),
-        6 => Err(Error::NotDraining(id()?)),
-        7 => Err(Error::InvalidQuota(String::read(from)?, String::read(from)?)),
-        _ => return None,
-    })
 }
 
 fn pack(key: impl Key) -> u64 {
@@ -159,17 +139,7 @@ mod tests {
         }
         let (framework, agents) = (FrameworkKey::new(1, 0), vec![AgentKey::new(7, 2), AgentKey::new(8, 0)]);
         round(&Input::Allocator(Effect::InverseOffer { framework, agents }));
-        let id = AgentId::from("S1");
-        for result in [
-            Ok(true),
-            Ok(false),
-            Err(Error::AlreadyAdmitted),
-            Err(Error::NotAdmitted),
-            Err(Error::AlreadyGone(id.clone())),
-            Err(Error::Unknown(id.clone())),
-            Err(Error::NotDraining(id)),
-            Err(Error::InvalidQuota("{}".to_owned(), "no role".to_owned())),
-        ] {
+        for result in [Ok(true), Ok(false), Err(Error::AlreadyAdmitted), Err(Error::NotAdmitted)] {
             round(&Input::Registry(Output::Applied(OperationId(3), result)));
         }
         round(&Input::Registry(Output::Recovered(State::default())));

@@ -216,7 +216,7 @@ fn a_new_master_learns_everything_from_agents() {
     let mut registry = State::default();
     let old = "old-S0";
     let info = std::sync::Arc::new(agent_info(1, AGENT, old));
-    registry.admitted.insert(old.into(), info.into());
+    registry.admitted.insert(old.into(), info);
     let mut world = World::with(Config::new(master_pid(), "m"), Registrar::new(registry));
     let info = FrameworkInfo { id: field_id("old-0000"), ..checkpointing(&[]) };
     let scheduler = world.subscribe(info.clone(), ContentType::Json);
@@ -259,7 +259,7 @@ fn a_new_master_learns_everything_from_agents() {
 #[test]
 fn recovered_agents_that_stay_away_become_unreachable() {
     let mut registry = State::default();
-    registry.admitted.insert("old-S0".into(), std::sync::Arc::new(agent_info(1, AGENT, "old-S0")).into());
+    registry.admitted.insert("old-S0".into(), std::sync::Arc::new(agent_info(1, AGENT, "old-S0")));
     let mut world = World::with(Config::new(master_pid(), "m"), Registrar::new(registry));
     let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
     world.advance(Duration::from_secs(601));

@@ -463,8 +463,7 @@ fn the_next_master_knows_the_schedule() {
     let mut world = World::new();
     done(&mut world, SCHEDULE, &schedule(&[machine(1), machine(2)], 77));
     done(&mut world, "/machine/down", &json!([machine(2)]).to_string());
-    let mut state = State::default();
-    state.maintenance = world.master.snapshot().maintenance;
+    let state = State { maintenance: world.master.snapshot().maintenance, ..State::default() };
     let mut next = World::with(Config::new(master_pid(), "master.local"), Registrar::new(state));
     assert_eq!(next.json(STATUS), world.json(STATUS));
     let message: ReregisterAgentMessage = reregister_message(2, AGENT, "old-S2", Vec::new(), Vec::new());

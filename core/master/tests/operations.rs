@@ -11,7 +11,7 @@ use tepui_proto::mesos::scheduler::call::reconcile_operations;
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::{AgentID, OperationID, OperationState, OperationStatus, ResourceProviderID};
 use tepui_proto::{ContentType, MessageField};
-use tepui_registry::{Gone, Registrar, Standing, State, Unreachable};
+use tepui_registry::{Registrar, State};
 use tepui_wire::NetInput;
 
 const AGENT: &str = "cpus:4;mem:4096;disk:4096";
@@ -58,9 +58,9 @@ impl World {
 #[test]
 fn an_unknown_operation_is_where_its_agent_is() {
     let mut registry = State::default();
-    registry.admitted.insert("recovered".into(), std::sync::Arc::new(agent_info(1, AGENT, "recovered")).into());
-    registry.unreachable.insert("unreachable".into(), Unreachable::new(&"unreachable".into(), 7, Standing::default()));
-    registry.gone.insert("gone".into(), Gone::new(&"gone".into(), 7));
+    registry.admitted.insert("recovered".into(), std::sync::Arc::new(agent_info(1, AGENT, "recovered")));
+    registry.unreachable.insert("unreachable".into(), 7);
+    registry.gone.insert("gone".into(), 7);
     let mut world = World::with(tepui_master::Config::new(master_pid(), "m"), Registrar::new(registry));
     let agent = world.register_agent(2, AGENT);
     let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);

@@ -12,7 +12,7 @@ use tepui_proto::mesos::internal::{AgentReregisteredMessage, PongAgentMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::{AgentID, TaskID, TaskState};
 use tepui_proto::{ContentType, MessageField};
-use tepui_registry::{Gone, Registrar, Standing, State, Unreachable};
+use tepui_registry::{Registrar, State};
 use tepui_wire::{NetInput, Upid};
 
 const AGENT: &str = "cpus:4;mem:4096;disk:4096";
@@ -28,7 +28,7 @@ fn config(change: impl FnOnce(&mut Config)) -> Config {
 fn recovered(ids: &[&str]) -> Registrar {
     let mut state = State::default();
     for (number, id) in (1..).zip(ids) {
-        state.admitted.insert((*id).into(), Arc::new(agent_info(number, AGENT, id)).into());
+        state.admitted.insert((*id).into(), Arc::new(agent_info(number, AGENT, id)));
     }
     Registrar::new(state)
 }
@@ -128,23 +128,6 @@ fn a_master_that_would_give_up_too_many_agents_ends() {
     assert_eq!((world.exit.clone(), world.master.snapshot().unreachable.len()), (None, 1));
 }
 
-/// Seed 164250981836465 of the simulation.
-#[test]
-fn an_agent_that_was_given_up_and_is_back_gets_its_whole_time_when_it_is_lost_again() {
-    let mut world = World::with(Config::new(master_pid(), "master.local"), Registrar::default());
-    let id = world.register_agent(1, AGENT);
-    // The time it has to come back would be over after ten minutes, but it misses five pings before that.
-    world.input(NetInput::Exited(agent_pid(1)));
-    (0..8).for_each(|_| world.advance(MINUTE));
-    assert_eq!((registered(&world), world.master.snapshot().unreachable.len()), (0, 1));
-    world.send(&agent_pid(1), &reregister_message(1, AGENT, &id, vec![], vec![]));
-    world.advance(MINUTE);
-    pong(&mut world, 2);
-    world.input(NetInput::Exited(agent_pid(1)));
-    world.advance(MINUTE);
-    assert_eq!(registered(&world), 1, "the first loss is forgotten");
-}
-
 /// The answer to a question about a task on an agent.
 fn whereabouts(world: &mut World, scheduler: &Scheduler, agent: &str) -> TaskState {
     let task = call::reconcile::Task {
@@ -161,9 +144,9 @@ fn registry_of_lost() -> Registrar {
     let mut state = State::default();
     let minute = 60_000_000_000;
     let start = 1_700_000_000_000_000_000;
-    state.unreachable.insert("old".into(), Unreachable::new(&"old".into(), start - 2 * minute, Standing::default()));
-    state.unreachable.insert("new".into(), Unreachable::new(&"new".into(), start - minute, Standing::default()));
-    state.gone.insert("gone".into(), Gone::new(&"gone".into(), start - 3 * minute));
+    state.unreachable.insert("old".into(), start - 2 * minute);
+    state.unreachable.insert("new".into(), start - minute);
+    state.gone.insert("gone".into(), start - 3 * minute);
     Registrar::new(state)
 }
 

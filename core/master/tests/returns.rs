@@ -16,7 +16,7 @@ use tepui_proto::mesos::{
     AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Task, TaskID, TaskInfo, TaskState,
 };
 use tepui_proto::{ContentType, MessageField};
-use tepui_registry::{Gone, Registrar, State};
+use tepui_registry::{Registrar, State};
 use tepui_resources::Resources;
 use tepui_wire::NetInput;
 
@@ -95,7 +95,7 @@ fn a_known_agent_may_come_back_at_another_port() {
 #[test]
 fn an_agent_that_is_gone_is_told_so_whatever_else_it_says() {
     let mut registry = State::default();
-    registry.gone.insert("gone".into(), Gone::new(&"gone".into(), 7));
+    registry.gone.insert("gone".into(), 7);
     let mut world = World::with(Config::new(master_pid(), "m"), Registrar::new(registry));
     let mut message = reregister_message(1, AGENT, "gone", vec![], vec![]);
     message.version = Some("nonsense".to_owned());
@@ -125,7 +125,7 @@ fn agents_hear_of_frameworks_that_were_known_before() {
     let mut registry = State::default();
     for number in 1..=2 {
         let id = format!("old-S{number}");
-        registry.admitted.insert(id.as_str().into(), std::sync::Arc::new(agent_info(number, AGENT, &id)).into());
+        registry.admitted.insert(id.as_str().into(), std::sync::Arc::new(agent_info(number, AGENT, &id)));
     }
     let mut world = World::with(Config::new(master_pid(), "m"), Registrar::new(registry));
     let info = FrameworkInfo { id: field_id("old-0000"), ..checkpointing("f") };

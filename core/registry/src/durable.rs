@@ -11,7 +11,9 @@ use std::sync::Arc;
 use tepui_base::machine::Entry as Leaving;
 use tepui_base::{Instant, Machine, Now, Outbox, Rng};
 use tepui_log::{Answer, Effect, Log};
+use tepui_proto::codec;
 use tepui_proto::mesos::MasterInfo;
+use tepui_proto::mesos::internal::Registry;
 use tepui_state::{Act, Ask, Entry, LogStorage, StorageId, Told, Uuid};
 
 /// The one variable of the registrar.
@@ -208,12 +210,13 @@ impl Durable {
         let registry = match entry {
             Some(entry) => {
                 self.version = entry.uuid;
-                State::from_bytes(&entry.value)
+                codec::decode::<Registry>(&entry.value)
             }
-            None => Ok(State::default()),
+            None => Ok(Registry::default()),
         };
         match registry {
-            Ok(mut fetched) => {
+            Ok(registry) => {
+                let mut fetched = State::from_proto(&registry);
                 fetched.master = Some(master);
                 self.store(now, Batch { next: fetched, results: Vec::new(), is_first: true }, state, out);
             }
@@ -234,7 +237,7 @@ impl Durable {
 
     fn store(&mut self, now: Now, batch: Batch, state: &mut State, out: &mut Outbox<Output>) {
         let (ask, version) = (self.next_ask(), self.rng.uuid());
-        let entry = Entry { name: NAME.to_owned(), uuid: version, value: batch.next.to_bytes() };
+        let entry = Entry { name: NAME.to_owned(), uuid: version, value: codec::encode(&batch.next.to_proto()) };
         let until = now.monotonic + self.timeouts.store;
         self.phase = Phase::Storing { ask, until, version, batch };
         let mut acts = Vec::new();

@@ -6,20 +6,16 @@
 //! the replicated log under it changes nothing in the master.
 //!
 //! Invariants: an agent id is in at most one of admitted, unreachable and gone; an answer is given for every
-//! operation of a term, in order; what a later version of Mesos has written into the registry stays in it. Not done
-//! here: files and sockets. Source: Mesos `src/master/{registrar,registry_operations,maintenance}.cpp`.
+//! operation of a term, in order. Not done here: files and sockets, and the operations of later rooms
+//! (gone, draining, weights, quota). Source: Mesos `src/master/{registrar,registry_operations,maintenance}.cpp`.
 
 mod durable;
 pub mod maintenance;
 mod operation;
-mod record;
 mod registrar;
-mod roster;
 mod state;
 
 pub use maintenance::Maintenance;
 pub use operation::{Error, Operation};
-pub use record::{Admitted, Gone, Standing, Unreachable};
 pub use registrar::{Input, OperationId, Output, Registrar, Timeouts};
-pub use roster::Roster;
-pub use state::State;
+pub use state::{State, Unreachable};

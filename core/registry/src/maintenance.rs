@@ -129,11 +129,7 @@ impl Maintenance {
             }),
             ..Default::default()
         });
-        let machines: Vec<registry::Machine> = machines.collect();
-        if machines.is_empty() {
-            return MessageField::none();
-        }
-        MessageField::some(registry::Machines { machines, ..Default::default() })
+        MessageField::some(registry::Machines { machines: machines.collect(), ..Default::default() })
     }
 
     /// `Registry.schedules`: one, or none.
@@ -225,6 +221,6 @@ mod tests {
             assert_eq!(Operation::Maintain(change).perform(&mut state), Ok(true));
         }
         assert_eq!(start_of(&state.maintenance, "a"), Some((1, true)));
-        assert_eq!(State::from_bytes(&state.to_bytes()).unwrap(), state);
+        assert_eq!(State::from_proto(&state.to_proto()), state);
     }
 }

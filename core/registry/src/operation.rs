@@ -1,16 +1,10 @@
-//! The mutations of a registry, one pure object each: the sixteen of Mesos 1.11.
-
-mod admission;
-mod draining;
-mod quota;
+//! The mutations of a registry, one pure object each.
 
 use crate::maintenance::Change;
 use crate::state::State;
 use std::sync::Arc;
 use tepui_base::AgentId;
-use tepui_proto::mesos::internal::registry;
-use tepui_proto::mesos::quota::QuotaConfig;
-use tepui_proto::mesos::{AgentInfo, DurationInfo, WeightInfo};
+use tepui_proto::mesos::AgentInfo;
 
 /// Why a mutation was refused. The texts are those of Mesos.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,63 +15,30 @@ pub enum Error {
     /// The agent must be admitted first.
     #[error("Agent not yet admitted")]
     NotAdmitted,
-    /// An agent is given up once.
-    #[error("Agent {0} already marked as gone")]
-    AlreadyGone(AgentId),
-    /// The agent is neither admitted nor unreachable.
-    #[error("Failed to find agent {0}")]
-    Unknown(AgentId),
-    /// Only a draining agent can have drained.
-    #[error("Agent {0} is not DRAINING")]
-    NotDraining(AgentId),
-    /// A quota that nobody can be given: it, as JSON, and why.
-    #[error("Invalid quota config '{0}': {1}")]
-    InvalidQuota(String, String),
 }
 
-/// One mutation. The `AgentInfo` always carries its id, and resources in the new format.
+/// One mutation. The `AgentInfo` always carries its id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operation {
-    /// `AdmitSlave`: a new agent may run tasks.
+    /// A new agent may run tasks.
     AdmitAgent(Arc<AgentInfo>),
-    /// `UpdateSlave`: an admitted agent has changed its attributes, resources, host name, ...
+    /// An admitted agent has changed its attributes, resources, host name, ...
     UpdateAgent(Arc<AgentInfo>),
-    /// `MarkSlaveUnreachable`: an admitted agent stopped answering, at this time (nanoseconds since the epoch).
+    /// An admitted agent stopped answering, at this time (nanoseconds since the epoch).
     MarkAgentUnreachable(Arc<AgentInfo>, i64),
-    /// `MarkSlaveReachable`: an unreachable (or unknown: the registry forgets old ones) agent is back.
+    /// An unreachable (or unknown: the registry forgets old ones) agent is back.
     MarkAgentReachable(Arc<AgentInfo>),
-    /// `MarkSlaveGone`: an operator gives an agent up for good, at this time.
-    MarkAgentGone(AgentId, i64),
-    /// `RemoveSlave`: an admitted agent is gone in good order.
+    /// An admitted agent is gone in good order.
     RemoveAgent(Arc<AgentInfo>),
-    /// `Prune`: these agents are forgotten.
+    /// These agents are forgotten.
     Prune {
         /// Of the unreachable ones.
         unreachable: Vec<AgentId>,
         /// Of those that are gone.
         gone: Vec<AgentId>,
     },
-    /// `DrainAgent`: an agent is to run nothing any more, and is deactivated.
-    DrainAgent {
-        /// Which.
-        id: AgentId,
-        /// The longest time its tasks may take to end.
-        max_grace_period: Option<DurationInfo>,
-        /// Whether it is gone once it has drained.
-        mark_gone: bool,
-    },
-    /// `MarkAgentDrained`: it runs nothing any more.
-    MarkAgentDrained(AgentId),
-    /// `DeactivateAgent`: an agent is offered to nobody.
-    DeactivateAgent(AgentId),
-    /// `ReactivateAgent`: it neither drains nor is deactivated any more.
-    ReactivateAgent(AgentId),
-    /// `UpdateSchedule`, `StartMaintenance`, `StopMaintenance`.
+    /// The maintenance schedule changed, or machines go down or come up.
     Maintain(Change),
-    /// `UpdateQuota`: quotas of these roles; one that guarantees and limits nothing is taken away.
-    UpdateQuota(Vec<QuotaConfig>),
-    /// `UpdateWeights`: weights of these roles.
-    UpdateWeights(Vec<WeightInfo>),
 }
 
 fn id(info: &AgentInfo) -> AgentId {
@@ -89,40 +50,132 @@ impl Operation {
     /// Applies the mutation; says whether anything changed. On an error the state is as before.
     pub fn perform(&self, state: &mut State) -> Result<bool, Error> {
         match self {
-            Operation::AdmitAgent(info) => admission::admit(state, info),
-            Operation::UpdateAgent(info) => admission::update(state, info),
-            Operation::MarkAgentUnreachable(info, at) => admission::mark_unreachable(state, info, *at),
-            Operation::MarkAgentReachable(info) => Ok(admission::mark_reachable(state, info)),
-            Operation::MarkAgentGone(id, at) => admission::mark_gone(state, id, *at),
+            Operation::AdmitAgent(info) => admit(state, info),
+            Operation::UpdateAgent(info) => update(state, info),
+            Operation::MarkAgentUnreachable(info, at) => mark_unreachable(state, info, *at),
+            Operation::MarkAgentReachable(info) => Ok(mark_reachable(state, info)),
+            Operation::Prune { unreachable, gone } => Ok(prune(state, unreachable, gone)),
             Operation::RemoveAgent(info) => state.admitted.remove(&id(info)).map(|_| true).ok_or(Error::NotAdmitted),
-            Operation::Prune { unreachable, gone } => Ok(admission::prune(state, unreachable, gone)),
-            Operation::DrainAgent { id, max_grace_period, mark_gone } => {
-                Ok(draining::drain(state, id, max_grace_period.as_ref(), *mark_gone))
-            }
-            Operation::MarkAgentDrained(id) => draining::mark_drained(state, id),
-            Operation::DeactivateAgent(id) => Ok(draining::deactivate(state, id)),
-            Operation::ReactivateAgent(id) => Ok(draining::reactivate(state, id)),
             Operation::Maintain(change) => Ok(state.maintenance.apply(change)),
-            Operation::UpdateQuota(configs) => quota::update(state, configs),
-            Operation::UpdateWeights(weights) => Ok(update_weights(state, weights)),
         }
     }
 }
 
-fn update_weights(state: &mut State, weights: &[WeightInfo]) -> bool {
-    let mut changed = false;
-    for info in weights {
-        let known = state.weights().position(|known| known.role == info.role);
-        if known.is_some_and(|at| state.weights().nth(at).is_some_and(|known| known.weight == info.weight)) {
-            continue;
-        }
-        let weight = registry::Weight { info: tepui_proto::MessageField::some(info.clone()), ..Default::default() };
-        let all = &mut state.rest_mut().weights;
-        match known {
-            Some(at) => all[at] = weight,
-            None => all.push(weight),
-        }
-        changed = true;
+fn admit(state: &mut State, info: &Arc<AgentInfo>) -> Result<bool, Error> {
+    if state.admitted.contains_key(&id(info)) {
+        return Err(Error::AlreadyAdmitted);
     }
-    changed
+    state.admitted.insert(id(info), info.clone());
+    Ok(true)
+}
+
+fn update(state: &mut State, info: &Arc<AgentInfo>) -> Result<bool, Error> {
+    let admitted = state.admitted.get_mut(&id(info)).ok_or(Error::NotAdmitted)?;
+    let changed = admitted != info;
+    *admitted = info.clone();
+    Ok(changed)
+}
+
+fn mark_unreachable(state: &mut State, info: &Arc<AgentInfo>, at: i64) -> Result<bool, Error> {
+    state.admitted.remove(&id(info)).ok_or(Error::NotAdmitted)?;
+    state.unreachable.insert(id(info), at);
+    Ok(true)
+}
+
+fn prune(state: &mut State, unreachable: &[AgentId], gone: &[AgentId]) -> bool {
+    let before = state.unreachable.len() + state.gone.len();
+    for id in unreachable {
+        state.unreachable.remove(id);
+    }
+    for id in gone {
+        state.gone.remove(id);
+    }
+    before != state.unreachable.len() + state.gone.len()
+}
+
+fn mark_reachable(state: &mut State, info: &Arc<AgentInfo>) -> bool {
+    if state.admitted.contains_key(&id(info)) {
+        return false;
+    }
+    state.unreachable.remove(&id(info));
+    state.admitted.insert(id(info), info.clone());
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use buffa::MessageField;
+    use tepui_proto::mesos::AgentID;
+
+    fn agent(id: &str, hostname: &str) -> Arc<AgentInfo> {
+        Arc::new(AgentInfo {
+            hostname: hostname.to_owned(),
+            id: MessageField::some(AgentID { value: id.to_owned(), ..Default::default() }),
+            ..Default::default()
+        })
+    }
+
+    #[test]
+    fn an_agent_is_admitted_once() {
+        let mut state = State::default();
+        assert_eq!(Operation::AdmitAgent(agent("S0", "a")).perform(&mut state), Ok(true));
+        assert_eq!(Operation::AdmitAgent(agent("S0", "a")).perform(&mut state), Err(Error::AlreadyAdmitted));
+    }
+
+    #[test]
+    fn an_update_needs_an_admitted_agent_and_says_whether_it_changed() {
+        let mut state = State::default();
+        assert_eq!(Operation::UpdateAgent(agent("S0", "a")).perform(&mut state), Err(Error::NotAdmitted));
+        Operation::AdmitAgent(agent("S0", "a")).perform(&mut state).unwrap();
+        assert_eq!(Operation::UpdateAgent(agent("S0", "a")).perform(&mut state), Ok(false));
+        assert_eq!(Operation::UpdateAgent(agent("S0", "b")).perform(&mut state), Ok(true));
+        assert_eq!(state.admitted[&AgentId::from("S0")].hostname, "b");
+    }
+
+    #[test]
+    fn an_agent_is_in_one_list_only() {
+        let mut state = State::default();
+        Operation::AdmitAgent(agent("S0", "a")).perform(&mut state).unwrap();
+        Operation::MarkAgentUnreachable(agent("S0", "a"), 7).perform(&mut state).unwrap();
+        assert!(state.admitted.is_empty());
+        assert_eq!(state.unreachable[&AgentId::from("S0")], 7);
+        assert_eq!(Operation::MarkAgentUnreachable(agent("S0", "a"), 8).perform(&mut state), Err(Error::NotAdmitted));
+        assert_eq!(Operation::MarkAgentReachable(agent("S0", "a")).perform(&mut state), Ok(true));
+        assert!(state.unreachable.is_empty());
+        assert_eq!(Operation::MarkAgentReachable(agent("S0", "a")).perform(&mut state), Ok(false));
+        assert_eq!(Operation::RemoveAgent(agent("S0", "a")).perform(&mut state), Ok(true));
+        assert_eq!(Operation::RemoveAgent(agent("S0", "a")).perform(&mut state), Err(Error::NotAdmitted));
+    }
+
+    #[test]
+    fn agents_are_forgotten_from_the_list_they_are_in() {
+        let mut state = State::default();
+        state.unreachable.insert("a".into(), 1);
+        state.unreachable.insert("b".into(), 2);
+        state.gone.insert("c".into(), 3);
+        let prune = Operation::Prune { unreachable: vec!["a".into(), "c".into()], gone: vec!["b".into()] };
+        assert_eq!(prune.perform(&mut state), Ok(true));
+        assert_eq!((state.unreachable.len(), state.gone.len()), (1, 1));
+        assert_eq!(prune.perform(&mut state), Ok(false));
+        let prune = Operation::Prune { unreachable: vec![], gone: vec!["c".into()] };
+        assert_eq!(prune.perform(&mut state), Ok(true));
+        assert!(state.gone.is_empty() && state.unreachable.contains_key(&AgentId::from("b")));
+    }
+
+    #[test]
+    fn an_unknown_agent_may_come_back() {
+        let mut state = State::default();
+        assert_eq!(Operation::MarkAgentReachable(agent("S9", "a")).perform(&mut state), Ok(true));
+        assert!(state.admitted.contains_key(&AgentId::from("S9")));
+    }
+
+    #[test]
+    fn the_stored_form_round_trips() {
+        let mut state = State::default();
+        Operation::AdmitAgent(agent("S0", "a")).perform(&mut state).unwrap();
+        Operation::AdmitAgent(agent("S1", "b")).perform(&mut state).unwrap();
+        Operation::MarkAgentUnreachable(agent("S1", "b"), 7).perform(&mut state).unwrap();
+        assert_eq!(State::from_proto(&state.to_proto()), state);
+    }
 }

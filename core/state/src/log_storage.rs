@@ -183,9 +183,6 @@ impl LogStorage {
     }
 
     fn elected(&mut self, begin: u64, end: u64, acts: &mut Vec<Act>) {
-        // What another writer has truncated is over: it was replaced, or expunged, and the expunging may be truncated too.
-        self.snapshots.retain(|_, snapshot| snapshot.position >= begin);
-        self.truncated = self.truncated.max(begin);
         let from = self.applied.map_or(begin, |applied| begin.max(applied + 1));
         if from > end {
             self.writer = Writer::Ready;

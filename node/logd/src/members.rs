@@ -43,7 +43,7 @@ impl Following {
             };
             match event {
                 Some(GroupEvent::Members(members)) if !members.is_empty() => self.look_at(members).await,
-                Some(GroupEvent::Members(_) | GroupEvent::Confirmed(_) | GroupEvent::Joined(_)) => {}
+                Some(GroupEvent::Members(_) | GroupEvent::Joined(_) | GroupEvent::Confirmed(_)) => {}
                 Some(GroupEvent::Cancelled(_)) => {
                     tracing::info!("the replica joins its group in ZooKeeper again");
                     if !self.join().await {

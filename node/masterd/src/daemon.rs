@@ -12,6 +12,7 @@ use tepui_driver::{Clock, Mailbox};
 use tepui_master::{Config, Master};
 use tepui_net::{Node, Outlet};
 use tepui_processes::{Files, Limiter, Logging, Processes};
+use tepui_proto::codec;
 use tokio::sync::watch;
 
 /// The leading machine of the present term, if there is one.
@@ -38,7 +39,8 @@ impl Daemon {
     pub fn new(
         settings: Settings,
         clock: Clock,
-        (node, outlet): (&Node, Outlet),
+        node: &Node,
+        outlet: Outlet,
         registry: Registry,
         leading: Leading,
         exit: watch::Sender<Option<String>>,
@@ -85,7 +87,7 @@ fn figures(leading: Leading, registry: Registry, hits: Arc<AtomicU64>) -> tepui_
     Box::new(move || {
         let waiting = leading.borrow().as_ref().map_or(0, Mailbox::len);
         // Readers run on threads that may wait.
-        let size = runtime.block_on(registry.state()).map_or(0, |state| state.to_bytes().len());
+        let size = runtime.block_on(registry.state()).map_or(0, |state| codec::encode(&state.to_proto()).len());
         let gauges = [
             ("master/event_queue_dispatches", waiting as f64),
             ("master/event_queue_http_requests", 0.0),

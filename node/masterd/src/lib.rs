@@ -106,7 +106,7 @@ async fn start_with(
     node.delegate(ID);
     let (leads, leading) = watch::channel(None);
     let (exit, exited) = watch::channel(None);
-    let daemon = Daemon::new(settings, clock, (&node, outlet), registry, leading.clone(), exit);
+    let daemon = Daemon::new(settings, clock, &node, outlet, registry, leading.clone(), exit);
     tracing::info!(pid = %daemon.config.pid, hostname = daemon.config.hostname, "the master starts");
     let elections = elections(&daemon)?;
     let leadership = Leadership::new(daemon, inbox, elections, leads)?;

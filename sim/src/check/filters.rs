@@ -100,10 +100,11 @@ impl Filters {
                 self.filters.retain(|filter| filter.refused.framework != framework);
                 self.suppressed.remove(framework);
             }
-            // Whoever wants offers again wants those it declined, too.
             Some(CallType::UPDATE_FRAMEWORK) if call.update_framework.suppressed_roles.is_empty() => {
-                let wanted_none = self.suppressed.remove(framework).is_some();
-                self.filters.retain(|filter| !wanted_none || filter.refused.framework != framework);
+                // Whoever wants offers again wants those it declined, too.
+                if self.suppressed.remove(framework).is_some() {
+                    self.filters.retain(|filter| filter.refused.framework != framework);
+                }
             }
             Some(CallType::SUPPRESS | CallType::UPDATE_FRAMEWORK) => {
                 self.suppressed.entry(framework.to_owned()).or_insert(now);

@@ -67,7 +67,7 @@ impl Maintenance {
             Fact::AgentShutdown { pid } => drop(self.leaving.remove(pid)),
             Fact::InverseOffered { to, framework, offer, agent, start } => {
                 let asked = Asked { to: *to, framework: framework.clone(), agent: agent.clone() };
-                self.asked(now, offer, (asked, *start), model, found);
+                self.asked(now, offer, asked, *start, model, found);
             }
             Fact::InverseRescinded { offer } => {
                 self.outstanding.remove(offer);
@@ -78,7 +78,7 @@ impl Maintenance {
         }
     }
 
-    fn asked(&mut self, now: u64, id: &str, (asked, start): (Asked, i64), model: &Model, found: &mut Vec<String>) {
+    fn asked(&mut self, now: u64, id: &str, asked: Asked, start: i64, model: &Model, found: &mut Vec<String>) {
         let Asked { framework, agent, .. } = &asked;
         if !self.ever.insert(id.to_owned()) {
             found.push(format!("inverse offer {id} is made a second time"));

@@ -312,6 +312,7 @@ impl World {
         let node = &mut self.nodes[id];
         node.armed = None;
         if let Some(process) = &mut node.process
+            && !self.planted.loses_ticks()
             && process.log.deadline().is_some_and(|deadline| deadline <= now.monotonic)
         {
             process.log.tick(now, &mut process.out);

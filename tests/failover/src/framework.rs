@@ -18,10 +18,6 @@ const FAILOVER_SECS: f64 = 24.0 * 3600.0;
 const ASK_EVERY: Duration = Duration::from_secs(3);
 /// A task younger than this is not asked about: it may be on its way.
 const YOUNG: Duration = Duration::from_secs(5);
-/// A framework that has lost its master has found the next one by then.
-const TORN_DOWN_WITHIN: Duration = Duration::from_secs(30);
-/// Between two tries.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Declined resources come again soon.
 const REFUSE_SECS: f64 = 0.2;
 
@@ -66,18 +62,10 @@ impl Framework {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Ends the framework, at the master too, as soon as it is subscribed.
+    /// Ends the framework, at the master too.
     pub fn teardown(mut self) -> Result<()> {
         let runtime = self.runtime.take().context("a framework ends once")?;
-        let left = runtime.block_on(async {
-            let until = Instant::now() + TORN_DOWN_WITHIN;
-            loop {
-                match self.scheduler.teardown().await {
-                    Err(_) if Instant::now() < until => tokio::time::sleep(ASK_AGAIN).await,
-                    left => return left,
-                }
-            }
-        });
+        let left = runtime.block_on(self.scheduler.teardown());
         runtime.shutdown_background();
         left.context("teardown")
     }

@@ -96,7 +96,7 @@ impl House {
 
     /// What a framework is told about where the masters are.
     pub fn masters_text(&self) -> String {
-        self.ensemble.as_ref().map_or_else(|| self.addresses().join(","), |ensemble| ensemble.url("/mesos"))
+        self.addresses().join(",")
     }
 
     /// The number of the master that leads, as the masters themselves say.

@@ -9,7 +9,7 @@ pub struct Target {
 }
 
 /// The bodies, by crate.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 14] = [
     Target { name: "allocator-regex", run: tepui_allocator::fuzz::fuzz_regex },
     Target { name: "container-http", run: tepui_container::fuzz::fuzz_http },
     Target { name: "coordination-zookeeper", run: tepui_coordination::fuzz::fuzz_zookeeper },
@@ -19,8 +19,6 @@ pub const TARGETS: [Target; 16] = [
     Target { name: "resources-flags", run: tepui_resources::fuzz::fuzz_flags },
     Target { name: "resources-operation", run: tepui_resources::fuzz::fuzz_operation },
     Target { name: "resources-resource", run: tepui_resources::fuzz::fuzz_resource },
-    Target { name: "state-operation", run: tepui_state::fuzz::fuzz_operation },
-    Target { name: "state-svndiff", run: tepui_state::fuzz::fuzz_svndiff },
     Target { name: "wire-upid", run: tepui_wire::fuzz::fuzz_upid },
     Target { name: "wire-query", run: tepui_wire::fuzz::fuzz_query },
     Target { name: "wire-path", run: tepui_wire::fuzz::fuzz_path },

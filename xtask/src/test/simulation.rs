@@ -17,6 +17,10 @@ const HOURS: &str = "1";
 const RANDOM_TIME: Duration = Duration::from_secs(60);
 /// Bugs that can be planted, at least.
 const PLANTED_MIN: usize = 60;
+/// Worlds of the log that every run tries, an hour each.
+const LOG_HOURS: &str = "12";
+/// Bugs that can be planted in the log, at least.
+const LOG_PLANTED_MIN: usize = 50;
 /// No single run may take longer, build included.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
@@ -28,6 +32,7 @@ pub fn run(setting: &Setting, log: &mut Log) -> Result<Tally> {
         tally.add(one(setting, log, *seed)?);
     }
     tally.add(planted(setting, log)?);
+    tally.add(log_world(setting, log)?);
     if setting.quick {
         return Ok(tally);
     }
@@ -65,6 +70,27 @@ fn planted(setting: &Setting, log: &mut Log) -> Result<Tally> {
     if !ended.status.success() || found < PLANTED_MIN {
         let replay = "cargo run --release -p sim -- --find-planted";
         return Ok(Tally::failure(replay, &format!("only {found} planted bugs were found")));
+    }
+    Ok(Tally::pass())
+}
+
+/// The replicated log alone: some hours, and the bugs planted in it.
+fn log_world(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    const WORLD: [&str; 10] = ["run", "--release", "--quiet", "-p", "sim", "--", "--world", "log", "--jobs", "2"];
+    let mut command = cargo(setting);
+    command.args(WORLD).args(["--hours", LOG_HOURS]);
+    let ended = log.run(&mut command, LIMIT)?;
+    let replay = format!("cargo run --release -p sim -- --world log --hours {LOG_HOURS}");
+    if !ended.status.success() || !ended.text.contains("faults") {
+        return Ok(Tally::failure(&replay, "the judges of the log found something, or nothing was simulated"));
+    }
+    let mut command = cargo(setting);
+    command.args(WORLD).arg("--find-planted");
+    let ended = log.run(&mut command, LIMIT)?;
+    let found = ended.text.lines().filter(|line| line.starts_with("found ")).count();
+    if !ended.status.success() || found < LOG_PLANTED_MIN {
+        let replay = "cargo run --release -p sim -- --world log --find-planted";
+        return Ok(Tally::failure(replay, &format!("only {found} bugs planted in the log were found")));
     }
     Ok(Tally::pass())
 }

@@ -29,7 +29,7 @@ const LAYERS: [Layer; 13] = [
     Layer { at: "client", below: &FOUNDATION_AND_NODES, outside: true },
     Layer { at: "bin", below: &["core/base", "core/proto", "client", "node"], outside: true },
     Layer { at: "sim", below: &["core"], outside: false },
-    Layer { at: "bench", below: &["core", "io", "client"], outside: true },
+    Layer { at: "bench", below: &["core", "io", "client", "node/logd"], outside: true },
     Layer {
         at: "tests/interop",
         below: &["core/base", "core/proto", "core/resources", "client/sdk", "io/store", "node/flags", "bench"],

@@ -52,8 +52,8 @@ impl Replica {
 
     fn promise_stored(&mut self, proposal: u64, position: u64, out: &mut Outbox<Effect>) -> Outcome {
         let slot = &self.slots[&position];
-        if proposal <= slot.promised {
-            return reject(slot.promised);
+        if proposal <= slot.ballot() {
+            return reject(slot.ballot());
         }
         let Some(original) = slot.join(position, self.bodies.get(position)) else { return Outcome::Wants(position) };
         let when = if original.learned {

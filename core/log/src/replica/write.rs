@@ -9,6 +9,7 @@ use crate::Effect;
 use crate::action::{Accepted, Action};
 use crate::messages::{Reply, Vote, WriteReply, WriteRequest};
 use crate::records::Status;
+use crate::slot::Slot;
 use tepui_base::Outbox;
 
 impl Replica {
@@ -25,8 +26,9 @@ impl Replica {
         }
         let slot = self.slots.get(&position);
         let promised = slot.map_or(self.promised(), |slot| slot.promised);
-        if proposal < promised {
-            return reply(Vote::Reject, promised);
+        let ballot = slot.map_or(promised, Slot::ballot);
+        if proposal < ballot {
+            return reply(Vote::Reject, ballot);
         }
         if slot.is_some_and(|slot| slot.learned) {
             // The message that it is decided may overtake the write; what is decided is not written over.

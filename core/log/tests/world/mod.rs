@@ -169,10 +169,8 @@ impl World {
             }
             Event::Restart(at) => self.start(at),
             Event::Crash => {
-                let one = self.rng.below(self.nodes.len() as u64) as usize;
-                // Now and then the power fails for all of them.
-                let all = self.rng.below(4) == 0;
-                (0..self.nodes.len()).filter(|at| all || *at == one).for_each(|at| self.crash(at));
+                let at = self.rng.below(self.nodes.len() as u64) as usize;
+                self.crash(at);
                 let after = self.within(self.faults.crash_every * 2);
                 if self.faults.crash_every > Duration::ZERO {
                     self.put(after, Event::Crash);

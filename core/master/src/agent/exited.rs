@@ -20,15 +20,14 @@ impl Master {
     /// Nothing more is offered of the agent. Frameworks that do not checkpoint lose their tasks there at once; the
     /// others wait for it.
     pub(crate) fn agent_exited(&mut self, cx: &mut Cx, id: &AgentId) {
-        if !self.state.agents[id].connected {
+        let agent = self.state.agent_mut(id).expect("only registered agents are linked");
+        if !agent.connected {
             return;
         }
-        let number = self.next_disconnection();
-        let agent = self.state.agent_mut(id).expect("only registered agents are linked");
         agent.connected = false;
         agent.active = false;
-        agent.disconnection = number;
-        let key = agent.key;
+        agent.disconnections += 1;
+        let (key, number) = (agent.key, agent.disconnections);
         cx.allocator(Input::DeactivateAgent(key));
         self.rescind_agent(cx, id);
         for owner in self.state.agents[id].frameworks() {

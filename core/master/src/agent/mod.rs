@@ -92,7 +92,7 @@ impl Master {
             observer,
             connected: true,
             active: true,
-            disconnection: 0,
+            disconnections: 0,
             pinged: false,
             missed_pings: 0,
             registered: cx.now.wall,

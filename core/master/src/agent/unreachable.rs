@@ -27,7 +27,7 @@ impl Master {
 
     /// Whether an agent has not come back since the disconnection with this number.
     pub(super) fn is_away(&self, id: &AgentId, number: u64) -> bool {
-        self.state.agents.get(id).is_some_and(|agent| !agent.connected && agent.disconnection == number)
+        self.state.agents.get(id).is_some_and(|agent| !agent.connected && agent.disconnections == number)
     }
 
     /// Agents in the registry have not come back since this master was elected. If they are too many, it is more likely

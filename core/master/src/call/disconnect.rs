@@ -27,9 +27,9 @@ impl Master {
 
     /// Takes the offers back and gives the framework its failover timeout to come back in.
     fn framework_lost(&mut self, cx: &mut Cx, id: &FrameworkId) {
-        let number = self.next_disconnection();
         let framework = self.state.framework_mut(id).expect("only registered frameworks are reached");
-        framework.disconnection = number;
+        framework.disconnections += 1;
+        let number = framework.disconnections;
         let secs = framework.info.failover_timeout.unwrap_or(0.0);
         let patience = duration::from_secs_f64(secs).unwrap_or(Duration::ZERO);
         if framework.is_connected() {
@@ -49,7 +49,7 @@ impl Master {
             .state
             .frameworks
             .get(id)
-            .is_some_and(|framework| !framework.is_connected() && framework.disconnection == number);
+            .is_some_and(|framework| !framework.is_connected() && framework.disconnections == number);
         if expired {
             self.remove_framework(cx, id);
         }

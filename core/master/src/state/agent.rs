@@ -33,8 +33,8 @@ pub struct Agent {
     pub connected: bool,
     /// Whether its resources may be offered.
     pub active: bool,
-    /// The number of its last disconnection, so that an old timer is told from the present one.
-    pub disconnection: u64,
+    /// Counts disconnections, so that an old timer is told from the present one.
+    pub disconnections: u64,
     /// Whether the last ping has not been answered yet.
     pub pinged: bool,
     /// Pings in a row that were not answered.

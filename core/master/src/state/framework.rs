@@ -63,8 +63,8 @@ pub struct Framework {
     pub pid: Option<Upid>,
     /// Its stream, if it is connected over HTTP.
     pub http: Option<Http>,
-    /// The number of its last disconnection, so that an old failover timer is told from the present one.
-    pub disconnection: u64,
+    /// Counts disconnections, so that an old failover timer is told from the present one.
+    pub disconnections: u64,
     /// When it subscribed first.
     pub registered: Wall,
     /// When it subscribed last.
@@ -113,7 +113,7 @@ impl Framework {
             active: false,
             pid: None,
             http: None,
-            disconnection: 0,
+            disconnections: 0,
             registered: now,
             reregistered: now,
             unregistered: Wall(0),

@@ -39,8 +39,17 @@ fn put_value(change: Change) -> Bytes {
 }
 
 /// What is read from the disk.
-pub fn fetched(planted: &Planted, found: Vec<(Vec<u8>, Bytes)>) -> Vec<(Vec<u8>, Bytes)> {
-    if planted.bug == Some(Bug::FetchEmpty) { Vec::new() } else { found }
+pub fn fetched(planted: &Planted, mut found: Vec<(Vec<u8>, Bytes)>) -> Vec<(Vec<u8>, Bytes)> {
+    match planted.bug {
+        Some(Bug::FetchEmpty) => Vec::new(),
+        Some(Bug::FetchSwapped) => {
+            if let [(_, one), .., (_, other)] = &mut found[..] {
+                std::mem::swap(one, other);
+            }
+            found
+        }
+        _ => found,
+    }
 }
 
 /// What is to be written.
@@ -52,6 +61,7 @@ pub fn written(planted: &mut Planted, node: NodeId, effect: Effect) -> Effect {
         Change::Delete(_) => None,
     });
     Effect::Write(match (bug, record) {
+        (Bug::BatchTorn, _) => changes.into_iter().take(1).collect(),
         (Bug::PromiseUnwritten, Some(Record::Metadata(status, promised))) => {
             let kept = planted.promises.entry(node).or_insert_with(|| observe::metadata(status, promised));
             let old = match observe::record(&put_value(kept.clone())) {

@@ -39,6 +39,7 @@ macro_rules! bugs {
 bugs! {
     QuorumShort "quorum-short" "One replica less than a quorum decides.",
     SyncLies "sync-lies" "A sync is reported and not made.",
+    BatchTorn "batch-torn" "Of a write with several changes only the first one is made.",
     LazyDropped "lazy-dropped" "What may be written later is never written.",
     PromiseUnwritten "promise-unwritten" "A promise for all positions is not written down.",
     AcceptUnwritten "accept-unwritten" "One of ten accepted values is not written down.",
@@ -48,6 +49,7 @@ bugs! {
     VotesEarly "votes-early" "A replica that has begun to catch up is a voting member on its disk.",
     TruncatedTooFar "truncated-too-far" "A truncation deletes one position too many.",
     FetchEmpty "fetch-empty" "What is read from the disk is lost on the way.",
+    FetchSwapped "fetch-swapped" "What is read from the disk comes under the wrong key.",
     PromiseUnheld "promise-unheld" "A promise is told before it is durable.",
     AcceptUnheld "accept-unheld" "That a value is accepted is told before it is durable.",
     OwnUnheld "own-unheld" "A writer counts its own replica before that is durable.",
@@ -88,6 +90,7 @@ bugs! {
     ElectedLate "elected-late" "An elected writer is told that the log begins one position later.",
     EntriesShort "entries-short" "A read leaves the last entry out.",
     EntriesShifted "entries-shifted" "A read gives an entry under the next position.",
+    TicksLost "ticks-lost" "A replica's deadlines pass unnoticed.",
 }
 
 /// The planted bug and what it remembers.
@@ -127,6 +130,11 @@ impl Planted {
     /// The quorum a replica is told.
     pub fn quorum(&self, quorum: usize) -> usize {
         if self.is(Bug::QuorumShort) { (quorum - 1).max(1) } else { quorum }
+    }
+
+    /// Whether a machine is not told that its deadline has come.
+    pub fn loses_ticks(&self) -> bool {
+        self.is(Bug::TicksLost)
     }
 
     /// What a replica finds on its disk.
