@@ -11,7 +11,6 @@
 //!
 //! Not done here: the V0 driver protocol, TLS.
 
-mod address;
 mod authorization;
 mod connection;
 pub mod executor;
@@ -22,9 +21,9 @@ pub mod resources;
 pub mod scheduler;
 mod transport;
 
-pub use address::{AddressError, MASTER_PORT, endpoint, masters};
 pub use executor::Executor;
 pub use operator::Operator;
 pub use scheduler::Scheduler;
+pub use tepui_detector::{AddressError, MASTER_PORT, Masters, endpoint};
 pub use tepui_framework::scheduler::{call, is_terminal};
 pub use tepui_proto::{ContentType, MessageField, mesos};
