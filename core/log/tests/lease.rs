@@ -56,7 +56,7 @@ fn run(seed: u64, count: usize) -> World {
 }
 
 fn seeds() -> u64 {
-    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(60)
+    option_env!("TEPUI_LOG_SEEDS").and_then(|text| text.parse().ok()).unwrap_or(24)
 }
 
 #[test]

@@ -109,6 +109,11 @@ impl Gate {
         }
     }
 
+    /// Whether anything can leave.
+    pub fn is_open(&self) -> bool {
+        self.authority.holds()
+    }
+
     /// Agents refuse what a leader of an older epoch says.
     fn stamped(&self, effect: NetEffect) -> NetEffect {
         match effect {

@@ -52,7 +52,7 @@ impl Log {
     /// The writer is elected: everything that was decided is known to it.
     pub(crate) fn lease_serves(&mut self, now: Instant, out: &mut Outbox<Effect>) {
         let Some(leading) = self.lease.as_mut().and_then(|lease| lease.leading.as_mut()) else { return };
-        // Its authority begins with what is granted from now on, when it tells everybody that it leads.
+        // What a quorum has granted meanwhile gives it authority, or what it is granted now.
         leading.serves = true;
         leading.renew_at = now;
         self.lead_on(now, out);
@@ -76,7 +76,8 @@ impl Log {
         {
             leading.confirmed.insert(self.config.pid.clone(), now);
         }
-        let leader = lease.contending.clone().filter(|_| serves);
+        // Nobody is sent to a leader that has no authority yet.
+        let leader = lease.contending.clone().filter(|_| serves && lease.told == Told::Leads);
         let request = LeaseMessage::Request { group: lease.group, epoch, sent: now.0, leader };
         for to in self.others() {
             self.send_lease(&to, &request, out);
@@ -118,6 +119,10 @@ impl Log {
         leading.until = until.max(leading.until);
         // A grant that came too late says nothing: the place may be another's by now.
         if leading.serves && now < until {
+            if lease.told != Told::Leads {
+                // Everybody is to hear of it at once.
+                leading.renew_at = now;
+            }
             let (epoch, until) = (leading.epoch, leading.until);
             lease.tell(Told::Leads, out);
             answer(Answer::Leads { epoch, until }, out);

@@ -344,7 +344,7 @@ impl World {
     }
 
     fn answered(&mut self, at: usize, answer: Answer) {
-        let answer = planted::answer(self.bug, answer);
+        let answer = planted::answer(self.bug, self.now(at), answer);
         self.release_too_early(at, &answer);
         self.checks.answer(at, &answer);
         self.nodes[at].answers.push(answer.clone());

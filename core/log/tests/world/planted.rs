@@ -3,7 +3,7 @@
 use super::World;
 use std::time::Duration;
 use tepui_base::{Instant, Now};
-use tepui_log::{Answer, Input, LEASE};
+use tepui_log::{Answer, CLOCK_ERROR, Input, LEASE};
 use tepui_proto::codec;
 use tepui_proto::tepui::internal::log as proto;
 use tepui_wire::Message;
@@ -41,9 +41,6 @@ pub fn input(bug: Option<Bug>, now: Now, input: Input) -> (Now, Input) {
     match bug {
         Bug::PromiseNotWithheld if wants_promise => (later(now, LEASE), input),
         Bug::HalfTheLease if wants_promise => (later(now, LEASE / 2), input),
-        Bug::CountedFromTheAnswer if message.name == LEASE_RESPONSE => {
-            (now, answered(message, |response| response.sent = now.monotonic.0))
-        }
         Bug::RefusalCounts if message.name == LEASE_RESPONSE => {
             (now, answered(message, |response| response.granted = true))
         }
@@ -77,10 +74,14 @@ pub fn first(bug: Option<Bug>, now: Now) -> Now {
     }
 }
 
-/// What a node's client takes an answer for.
-pub fn answer(bug: Option<Bug>, answer: Answer) -> Answer {
+/// What a node's client takes an answer for that it gets when its clock shows `now`.
+pub fn answer(bug: Option<Bug>, now: Now, answer: Answer) -> Answer {
     match (bug, answer) {
         (Some(Bug::ActsAfterTheEnd), Answer::Leads { epoch, until }) => Answer::Leads { epoch, until: until + LEASE },
+        (Some(Bug::CountedFromTheAnswer), Answer::Leads { epoch, .. }) => {
+            let length = LEASE * (1000 - CLOCK_ERROR) / (1000 + CLOCK_ERROR);
+            Answer::Leads { epoch, until: now.monotonic + length }
+        }
         (_, answer) => answer,
     }
 }
