@@ -18,8 +18,8 @@ pub enum Bug {
     CountedFromTheAnswer,
     /// A replica that starts again promises at once.
     ForgottenByRestart,
-    /// A refusal is taken for a grant.
-    RefusalCounts,
+    /// Clocks are wrong by much more than the bound.
+    WildClocks,
     /// A replica forgets that it has granted a lease when its leader is not heard for half of it.
     HalfTheLease,
     /// The master acts on after the end of its lease.
@@ -31,7 +31,6 @@ pub enum Bug {
 const PROMISE_REQUEST: &str = "mesos.internal.log.PromiseRequest";
 const CANDIDATE_REQUEST: &str = "tepui.internal.log.CandidateRequest";
 const LEASE_REQUEST: &str = "tepui.internal.log.LeaseRequest";
-const LEASE_RESPONSE: &str = "tepui.internal.log.LeaseResponse";
 const LEASE_RELEASE: &str = "tepui.internal.log.LeaseRelease";
 
 /// What a node hears, and what its clock shows meanwhile.
@@ -41,9 +40,6 @@ pub fn input(bug: Option<Bug>, now: Now, input: Input) -> (Now, Input) {
     match bug {
         Bug::PromiseNotWithheld if wants_promise => (later(now, LEASE), input),
         Bug::HalfTheLease if wants_promise => (later(now, LEASE / 2), input),
-        Bug::RefusalCounts if message.name == LEASE_RESPONSE => {
-            (now, answered(message, |response| response.granted = true))
-        }
         _ => (now, input),
     }
 }
@@ -52,16 +48,19 @@ fn later(now: Now, by: Duration) -> Now {
     Now { monotonic: now.monotonic + by, ..now }
 }
 
-fn answered(message: Message, change: impl FnOnce(&mut proto::LeaseResponse)) -> Input {
-    let mut response: proto::LeaseResponse = codec::decode(&message.body).expect("ours");
-    change(&mut response);
-    Input::Message(Message { body: codec::encode(&response), ..message })
-}
-
 /// The group that a message says.
 pub fn group(message: &Message) -> Option<u64> {
     let request = (message.name == LEASE_REQUEST).then(|| codec::decode::<proto::LeaseRequest>(&message.body));
     request?.ok().map(|request| request.group)
+}
+
+/// How fast the clock of a node goes, in millionths of true time.
+pub fn rate(bug: Option<Bug>, at: usize, rate: u64) -> u64 {
+    match bug {
+        Some(Bug::WildClocks) if at == 0 => 800_000,
+        Some(Bug::WildClocks) => 1_250_000,
+        _ => rate,
+    }
 }
 
 /// What the clock shows when a node starts.
