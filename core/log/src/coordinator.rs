@@ -43,6 +43,8 @@ struct Electing {
     /// How often others were ahead, or too few took part.
     failures: u32,
     wait: Duration,
+    /// When the promises were asked for.
+    asked: Instant,
 }
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use crate::coordinator::Coordinator;
 use crate::fetches::Fetches;
 use crate::fills::Filling;
+use crate::lease::Lease;
 use crate::messages::{self, Ask, Content, Reply};
 use crate::records::Status;
 use crate::recovery::Recovery;
@@ -45,6 +46,10 @@ pub struct Log {
     pub(crate) early_reads: Vec<(RequestId, u64, u64)>,
     /// Members whose votes say that they seal behind a writer; see `coordinator/seal.rs`.
     pub(crate) sealing: BTreeSet<Upid>,
+    /// Where masters elect their leader by the log.
+    pub(crate) lease: Option<Lease>,
+    /// The time of the input that is being handled.
+    now: Instant,
     /// Answers of this replica to rounds of its own, each until the write it depends on is durable.
     own_waiting: VecDeque<(WriteKey, u64, Reply)>,
     own_ready: VecDeque<(u64, Reply)>,
@@ -58,8 +63,18 @@ impl Log {
         let first_sender = 1 + rng.below(1 << 40);
         let mut replica = Replica::new(restored);
         replica.bodies.limit(config.bodies_bytes);
+        // A lease is worth nothing if two quorums need not have a member in common.
+        let majority = config.masters.as_ref().map_or(1, |masters| masters.members.len() / 2 + 1);
+        let quorum = config.quorum.max(majority);
+        let lease = config.masters.as_ref().map(|masters| Lease::new(masters, quorum));
+        let mut rounds = Rounds::new(config.pid.clone(), quorum, lease.as_ref().map(Lease::group), first_sender);
+        if let Some(masters) = &config.masters {
+            rounds.set_members(masters.members.clone());
+        }
         Log {
-            rounds: Rounds::new(config.pid.clone(), config.quorum.max(1), first_sender),
+            rounds,
+            lease,
+            now: Instant(0),
             config,
             rng,
             replica,
@@ -130,7 +145,13 @@ impl Log {
 
     /// Has this replica answer. `tries` counts how often the answer had to wait for the disk to be read.
     pub(crate) fn ask_replica(&mut self, asker: Asker, ask: Ask, tries: u32, out: &mut Outbox<Effect>) {
-        match self.replica.ask(&ask, out) {
+        let from = match &asker {
+            Asker::Peer(from) => from.address(),
+            Asker::Own(_) => self.config.pid.address(),
+        };
+        let withheld = self.withheld(&ask, from, self.now);
+        let outcome = withheld.map_or_else(|| self.replica.ask(&ask, out), |reply| Outcome::Reply(When::Now, reply));
+        match outcome {
             Outcome::Silent => {}
             Outcome::Wants(position) => self.fetch_for(position, asker, ask, tries, out),
             Outcome::Reply(when, reply) => match asker {
@@ -148,13 +169,13 @@ impl Log {
     }
 
     fn message(&self, to: Upid, content: &Content) -> Message {
-        let (name, body) = content.encode();
+        let (name, body) = content.encode(self.lease.as_ref().map(Lease::group));
         Message { from: self.config.pid.clone(), to, name: name.to_owned(), body, epoch: None }
     }
 
     /// Tells every member that a value is decided, this replica first.
     pub(crate) fn broadcast_learned(&mut self, action: Action, out: &mut Outbox<Effect>) {
-        let (name, body) = Content::Learned(action.clone()).encode();
+        let (name, body) = Content::Learned(action.clone()).encode(None);
         self.replica.learn(action, out);
         for to in self.rounds.members().iter().filter(|member| **member != self.config.pid) {
             let (from, name) = (self.config.pid.clone(), name.to_owned());
@@ -163,17 +184,24 @@ impl Log {
     }
 
     fn message_arrived(&mut self, message: Message, now: Instant, out: &mut Outbox<Effect>) {
-        match messages::decode(&message.name, &message.body) {
-            Some(Content::Ask(ask)) if message.to == self.config.pid => {
+        if self.lease_message(&message, now, out) {
+            return;
+        }
+        let Some(decoded) = messages::decode(&message.name, &message.body) else { return };
+        if !self.is_heard(&message.from, &decoded, out) {
+            return;
+        }
+        match decoded.content {
+            Content::Ask(ask) if message.to == self.config.pid => {
                 self.ask_replica(Asker::Peer(message.from), ask, 0, out);
             }
-            Some(Content::Learned(action)) if message.to == self.config.pid => {
+            Content::Learned(action) if message.to == self.config.pid => {
                 let position = action.position;
                 self.replica.learn(action, out);
                 self.another_decided(position, out);
                 self.pump_filling(now, out);
             }
-            Some(Content::Reply(reply)) => {
+            Content::Reply(reply) => {
                 self.note_sealing(message.from, &reply);
                 if let Some(sender) = self.rounds.sender_of(&message.to) {
                     self.replied(sender, &reply, now, out);
@@ -229,6 +257,7 @@ impl Log {
         match request {
             Request::Elect => self.elect(now, out),
             Request::Resign => self.resign(out),
+            Request::Contend(leader) => self.contend(leader, now, out),
             Request::Append(id, bytes) => self.append(id, bytes, now, out),
             Request::Truncate(id, to) => self.truncate(id, to, now, out),
             Request::Read(id, from, to) => self.read(id, from, to, out),
@@ -251,8 +280,12 @@ impl Machine for Log {
 
     fn handle(&mut self, now: Now, input: Input, out: &mut Outbox<Effect>) {
         let now = now.monotonic;
+        self.now = now;
+        self.start_lease(now, out);
         match input {
             Input::Message(message) => self.message_arrived(message, now, out),
+            // The group of masters that elect by the log is what it was started with.
+            Input::Members(_) if self.lease.is_some() => {}
             Input::Members(members) => {
                 self.sealing.retain(|member| members.contains(member));
                 let questions = self.rounds.set_members(members);
@@ -266,20 +299,27 @@ impl Machine for Log {
             }
         }
         self.hear_own(now, out);
+        self.lease_tick(now, out);
     }
 
     fn tick(&mut self, now: Now, out: &mut Outbox<Effect>) {
         let now = now.monotonic;
+        self.now = now;
+        self.start_lease(now, out);
+        // What has come due ends before anything else is done in its name.
+        self.lease_tick(now, out);
         self.expire_rounds(now, out);
         self.recovery_tick(now, out);
         self.election_tick(now, out);
         self.pump_filling(now, out);
         self.hear_own(now, out);
+        self.lease_tick(now, out);
     }
 
     fn deadline(&self) -> Option<Instant> {
         let filling = self.filling.as_ref().and_then(Filling::deadline);
-        let deadlines = [self.recovery.deadline(), self.coordinator.deadline(), self.rounds.deadline(), filling];
+        let lease = self.lease.as_ref().and_then(Lease::deadline);
+        let deadlines = [self.recovery.deadline(), self.coordinator.deadline(), self.rounds.deadline(), filling, lease];
         deadlines.into_iter().flatten().min()
     }
 }

@@ -1,11 +1,13 @@
 //! The messages between replicas, as values.
 //!
 //! Readers of 1.11 take a missing `type` from `okay` (that of Mesos before 0.26); both are always written. Votes carry one
-//! field more than those of 1.11, which that ignores: [`SEALS_FIELD`]. Source: Mesos `src/messages/log.proto`.
+//! field more than those of 1.11, which that ignores: [`SEALS_FIELD`]; and between masters that elect by the log there is another one:
+//! [`GROUP_FIELD`]. Source: Mesos `src/messages/log.proto`.
 
 use crate::action::Body;
 use crate::records::{LAST_POSITION, Status, status_from_proto, status_to_proto};
 use crate::{Action, Value};
+use buffa::{UnknownField, UnknownFieldData, UnknownFields};
 use bytes::Bytes;
 use tepui_proto::mesos::internal::log as proto;
 use tepui_proto::{MessageField, codec};
@@ -15,8 +17,9 @@ use tepui_proto::{MessageField, codec};
 /// positions under way only while every member says so.
 const SEALS_FIELD: u32 = 1000;
 
-/// `seals: true` on the wire.
-const SEALS: [u8; 3] = [0xC0, 0x3E, 1];
+/// The number of a field that Mesos does not have, `optional uint64 group = 1001` of requests for promises and of every answer:
+/// the group of masters that elect by the log (`lease.rs`). Who does not say it does not keep to the leases.
+const GROUP_FIELD: u32 = 1001;
 
 /// Asks for the promise to refuse lower proposals: for one position, or for all that hold nothing yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +55,13 @@ pub(crate) struct PromiseReply {
     pub position: Option<u64>,
     pub action: Option<Action>,
     pub seals: bool,
+}
+
+impl PromiseReply {
+    /// One that says nothing of a position.
+    pub fn new(vote: Vote, proposal: u64) -> PromiseReply {
+        PromiseReply { vote, proposal, position: None, action: None, seals: true }
+    }
 }
 
 /// Answers a [`WriteRequest`].
@@ -109,40 +119,41 @@ names! {
     LEARNED = "LearnedMessage";
 }
 
+/// A message that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Decoded {
+    pub content: Content,
+    /// The group it says, if it is one of those that can ([`Content::says_group`]).
+    pub group: Option<u64>,
+}
+
 /// Reads a message; nothing if it is none of the log's, or broken. 1.11 ends its process at some broken ones.
-pub(crate) fn decode(name: &str, body: &[u8]) -> Option<Content> {
-    match name {
+pub(crate) fn decode(name: &str, body: &[u8]) -> Option<Decoded> {
+    let (content, extras) = match name {
         PROMISE_REQUEST => {
             let request: proto::PromiseRequest = codec::decode(body).ok()?;
             // There is no key for the very last position; nobody gets there by counting.
             let in_range = request.position.is_none_or(|position| position <= LAST_POSITION);
-            let request = PromiseRequest { proposal: request.proposal, position: request.position };
-            in_range.then_some(Content::Ask(Ask::Promise(request)))
+            let ask = Ask::Promise(PromiseRequest { proposal: request.proposal, position: request.position });
+            (in_range.then_some(Content::Ask(ask))?, request.__buffa_unknown_fields)
         }
-        WRITE_REQUEST => write_request(body).map(|request| Content::Ask(Ask::Write(request))),
-        RECOVER_REQUEST => codec::decode::<proto::RecoverRequest>(body).ok().map(|_| Content::Ask(Ask::Recover)),
+        WRITE_REQUEST => (Content::Ask(Ask::Write(write_request(body)?)), UnknownFields::new()),
+        RECOVER_REQUEST => {
+            codec::decode::<proto::RecoverRequest>(body).ok()?;
+            (Content::Ask(Ask::Recover), UnknownFields::new())
+        }
         LEARNED => {
             let message: proto::LearnedMessage = codec::decode(body).ok()?;
             let action = Action::from_proto(message.action.into_option()?)?;
             let usable = action.learned && action.accepted.is_some() && action.position <= LAST_POSITION;
-            usable.then_some(Content::Learned(action))
+            (usable.then_some(Content::Learned(action))?, UnknownFields::new())
         }
-        PROMISE_RESPONSE => promise_reply(body).map(|reply| Content::Reply(Reply::Promise(reply))),
-        WRITE_RESPONSE => {
-            let response: proto::WriteResponse = codec::decode(body).ok()?;
-            let vote = match response.r#type {
-                Some(proto::write_response::Type::ACCEPT) => Vote::Accept,
-                Some(proto::write_response::Type::REJECT) => Vote::Reject,
-                Some(proto::write_response::Type::IGNORED) => Vote::Ignored,
-                None => vote_of(response.okay),
-            };
-            let seals = response.__buffa_unknown_fields.iter().any(|field| field.number == SEALS_FIELD);
-            let reply = WriteReply { vote, proposal: response.proposal, position: response.position, seals };
-            Some(Content::Reply(Reply::Write(reply)))
-        }
-        RECOVER_RESPONSE => recover_reply(body).map(|reply| Content::Reply(Reply::Recover(reply))),
-        _ => None,
-    }
+        PROMISE_RESPONSE => promise_reply(codec::decode(body).ok()?)?,
+        WRITE_RESPONSE => write_reply(codec::decode(body).ok()?),
+        RECOVER_RESPONSE => recover_reply(codec::decode(body).ok()?)?,
+        _ => return None,
+    };
+    Some(Decoded { content, group: extra(&extras, GROUP_FIELD) })
 }
 
 fn vote_of(okay: bool) -> Vote {
@@ -157,8 +168,7 @@ fn write_request(body: &[u8]) -> Option<WriteRequest> {
     (position <= LAST_POSITION).then_some(WriteRequest { proposal, position, learned, value })
 }
 
-fn promise_reply(body: &[u8]) -> Option<PromiseReply> {
-    let response: proto::PromiseResponse = codec::decode(body).ok()?;
+fn promise_reply(response: proto::PromiseResponse) -> Option<(Content, UnknownFields)> {
     let vote = match response.r#type {
         Some(proto::promise_response::Type::ACCEPT) => Vote::Accept,
         Some(proto::promise_response::Type::REJECT) => Vote::Reject,
@@ -169,34 +179,75 @@ fn promise_reply(body: &[u8]) -> Option<PromiseReply> {
         Some(action) => Some(Action::from_proto(action)?),
         None => None,
     };
-    let seals = response.__buffa_unknown_fields.iter().any(|field| field.number == SEALS_FIELD);
-    Some(PromiseReply { vote, proposal: response.proposal, position: response.position, action, seals })
+    let extras = response.__buffa_unknown_fields;
+    let (proposal, position, seals) = (response.proposal, response.position, says_seals(&extras));
+    Some((Content::Reply(Reply::Promise(PromiseReply { vote, proposal, position, action, seals })), extras))
 }
 
-fn recover_reply(body: &[u8]) -> Option<RecoverReply> {
-    let response: proto::RecoverResponse = codec::decode(body).ok()?;
+fn write_reply(response: proto::WriteResponse) -> (Content, UnknownFields) {
+    let vote = match response.r#type {
+        Some(proto::write_response::Type::ACCEPT) => Vote::Accept,
+        Some(proto::write_response::Type::REJECT) => Vote::Reject,
+        Some(proto::write_response::Type::IGNORED) => Vote::Ignored,
+        None => vote_of(response.okay),
+    };
+    let extras = response.__buffa_unknown_fields;
+    let (proposal, position, seals) = (response.proposal, response.position, says_seals(&extras));
+    (Content::Reply(Reply::Write(WriteReply { vote, proposal, position, seals })), extras)
+}
+
+fn recover_reply(response: proto::RecoverResponse) -> Option<(Content, UnknownFields)> {
     let status = status_from_proto(response.status);
     let range = response.begin.zip(response.end);
-    (status != Status::Voting || range.is_some()).then_some(RecoverReply { status, range })
+    let complete = status != Status::Voting || range.is_some();
+    let reply = Content::Reply(Reply::Recover(RecoverReply { status, range }));
+    complete.then_some((reply, response.__buffa_unknown_fields))
+}
+
+fn says_seals(extras: &UnknownFields) -> bool {
+    extra(extras, SEALS_FIELD) == Some(1)
+}
+
+fn extra(fields: &UnknownFields, number: u32) -> Option<u64> {
+    fields.iter().find_map(|field| match field.data {
+        UnknownFieldData::Varint(value) if field.number == number => Some(value),
+        _ => None,
+    })
+}
+
+fn extras(seals: bool, group: Option<u64>) -> UnknownFields {
+    let mut fields = UnknownFields::new();
+    for (number, value) in [(SEALS_FIELD, seals.then_some(1)), (GROUP_FIELD, group)] {
+        if let Some(value) = value {
+            fields.push(UnknownField { number, data: UnknownFieldData::Varint(value) });
+        }
+    }
+    fields
 }
 
 impl Content {
-    /// Its name and bytes.
-    pub fn encode(&self) -> (&'static str, Bytes) {
+    /// Whether it is a message that says its group: every one that something is counted or promised for.
+    pub fn says_group(&self) -> bool {
+        matches!(self, Content::Ask(Ask::Promise(_)) | Content::Reply(_))
+    }
+
+    /// Its name and bytes, as sent in a group.
+    pub fn encode(&self, group: Option<u64>) -> (&'static str, Bytes) {
         match self {
             Content::Ask(Ask::Promise(request)) => {
                 let (proposal, position) = (request.proposal, request.position);
-                let request = proto::PromiseRequest { proposal, position, ..Default::default() };
+                let __buffa_unknown_fields = extras(false, group);
+                let request = proto::PromiseRequest { proposal, position, __buffa_unknown_fields };
                 (PROMISE_REQUEST, codec::encode(&request))
             }
             Content::Ask(Ask::Write(request)) => (WRITE_REQUEST, encode_write(request)),
             Content::Ask(Ask::Recover) => (RECOVER_REQUEST, Bytes::new()),
-            Content::Reply(Reply::Promise(reply)) => (PROMISE_RESPONSE, encode_promise_reply(reply)),
-            Content::Reply(Reply::Write(reply)) => (WRITE_RESPONSE, encode_write_reply(reply)),
+            Content::Reply(Reply::Promise(reply)) => (PROMISE_RESPONSE, encode_promise_reply(reply, group)),
+            Content::Reply(Reply::Write(reply)) => (WRITE_RESPONSE, encode_write_reply(reply, group)),
             Content::Reply(Reply::Recover(reply)) => {
                 let (begin, end) = reply.range.unzip();
-                let status = status_to_proto(reply.status);
-                let response = proto::RecoverResponse { status, begin, end, ..Default::default() };
+                let (status, __buffa_unknown_fields) = (status_to_proto(reply.status), extras(false, group));
+                let response = proto::RecoverResponse { status, begin, end, __buffa_unknown_fields };
                 (RECOVER_RESPONSE, codec::encode(&response))
             }
             Content::Learned(action) => {
@@ -221,39 +272,33 @@ fn encode_write(request: &WriteRequest) -> Bytes {
     })
 }
 
-fn encode_promise_reply(reply: &PromiseReply) -> Bytes {
+fn encode_promise_reply(reply: &PromiseReply, group: Option<u64>) -> Bytes {
     let r#type = match reply.vote {
         Vote::Accept => proto::promise_response::Type::ACCEPT,
         Vote::Reject => proto::promise_response::Type::REJECT,
         Vote::Ignored => proto::promise_response::Type::IGNORED,
     };
-    let response = proto::PromiseResponse {
+    codec::encode(&proto::PromiseResponse {
         okay: reply.vote == Vote::Accept,
         r#type: Some(r#type),
         proposal: reply.proposal,
         position: reply.position,
         action: reply.action.as_ref().map(Action::to_proto).map_or_else(MessageField::none, MessageField::some),
-        ..Default::default()
-    };
-    with_seals(codec::encode(&response), reply.seals)
+        __buffa_unknown_fields: extras(reply.seals, group),
+    })
 }
 
-fn with_seals(body: Bytes, seals: bool) -> Bytes {
-    if seals { [&body[..], &SEALS[..]].concat().into() } else { body }
-}
-
-fn encode_write_reply(reply: &WriteReply) -> Bytes {
+fn encode_write_reply(reply: &WriteReply, group: Option<u64>) -> Bytes {
     let r#type = match reply.vote {
         Vote::Accept => proto::write_response::Type::ACCEPT,
         Vote::Reject => proto::write_response::Type::REJECT,
         Vote::Ignored => proto::write_response::Type::IGNORED,
     };
-    let response = proto::WriteResponse {
+    codec::encode(&proto::WriteResponse {
         okay: reply.vote == Vote::Accept,
         r#type: Some(r#type),
         proposal: reply.proposal,
         position: reply.position,
-        ..Default::default()
-    };
-    with_seals(codec::encode(&response), reply.seals)
+        __buffa_unknown_fields: extras(reply.seals, group),
+    })
 }

@@ -66,7 +66,9 @@ impl Log {
         if self.is_voting() {
             return self.recovered(now, out);
         }
-        self.recovery = Recovery::Asking(self.start_round(Owner::Recovery, Ask::Recover, now, ROUND_WAIT_MAX, out));
+        // A group that is named once and for all may not run yet when it is first asked; others are asked when they join.
+        let wait = if self.lease.is_some() { ROUND_WAIT } else { ROUND_WAIT_MAX };
+        self.recovery = Recovery::Asking(self.start_round(Owner::Recovery, Ask::Recover, now, wait, out));
     }
 
     pub(crate) fn recovery_decided(

@@ -77,6 +77,8 @@ pub(crate) struct Question {
 pub(crate) struct Rounds {
     pid: Upid,
     quorum: usize,
+    /// The group that questions are asked in; see `lease.rs`.
+    group: Option<u64>,
     members: BTreeSet<Upid>,
     next_round: RoundId,
     next_sender: u64,
@@ -87,10 +89,10 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    pub fn new(pid: Upid, quorum: usize, next_sender: u64) -> Rounds {
+    pub fn new(pid: Upid, quorum: usize, group: Option<u64>, next_sender: u64) -> Rounds {
         let members = BTreeSet::from([pid.clone()]);
         let (rounds, senders) = (BTreeMap::new(), BTreeMap::new());
-        Rounds { pid, quorum, members, next_round: 1, next_sender, rounds, due: BTreeSet::new(), senders }
+        Rounds { pid, quorum, group, members, next_round: 1, next_sender, rounds, due: BTreeSet::new(), senders }
     }
 
     pub fn quorum(&self) -> usize {
@@ -113,7 +115,7 @@ impl Rounds {
             Ask::Write(request) => Tally::Write(WriteTally::new(request.proposal, request.position)),
             Ask::Recover => Tally::Recover(own),
         };
-        let encoded = Content::Ask(ask.clone()).encode();
+        let encoded = Content::Ask(ask.clone()).encode(self.group);
         let id = self.next_round;
         self.next_round += 1;
         let round =

@@ -17,6 +17,7 @@ const ALL: Faults = Faults {
     crash_every: Duration::from_millis(1200),
     partition_every: Duration::from_millis(1500),
     wipes: true,
+    pause_every: Duration::ZERO,
 };
 
 /// A time with faults and clients, then a quiet one in which the log must serve and hold all that was acknowledged.

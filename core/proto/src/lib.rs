@@ -36,7 +36,7 @@ pub use buffa::{Enumeration, Message, MessageField, MessageName};
 pub use content_type::ContentType;
 pub use ids::{ProtoId, ToProto};
 pub use task_state::is_terminal;
-pub use universe::{appc, docker, mesos, oci};
+pub use universe::{appc, docker, mesos, oci, tepui};
 
 /// The serialized `FileDescriptorSet` of the whole universe, for tests that compare it with other descriptors.
 pub fn descriptor_set() -> &'static [u8] {

@@ -145,6 +145,9 @@ impl Durable {
         let mut acts = Vec::new();
         for entry in inner.drain() {
             match entry {
+                Leaving::Free(Effect::Answer(answer)) if is_of_election(&answer) => {
+                    out.push(Output::Log(Effect::Answer(answer)));
+                }
                 Leaving::Free(Effect::Answer(answer)) => self.storage.answered(now.monotonic, answer, &mut acts),
                 Leaving::Free(effect) => out.push(Output::Log(effect)),
                 Leaving::Write(key, effect) => out.write(key, Output::Log(effect)),
@@ -249,7 +252,23 @@ impl Durable {
             true => format!("{why} {}", tepui_base::duration::format(timeout)),
             false => why.to_owned(),
         };
-        self.resign(now, state, out);
+        // First, so that whoever acts as the leader has ceased to before another can be elected.
         out.push(Output::Aborted(why));
+        self.resign(now, state, out);
+    }
+}
+
+/// What the log says of who leads, where masters elect by it: for whoever asked to lead.
+fn is_of_election(answer: &Answer) -> bool {
+    match answer {
+        Answer::Leads { .. } | Answer::Follows { .. } | Answer::NoLeader | Answer::Refused(..) => true,
+        Answer::Recovered
+        | Answer::Elected { .. }
+        | Answer::NotElected
+        | Answer::Demoted
+        | Answer::Written(..)
+        | Answer::Unknown(_)
+        | Answer::Entries(..)
+        | Answer::ReadFailed(..) => false,
     }
 }

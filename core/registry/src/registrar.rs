@@ -38,7 +38,7 @@ pub enum Output {
     /// The registry could not be read or stored: the term is over, and whatever was asked in it may or may not have been
     /// done. Why, in Mesos' words.
     Aborted(String),
-    /// An effect of the log. Its key, if it has one, is the log's.
+    /// An effect of the log. Its key, if it has one, is the log's. An answer is one that says who leads.
     Log(tepui_log::Effect),
 }
 

@@ -78,7 +78,7 @@ pub static FLAGS: &[Flag] = &[
     flag("domain", None, Text, None, Built, "fault domain JSON (region+zone)"),
     flag("offer_constraints_re2_max_mem", None, Bytes, Some("4KB"), Built, "RE2 memory cap per regex"),
     flag("offer_constraints_re2_max_program_size", None, Number, Some("100"), Built, "RE2 program size cap per regex"),
-    flag("masters", None, Text, None, Built, "host:port,... of all masters, which elect one by the log itself; read, but a master does not start with it yet"),
+    flag("masters", None, Text, None, Built, "host:port,... of all masters, this one among them as others reach it: they elect one by the log itself, without ZooKeeper"),
 ];
 
 /// Flags that Mesos does not have.

@@ -137,7 +137,12 @@ impl Client {
             }
             Answer::Elected { begin, end } => Some(Elected { begin: *begin, end: *end }),
             Answer::NotElected => None,
-            Answer::Demoted => return,
+            // The last four are for masters that elect by the log; this is the way of those who do not.
+            Answer::Demoted
+            | Answer::Leads { .. }
+            | Answer::Follows { .. }
+            | Answer::NoLeader
+            | Answer::Refused(..) => return,
             Answer::Written(id, _) | Answer::Unknown(id) | Answer::Entries(id, _) | Answer::ReadFailed(id, _) => {
                 if let Some(sender) = waiting.requests.remove(id) {
                     // Who asked may have left.

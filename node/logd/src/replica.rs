@@ -44,6 +44,11 @@ pub struct Settings {
     pub auto_initialize: bool,
     /// The other replicas as far as they are known, now and later.
     pub others: watch::Receiver<BTreeSet<Upid>>,
+    /// All replicas, this one too, if the masters beside them elect their leader by the log: then these are the group, and
+    /// a majority of them decides.
+    pub masters: Option<BTreeSet<Upid>>,
+    /// What the machine's times are readings of.
+    pub clock: Clock,
     /// Takes quorum and group as they are here, whatever the last start had.
     pub accept_other_quorum: bool,
     /// Where the directory is.
@@ -60,10 +65,20 @@ impl Settings {
             quorum,
             auto_initialize: true,
             others,
+            masters: None,
+            clock: Clock::default(),
             accept_other_quorum: false,
             disk: Arc::new(RealDisk),
             store: Options::default(),
         }
+    }
+
+    fn config(&self, pid: Upid) -> Config {
+        let config = match &self.masters {
+            Some(masters) => Config::of_masters(pid, masters.clone()),
+            None => Config::new(pid, self.quorum),
+        };
+        Config { auto_initialize: self.auto_initialize, ..config }
     }
 
     fn membership(&self) -> Membership {
@@ -143,14 +158,7 @@ impl<K: Keeper> Replica<K> {
         outlet.receive_family(SENDERS);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ended, end) = watch::channel(None);
-        let mut process = Process {
-            inbox,
-            outlet,
-            keeper: keeper.clone(),
-            settings,
-            clock: Clock::default(),
-            known: BTreeSet::new(),
-        };
+        let mut process = Process { inbox, outlet, keeper: keeper.clone(), settings, known: BTreeSet::new() };
         tokio::spawn(async move {
             let why = tokio::select! {
                 why = process.live(opened) => why.to_string(),
@@ -188,7 +196,6 @@ struct Process<K> {
     outlet: Outlet,
     keeper: K,
     settings: Settings,
-    clock: Clock,
     /// The other replicas as they are written down.
     known: BTreeSet<Upid>,
 }
@@ -220,12 +227,10 @@ impl<K: Keeper> Process<K> {
 
     /// Runs one machine until the disk fails; how it failed.
     async fn run(&mut self, storage: Storage, restored: Restored) -> Result<tepui_store::Error, Error> {
-        let pid = self.outlet.upid();
-        let config =
-            Config { auto_initialize: self.settings.auto_initialize, ..Config::new(pid, self.settings.quorum) };
+        let config = self.settings.config(self.outlet.upid());
         let seed = getrandom::u64().map_err(|error| Error::System(error.to_string()))?;
         let machine = self.keeper.build(Log::new(config, seed, restored));
-        let (driver, mailbox) = Driver::new(machine, self.clock);
+        let (driver, mailbox) = Driver::new(machine, self.settings.clock);
         let (mut failure, mut ended) = (storage.failure(), storage.failure());
         let (outlet, keeper) = (self.outlet.clone(), self.keeper.clone());
         keeper.start(mailbox.clone());

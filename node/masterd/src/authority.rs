@@ -9,7 +9,7 @@ use std::time::Duration;
 use tepui_base::Instant;
 use tepui_driver::Clock;
 use tepui_net::{Outlet, Promise};
-use tepui_wire::{NetEffect, RequestId};
+use tepui_wire::{Message, NetEffect, RequestId};
 use tokio::sync::watch;
 
 /// No clock ends it.
@@ -24,6 +24,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 pub(crate) struct Authority {
     until: watch::Sender<Instant>,
     clock: Clock,
+    /// The number of the leadership, where masters elect by the log.
+    epoch: Option<u64>,
 }
 
 impl Authority {
@@ -34,7 +36,17 @@ impl Authority {
 
     /// Lasts until then, unless it is extended in time.
     pub fn lasting(clock: Clock, until: Instant) -> Arc<Authority> {
-        Arc::new(Authority { until: watch::Sender::new(until), clock })
+        Arc::new(Authority { until: watch::Sender::new(until), clock, epoch: None })
+    }
+
+    /// As [`Authority::lasting`], for a leadership that has a number, which goes on every message.
+    pub fn of_epoch(clock: Clock, until: Instant, epoch: u64) -> Arc<Authority> {
+        Arc::new(Authority { until: watch::Sender::new(until), clock, epoch: Some(epoch) })
+    }
+
+    /// The number of the leadership, if it has one.
+    pub fn epoch(&self) -> Option<u64> {
+        self.epoch
     }
 
     /// Lasts until then at least, if it is not over already.
@@ -93,7 +105,20 @@ impl Gate {
     /// Lets an effect out, or drops it.
     pub fn apply(&self, effect: NetEffect) {
         if self.authority.holds() {
-            self.outlet.apply(effect);
+            self.outlet.apply(self.stamped(effect));
+        }
+    }
+
+    /// Whether anything can leave.
+    pub fn is_open(&self) -> bool {
+        self.authority.holds()
+    }
+
+    /// Agents refuse what a leader of an older epoch says.
+    fn stamped(&self, effect: NetEffect) -> NetEffect {
+        match effect {
+            NetEffect::Send(message) => NetEffect::Send(Message { epoch: self.authority.epoch, ..message }),
+            other => other,
         }
     }
 

@@ -124,6 +124,7 @@ impl Leadership {
         let term = Term::begin(&self.daemon, self.terms, self.seed, authority)?;
         self.leading.send_replace(Some(term.mailbox().clone()));
         self.office = Office::Leader(term);
+        self.elections.took_office();
         Ok(())
     }
 

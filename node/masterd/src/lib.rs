@@ -10,6 +10,7 @@ mod authority;
 mod daemon;
 mod elections;
 mod following;
+mod group;
 mod leadership;
 mod pages;
 mod read;
@@ -26,13 +27,14 @@ pub use settings::Settings;
 
 use daemon::{Daemon, Leading};
 use elections::Elections;
+use elections::list::{self, Lease};
+use group::Group;
 use leadership::Leadership;
 use registry::Registry;
 use start::{Contest, Keeping};
-use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
 use tepui_driver::Clock;
-use tepui_logd::{Replica, members};
+use tepui_logd::Replica;
 use tepui_net::Node;
 use tepui_wire::Upid;
 use tokio::sync::{oneshot, watch};
@@ -84,7 +86,8 @@ pub struct Running {
 /// Starts a master; it listens when this returns.
 pub async fn start(settings: Settings) -> Result<Running, Error> {
     let is_alone = settings.contest == Contest::Alone;
-    let running = start_with(settings, |daemon| Elections::open(&daemon.settings, daemon.clock)).await?;
+    let running =
+        start_with(settings, |daemon| Elections::open(&daemon.settings, daemon.clock, &daemon.registry)).await?;
     if is_alone {
         // It leads at once, and nobody is to find one that does not yet.
         let mut leads = running.leading.clone();
@@ -99,8 +102,9 @@ async fn start_with(
 ) -> Result<Running, Error> {
     let node = Node::bind(settings.net.clone()).await?;
     let clock = Clock::default();
-    let others = others(&node, &settings);
-    let (registry, replica) = keep(&node, &settings, clock, others).await?;
+    let group = Group::of(&node, &settings).await?;
+    spare(&node, &group);
+    let (registry, replica) = keep(&node, &settings, clock, group).await?;
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
     node.delegate(ID);
@@ -115,16 +119,9 @@ async fn start_with(
     Ok(Running { node, leading, leadership, going_on, replica, exit: exited })
 }
 
-/// The other replicas of the log, now and later. They are spared when a term of this process ends.
-fn others(node: &Node, settings: &Settings) -> watch::Receiver<BTreeSet<Upid>> {
-    let own = node.upid(tepui_logd::replica::PROCESS);
-    let others = match (&settings.keeping, &settings.contest) {
-        (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => {
-            members::join(&url.below(members::ZNODE), *session_timeout, own)
-        }
-        _ => watch::channel(BTreeSet::new()).1,
-    };
-    let (node, mut news) = (node.clone(), others.clone());
+/// The other replicas of the log keep their connections when a term of this process ends.
+fn spare(node: &Node, group: &Group) {
+    let (node, mut news) = (node.clone(), group.others.clone());
     tokio::spawn(async move {
         loop {
             node.spare(news.borrow_and_update().iter().map(Upid::address).collect());
@@ -133,20 +130,23 @@ fn others(node: &Node, settings: &Settings) -> watch::Receiver<BTreeSet<Upid>> {
             }
         }
     });
-    others
 }
 
-/// Opens the registry. `others` are the other replicas of its log.
+/// Opens the registry, and takes part in its log.
 async fn keep(
     node: &Node,
     settings: &Settings,
     clock: Clock,
-    others: watch::Receiver<BTreeSet<Upid>>,
+    group: Group,
 ) -> Result<(Registry, Option<Replica<Registry>>), Error> {
     let Keeping::Log(log) = &settings.keeping else { return Ok((Registry::in_memory(clock), None)) };
-    let mut replica = tepui_logd::replica::Settings::new(&log.directory, log.quorum, others);
+    let mut replica = tepui_logd::replica::Settings::new(&log.directory, log.quorum, group.others);
     replica.auto_initialize = log.auto_initialize;
-    let (registry, replica) = Registry::replicated(node, replica, settings.registry_timeouts()).await?;
+    replica.clock = clock;
+    let lease = group.masters.as_ref().map(|_| Lease::new(clock));
+    lease.as_ref().inspect(|lease| list::serve(node, lease));
+    replica.masters = group.masters;
+    let (registry, replica) = Registry::replicated(node, replica, settings.registry_timeouts(), lease).await?;
     Ok((registry, Some(replica)))
 }
 

@@ -5,12 +5,13 @@
 
 use crate::authority::Authority;
 use crate::daemon::Leading;
+use crate::elections::list::Lease;
 use crate::world::no_disk;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_base::machine::Entry;
 use tepui_base::{Instant, Machine, Now, Outbox};
 use tepui_driver::{Clock, Driver, Mailbox, Syncing, World};
-use tepui_log::Log;
+use tepui_log::{Effect, Log, Request};
 use tepui_logd::Replica;
 use tepui_logd::replica::Keeper;
 use tepui_master::Master;
@@ -94,30 +95,34 @@ struct Shared {
 pub(crate) struct Registry {
     shared: Arc<Mutex<Shared>>,
     timeouts: Timeouts,
+    /// Where masters elect by its log.
+    lease: Option<Lease>,
 }
 
 impl Registry {
     /// No registrar yet.
-    fn new(timeouts: Timeouts) -> Registry {
-        Registry { shared: Arc::default(), timeouts }
+    fn new(timeouts: Timeouts, lease: Option<Lease>) -> Registry {
+        Registry { shared: Arc::default(), timeouts, lease }
     }
 
     /// Starts a registrar in memory.
     pub fn in_memory(clock: Clock) -> Registry {
-        let registry = Registry::new(Timeouts::default());
+        let registry = Registry::new(Timeouts::default(), None);
         let (driver, mailbox) = Driver::new(Fenced { registrar: Registrar::default(), term: 0 }, clock);
         tokio::spawn(driver.run(FromRegistry { registry: registry.clone() }));
         registry.start(mailbox);
         registry
     }
 
-    /// Starts one over a replicated log, which takes part in its group as long as the replica is kept.
+    /// Starts one over a replicated log, which takes part in its group as long as the replica is kept. Where masters elect by
+    /// that log, it says so to `lease`.
     pub async fn replicated(
         node: &Node,
         settings: tepui_logd::replica::Settings,
         timeouts: Timeouts,
+        lease: Option<Lease>,
     ) -> Result<(Registry, Replica<Registry>), tepui_logd::replica::Error> {
-        let registry = Registry::new(timeouts);
+        let registry = Registry::new(timeouts, lease);
         let replica = Replica::start_in(node, settings, registry.clone()).await?;
         Ok((registry, replica))
     }
@@ -132,6 +137,23 @@ impl Registry {
         let mut shared = self.lock();
         if let (Some(asking), Some(mailbox)) = (shared.asking.take(), &shared.mailbox) {
             mailbox.post(Asked::Term(asking.term, Input::Resign));
+        }
+        drop(shared);
+        // Where the log elects, the place may be held without anything having been asked.
+        if self.lease.is_some() {
+            self.ask_log(Request::Resign);
+        }
+    }
+
+    /// What the log says of who leads, if masters elect by it.
+    pub fn lease(&self) -> Option<&Lease> {
+        self.lease.as_ref()
+    }
+
+    /// Asks the log itself, if it runs.
+    pub fn ask_log(&self, request: Request) {
+        if let Some(mailbox) = &self.lock().mailbox {
+            mailbox.post(Asked::Log(tepui_log::Input::Request(request)));
         }
     }
 
@@ -194,6 +216,10 @@ impl Keeper for Registry {
 
     fn effect(&self, (term, output): (u64, Output)) -> Option<tepui_log::Effect> {
         match output {
+            Output::Log(Effect::Answer(answer)) => {
+                self.lease.as_ref().inspect(|lease| lease.heard(answer));
+                None
+            }
             Output::Log(effect) => Some(effect),
             output => {
                 self.answer(term, output);
@@ -203,7 +229,19 @@ impl Keeper for Registry {
     }
 
     fn start(&self, mailbox: Mailbox<Fenced>) {
+        let Some(lease) = self.lease.clone() else {
+            self.lock().mailbox = Some(mailbox);
+            return;
+        };
         self.lock().mailbox = Some(mailbox);
+        if let Some(request) = lease.request() {
+            self.ask_log(request);
+        }
+        let registry = self.clone();
+        tokio::spawn(async move {
+            let promised = registry.inspect(|registrar| registrar.log().map(|log| log.figures().promised)).await;
+            promised.flatten().inspect(|promised| lease.begin(*promised));
+        });
     }
 
     fn stop(&self) {
@@ -212,6 +250,8 @@ impl Keeper for Registry {
         if let Some(asking) = &shared.asking {
             asking.authority.revoke();
         }
+        drop(shared);
+        self.lease.as_ref().inspect(|lease| lease.stopped());
     }
 }
 

@@ -25,7 +25,14 @@ impl World<Effect> for FromMaster {
             Effect::Show(stream, first) => {
                 // Large states take long to write down; what follows waits in the stream, and nobody else does.
                 if let Some(promise) = self.gate.promise(stream) {
-                    tokio::task::spawn_blocking(move || promise.keep(first.record()));
+                    let gate = self.gate.clone();
+                    tokio::task::spawn_blocking(move || {
+                        let record = first.record();
+                        // It may have taken longer than the authority lasts; then the stream is cut.
+                        if gate.is_open() {
+                            promise.keep(record);
+                        }
+                    });
                 }
             }
             Effect::Registry(input) => self.registry.ask(self.term, input),

@@ -73,6 +73,8 @@ impl Client {
             Answer::Unknown(_) => self.writes = self.writes.saturating_sub(1),
             Answer::Entries(..) => self.read = true,
             Answer::Recovered | Answer::ReadFailed(..) => {}
+            // Of masters that elect by the log; there are none here.
+            Answer::Leads { .. } | Answer::Follows { .. } | Answer::NoLeader | Answer::Refused(..) => {}
         }
     }
 }

@@ -214,6 +214,7 @@ impl World {
             auto_initialize: self.group.auto_initialize,
             // At times so few that nearly everything has to be read from the disk.
             bodies_bytes: self.rng.below(3) as usize * 700,
+            masters: None,
         };
         let seed = self.rng.next_u64();
         let stored = self.planted.opened(id, self.nodes[id].disk.read_all());

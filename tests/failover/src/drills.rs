@@ -179,7 +179,9 @@ fn leader_killed(house: &mut House) -> Result<()> {
     let services = Services::start(house)?;
     let leader = house.leader().context("nobody leads")?;
     house.masters[leader].kill()?;
+    let killed = Instant::now();
     let next = wait_for("another leader", BACK_WITHIN, || house.leader().filter(|next| *next != leader))?;
+    println!("  another leader served {:.3} s after the kill", killed.elapsed().as_secs_f64());
     if let Some(ensemble) = &house.ensemble {
         lowest_leads(&ensemble.client("ls /mesos")?, &house.addresses()[next], |node| {
             ensemble.client(&format!("get {node}"))
@@ -189,6 +191,8 @@ fn leader_killed(house: &mut House) -> Result<()> {
     services.judge(house)?;
     job(house, "a new job", RUNS_WITHIN)?;
     house.masters[leader].start()?;
+    let address = &house.addresses()[leader];
+    wait_for("the old leader to be back", BACK_WITHIN, || interop::http::get(address, "/health").ok())?;
     services.end()
 }
 

@@ -15,6 +15,10 @@ use tepui_base::{Instant, Outbox};
 /// number was too low.
 const TRIES: u32 = 3;
 
+/// How long the promises of the other masters are waited for, where they elect by the log. What they promised to this one keeps
+/// them from promising it to others, so that must not take long.
+const LEASE_ROUND_WAIT: Duration = Duration::from_millis(250);
+
 /// The shortest pause between two tries; the longest is twice that.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -26,6 +30,8 @@ impl Log {
                 answer(Answer::Elected { begin, end }, out);
             }
             // Answered once, when it is over.
+            // The masters' election decides who is the writer, and asks by itself.
+            _ if self.lease.is_some() => answer(Answer::NotElected, out),
             State::Writing(_) | State::Electing(_) | State::Wanted => {}
             State::Idle if self.is_voting() => self.try_election(0, ROUND_WAIT, now, out),
             State::Idle => self.coordinator.state = State::Wanted,
@@ -38,13 +44,19 @@ impl Log {
         }
     }
 
+    /// Elects with a proposal higher than this, where masters elect by the log.
+    pub(crate) fn elect_above(&mut self, promised: u64, now: Instant, out: &mut Outbox<Effect>) {
+        self.coordinator.proposal = self.coordinator.proposal.max(promised);
+        self.try_election(0, LEASE_ROUND_WAIT, now, out);
+    }
+
     fn try_election(&mut self, failures: u32, wait: Duration, now: Instant, out: &mut Outbox<Effect>) {
         // At least what was tried before, and what this replica promised.
         let proposal = self.coordinator.proposal.max(self.replica.promised()).saturating_add(1);
         self.coordinator.proposal = proposal;
         let ask = Ask::Promise(PromiseRequest { proposal, position: None });
         let round = self.start_round(Owner::Election, ask, now, wait, out);
-        self.coordinator.state = State::Electing(Electing { step: Step::Promising(round), failures, wait });
+        self.coordinator.state = State::Electing(Electing { step: Step::Promising(round), failures, wait, asked: now });
     }
 
     pub(crate) fn election_decided(
@@ -58,35 +70,46 @@ impl Log {
         if !matches!(electing.step, Step::Promising(current) if current == round) {
             return;
         }
-        let (failures, wait) = (electing.failures, electing.wait);
+        let (failures, wait, asked) = (electing.failures, electing.wait, electing.asked);
         match verdict {
             Verdict::Promised(end) => {
                 electing.step = Step::Filling(end);
+                self.lease_won(self.coordinator.proposal, asked, now, out);
+                if !matches!(self.coordinator.state, State::Electing(_)) {
+                    return;
+                }
                 // One more than was promised for everything: as high as a position that was not empty can ask for at the
                 // first try (MESOS-1165).
                 let proposal = self.coordinator.proposal.saturating_add(1);
                 self.filling = Some(Filling::new(Purpose::Election, 0, end, proposal, (u64::MAX, now)));
                 self.pump_filling(now, out);
             }
-            Verdict::TimedOut => self.try_election(failures, (wait * 2).min(ROUND_WAIT_MAX), now, out),
+            Verdict::TimedOut if self.lease.is_none() => {
+                self.try_election(failures, (wait * 2).min(ROUND_WAIT_MAX), now, out)
+            }
             Verdict::Rejected(nack) => {
                 self.coordinator.proposal = self.coordinator.proposal.max(nack);
                 match failures {
-                    0 => self.try_election(1, wait, now, out),
-                    _ => self.election_failed(failures + 1, now),
+                    0 if self.lease.is_none() => self.try_election(1, wait, now, out),
+                    _ => self.election_failed(failures + 1, now, out),
                 }
             }
-            _ => self.election_failed(failures + 1, now),
+            _ => self.election_failed(failures + 1, now, out),
         }
     }
 
-    fn election_failed(&mut self, failures: u32, now: Instant) {
+    fn election_failed(&mut self, failures: u32, now: Instant, out: &mut Outbox<Effect>) {
+        if self.lease.is_some() {
+            self.coordinator.state = State::Idle;
+            return self.candidacy_failed(self.coordinator.proposal, now, out);
+        }
         let step = Step::Waiting(now + self.back_off(BACK_OFF));
-        self.coordinator.state = State::Electing(Electing { step, failures, wait: ROUND_WAIT });
+        self.coordinator.state = State::Electing(Electing { step, failures, wait: ROUND_WAIT, asked: now });
     }
 
     pub(crate) fn election_tick(&mut self, now: Instant, out: &mut Outbox<Effect>) {
-        let State::Electing(Electing { step: Step::Waiting(until), failures, wait }) = &self.coordinator.state else {
+        let State::Electing(Electing { step: Step::Waiting(until), failures, wait, .. }) = &self.coordinator.state
+        else {
             return;
         };
         if *until > now {
@@ -119,7 +142,7 @@ impl Log {
     }
 
     /// Ends an election that nobody waits for any more.
-    pub(super) fn abandon_election(&mut self, out: &mut Outbox<Effect>) {
+    pub(crate) fn abandon_election(&mut self, out: &mut Outbox<Effect>) {
         match self.coordinator.state {
             State::Electing(Electing { step: Step::Promising(round), .. }) => self.rounds.end(round),
             State::Electing(Electing { step: Step::Filling(_), .. }) => {
@@ -130,6 +153,8 @@ impl Log {
             _ => {}
         }
         self.coordinator.state = State::Idle;
-        answer(Answer::NotElected, out);
+        if self.lease.is_none() {
+            answer(Answer::NotElected, out);
+        }
     }
 }

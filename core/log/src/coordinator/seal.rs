@@ -54,6 +54,10 @@ impl Log {
         }
         let State::Writing(Writer { sealing, next, .. }) = &mut self.coordinator.state else { return };
         *sealing = None;
+        if self.lease.is_some() {
+            // The client hears of it when it is sure that no other leader has authority.
+            return self.lease_serves(now, out);
+        }
         let (begin, end) = (self.replica.begin(), next.saturating_sub(1));
         answer(Answer::Elected { begin, end }, out);
     }

@@ -114,7 +114,21 @@ impl Log {
     fn demote(&mut self, out: &mut Outbox<Effect>) {
         let sealing = matches!(&self.coordinator.state, State::Writing(writer) if writer.sealing.is_some());
         self.end_writer(out);
-        answer(if sealing { Answer::NotElected } else { Answer::Demoted }, out);
+        match (sealing, self.lease.is_some()) {
+            (false, _) => answer(Answer::Demoted, out),
+            (true, false) => answer(Answer::NotElected, out),
+            (true, true) => {}
+        }
+        self.lease_lost(out);
+    }
+
+    /// Ends the writer, or its election, because it may not lead any more.
+    pub(crate) fn end_writing(&mut self, out: &mut Outbox<Effect>) {
+        match &self.coordinator.state {
+            State::Idle | State::Wanted => {}
+            State::Writing(_) => self.demote(out),
+            State::Electing(_) => self.abandon_election(out),
+        }
     }
 
     pub(crate) fn resign(&mut self, out: &mut Outbox<Effect>) {
@@ -124,6 +138,7 @@ impl Log {
             State::Writing(_) => self.demote(out),
             State::Wanted | State::Electing(_) => self.abandon_election(out),
         }
+        self.withdraw(out);
     }
 
     /// Whatever is under way may or may not come to be in the log; what waits behind it did not get there.

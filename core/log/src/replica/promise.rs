@@ -10,10 +10,7 @@ impl Replica {
     pub(super) fn promise(&mut self, request: PromiseRequest, out: &mut Outbox<Effect>) -> Outcome {
         let proposal = request.proposal;
         if self.status() != Status::Voting {
-            return reply(
-                When::Durable,
-                PromiseReply { vote: Vote::Ignored, proposal, position: None, action: None, seals: true },
-            );
+            return reply(When::Durable, PromiseReply::new(Vote::Ignored, proposal));
         }
         match request.position {
             None => self.promise_all(proposal, out),
@@ -29,14 +26,13 @@ impl Replica {
         }
         self.write_metadata(Metadata { promised: proposal, ..self.metadata }, out);
         let position = Some(self.end);
-        reply(When::Durable, PromiseReply { vote: Vote::Accept, proposal, position, action: None, seals: true })
+        reply(When::Durable, PromiseReply { position, ..PromiseReply::new(Vote::Accept, proposal) })
     }
 
     /// It is decided whatever the proposal is, and what it was does not matter any more.
     fn truncated(&self, proposal: u64, position: u64) -> Outcome {
         let action = Action::of(position, self.promised(), Value::Nop { tombstone: true }, true);
-        let reply_ = PromiseReply { vote: Vote::Accept, proposal, position: None, action: Some(action), seals: true };
-        reply(When::Now, reply_)
+        reply(When::Now, PromiseReply { action: Some(action), ..PromiseReply::new(Vote::Accept, proposal) })
     }
 
     /// A position that holds nothing is covered by the promise for all: otherwise two writers could hold it at once.
@@ -47,7 +43,7 @@ impl Replica {
         let action = Action { position, promised: proposal, accepted: None, learned: false };
         self.persist(action, Loss::Forbidden, out);
         let position = Some(position);
-        reply(When::Durable, PromiseReply { vote: Vote::Accept, proposal, position, action: None, seals: true })
+        reply(When::Durable, PromiseReply { position, ..PromiseReply::new(Vote::Accept, proposal) })
     }
 
     fn promise_stored(&mut self, proposal: u64, position: u64, out: &mut Outbox<Effect>) -> Outcome {
@@ -64,7 +60,7 @@ impl Replica {
             self.persist(Action { promised: proposal, ..original.clone() }, Loss::Forbidden, out);
             When::Durable
         };
-        reply(when, PromiseReply { vote: Vote::Accept, proposal, position: None, action: Some(original), seals: true })
+        reply(when, PromiseReply { action: Some(original), ..PromiseReply::new(Vote::Accept, proposal) })
     }
 }
 
@@ -73,6 +69,5 @@ fn reply(when: When, reply: PromiseReply) -> Outcome {
 }
 
 fn reject(promised: u64) -> Outcome {
-    let rejected = PromiseReply { vote: Vote::Reject, proposal: promised, position: None, action: None, seals: true };
-    reply(When::Durable, rejected)
+    reply(When::Durable, PromiseReply::new(Vote::Reject, promised))
 }

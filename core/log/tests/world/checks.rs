@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use tepui_base::Instant;
 use tepui_log::{Answer, RequestId, Value, records};
 use tepui_proto::codec;
 use tepui_proto::mesos::internal::log as proto;
@@ -22,6 +23,10 @@ pub struct Checks {
     proposals: BTreeMap<usize, u64>,
     /// Who was elected with which proposal.
     writers: BTreeMap<u64, usize>,
+    /// The epoch of each leader, and the true time until which it may act.
+    authority: BTreeMap<usize, (u64, Instant)>,
+    /// When which master began to lead.
+    pub led: Vec<(Instant, usize)>,
     pub unknown: usize,
     pub elections: usize,
     pub truncations: usize,
@@ -51,7 +56,31 @@ impl Checks {
         Some((RequestId(self.next), to))
     }
 
+    /// A master has authority until this true time. Only one may at any time.
+    pub fn leads(&mut self, at: usize, epoch: u64, until: Instant, now: Instant) {
+        for (other, (theirs, end)) in &self.authority {
+            let both = *other != at && now < *end && now < until;
+            assert!(!both, "{other} leads with {theirs} until {end:?}, and {at} with {epoch} at {now:?}");
+            assert!(*theirs < epoch || *other == at, "{at} leads with {epoch} after {other} with {theirs}");
+        }
+        if self.authority.get(&at).is_none_or(|(before, _)| *before != epoch) {
+            self.led.push((now, at));
+        }
+        self.authority.insert(at, (epoch, until));
+    }
+
+    /// Who may act at this time.
+    #[allow(dead_code, reason = "one of the two tests that share this asks")]
+    pub fn leader(&self, now: Instant) -> Option<usize> {
+        self.authority.iter().find(|(_, (_, until))| now < *until).map(|(at, _)| *at)
+    }
+
+    pub fn acts_no_more(&mut self, at: usize) {
+        self.authority.remove(&at);
+    }
+
     pub fn crashed(&mut self, at: usize) {
+        self.acts_no_more(at);
         self.asked.retain(|_, (by, _)| *by != at);
         self.last.remove(&at);
     }

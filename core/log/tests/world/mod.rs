@@ -2,9 +2,12 @@
 
 pub mod checks;
 pub mod node;
+pub mod planted;
 
+use bytes::Bytes;
 use checks::Checks;
 use node::Node;
+use planted::Bug;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::Ipv4Addr;
@@ -28,6 +31,8 @@ pub struct Faults {
     pub partition_every: Duration,
     /// Whether some crashes take the disk with them.
     pub wipes: bool,
+    /// The mean time between two pauses of any process; zero for none.
+    pub pause_every: Duration,
 }
 
 impl Faults {
@@ -39,6 +44,7 @@ impl Faults {
         crash_every: Duration::ZERO,
         partition_every: Duration::ZERO,
         wipes: false,
+        pause_every: Duration::ZERO,
     };
 }
 
@@ -54,6 +60,8 @@ pub enum Event {
     Restart(usize),
     Crash,
     Partition,
+    /// A process is stopped for a while.
+    Pause,
     /// The clients of a node do something.
     Client(usize),
 }
@@ -69,7 +77,13 @@ pub struct World {
     /// Nodes whose votes are those of Mesos.
     pub as_mesos: BTreeSet<usize>,
     pub clients_active: bool,
+    /// Whether clients give up the writer's place now and then.
+    pub clients_resign: bool,
     pub wipes: usize,
+    /// What every node does wrong, if anything.
+    pub bug: Option<Bug>,
+    /// What the messages of the lease say that their group is.
+    group: Option<u64>,
     heap: BinaryHeap<Reverse<(Instant, u64)>>,
     events: BTreeMap<u64, Event>,
     next: u64,
@@ -94,13 +108,16 @@ impl World {
             cut: BTreeSet::new(),
             as_mesos: BTreeSet::new(),
             clients_active: true,
+            clients_resign: true,
             wipes: 0,
+            bug: None,
+            group: None,
             heap: BinaryHeap::new(),
             events: BTreeMap::new(),
             next: 0,
         };
         for at in 0..replicas {
-            world.start(at);
+            world.put(Duration::ZERO, Event::Restart(at));
             let after = world.within(Duration::from_millis(500));
             world.put(after, Event::Client(at));
         }
@@ -116,6 +133,10 @@ impl World {
         if self.faults.partition_every > Duration::ZERO {
             let after = self.within(self.faults.partition_every * 2);
             self.put(after, Event::Partition);
+        }
+        if self.faults.pause_every > Duration::ZERO {
+            let after = self.within(self.faults.pause_every * 2);
+            self.put(after, Event::Pause);
         }
     }
 
@@ -152,7 +173,20 @@ impl World {
         panic!("{what} did not happen within a minute: {:?}", self.nodes.iter().map(Node::figures).collect::<Vec<_>>());
     }
 
+    /// Whose event it is, if it waits while that process is stopped.
+    fn waits_for(event: &Event) -> Option<usize> {
+        match event {
+            Event::Input(at, ..) | Event::Tick(at, _) | Event::Synced(at, _) | Event::Client(at) => Some(*at),
+            Event::Message(_, message) => Some(index(&message.to)),
+            Event::Restart(_) | Event::Crash | Event::Partition | Event::Pause => None,
+        }
+    }
+
     fn happen(&mut self, event: Event) {
+        let paused = World::waits_for(&event).map_or(Instant(0), |at| self.nodes[at].paused_until);
+        if self.now < paused {
+            return self.put(paused.since(self.now), event);
+        }
         match event {
             Event::Input(at, life, input) if self.nodes[at].life == life => self.handle(at, input),
             Event::Message(from, message) => {
@@ -179,6 +213,7 @@ impl World {
                 }
             }
             Event::Partition => self.partition(),
+            Event::Pause => self.pause(),
             Event::Client(at) => self.client(at),
             Event::Input(..) | Event::Tick(..) | Event::Synced(..) => {}
         }
@@ -200,11 +235,22 @@ impl World {
         self.put(after, Event::Partition);
     }
 
+    fn pause(&mut self) {
+        if self.faults.pause_every == Duration::ZERO {
+            return;
+        }
+        let at = self.rng.below(self.nodes.len() as u64) as usize;
+        let length = self.within(Duration::from_millis(1500));
+        self.nodes[at].paused_until = self.now + length;
+        let after = self.within(self.faults.pause_every * 2);
+        self.put(after, Event::Pause);
+    }
+
     pub fn start(&mut self, at: usize) {
         let seed = self.rng.next_u64();
         let members = (0..self.nodes.len()).map(pid).collect();
         self.nodes[at].start(seed);
-        self.tick(at);
+        self.first_tick(at);
         self.handle(at, Input::Members(members));
     }
 
@@ -226,18 +272,24 @@ impl World {
         self.put(after, Event::Restart(at));
     }
 
-    fn now(&self) -> Now {
-        Now { monotonic: self.now, wall: Wall(self.now.0) }
+    fn now(&self, at: usize) -> Now {
+        Now { monotonic: self.nodes[at].reads(self.now), wall: Wall(self.now.0) }
     }
 
     pub fn handle(&mut self, at: usize, input: Input) {
-        let now = self.now();
+        let (now, input) = planted::input(self.bug, self.now(at), input);
         self.nodes[at].handle(now, input);
         self.settle(at);
     }
 
     fn tick(&mut self, at: usize) {
-        let now = self.now();
+        let now = self.now(at);
+        self.nodes[at].tick(now);
+        self.settle(at);
+    }
+
+    fn first_tick(&mut self, at: usize) {
+        let now = planted::first(self.bug, self.now(at));
         self.nodes[at].tick(now);
         self.settle(at);
     }
@@ -269,6 +321,7 @@ impl World {
         if let Some(due) = due.filter(|due| self.nodes[at].armed != Some(*due)) {
             self.nodes[at].armed = Some(due);
             let life = self.nodes[at].life;
+            let due = self.nodes[at].true_time(due);
             self.put(due.since(self.now), Event::Tick(at, life));
         }
     }
@@ -276,6 +329,7 @@ impl World {
     fn send(&mut self, from: usize, mut message: Message) {
         assert_ne!(index(&message.to), from, "a replica sends nothing to itself");
         self.checks.message(&message);
+        self.group = planted::group(&message).or(self.group);
         if self.as_mesos.contains(&from) && message.body.ends_with(&[0xC0, 0x3E, 1]) {
             message.body = message.body.slice(..message.body.len() - 3);
         }
@@ -290,8 +344,11 @@ impl World {
     }
 
     fn answered(&mut self, at: usize, answer: Answer) {
+        let answer = planted::answer(self.bug, self.now(at), answer);
+        self.release_too_early(at, &answer);
         self.checks.answer(at, &answer);
         self.nodes[at].answers.push(answer.clone());
+        self.led(at, &answer);
         if matches!(answer, Answer::NotElected | Answer::Demoted) {
             self.nodes[at].leading = false;
         } else if let Answer::Elected { end, .. } = answer {
@@ -300,18 +357,33 @@ impl World {
         }
     }
 
+    /// A master that leads wants the writer's place that comes with it.
+    fn led(&mut self, at: usize, answer: &Answer) {
+        let Answer::Leads { epoch, until } = answer else { return };
+        let (now, nodes) = (self.now, &self.nodes);
+        self.checks.leads(at, *epoch, nodes[at].true_time(*until), now);
+        if !self.nodes[at].leading {
+            self.request(at, Request::Elect);
+        }
+    }
+
     /// What clients do: sometimes want to be the writer, write when they are.
     fn client(&mut self, at: usize) {
         if self.clients_active && self.nodes[at].log.is_some() {
             let dice = self.rng.below(100);
             if !self.nodes[at].leading {
-                if dice < 8 {
-                    self.request(at, Request::Elect);
+                match self.nodes[at].masters {
+                    None if dice < 8 => self.request(at, Request::Elect),
+                    Some(_) if dice < 50 && !self.nodes[at].masters_only_watch => {
+                        self.request(at, Request::Contend(Bytes::from(format!("master {at}"))))
+                    }
+                    _ => {}
                 }
-            } else if dice < 3 {
+            } else if dice < 3 && self.clients_resign {
                 self.nodes[at].leading = false;
                 self.request(at, Request::Resign);
                 self.checks.resigned(at);
+                self.checks.acts_no_more(at);
             } else {
                 self.write(at, dice);
             }

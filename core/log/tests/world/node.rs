@@ -1,7 +1,7 @@
 //! One replica with its disk.
 
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tepui_base::{EffectQueue, Instant, Machine, Now, Outbox};
 use tepui_log::records::{self, Record, Status};
 use tepui_log::{Answer, Change, Config, Effect, Figures, Input, Log, Restored};
@@ -19,6 +19,14 @@ pub struct Node {
     pub auto_initialize: bool,
     /// How many appended bytes stay in memory.
     pub bodies_bytes: usize,
+    /// The group, if its members elect their leader by the log.
+    pub masters: Option<BTreeSet<Upid>>,
+    /// Whether it does not want to lead.
+    pub masters_only_watch: bool,
+    /// What its clock shows at the beginning, and how fast it goes, in millionths of true time.
+    pub clock: (u64, u64),
+    /// It does nothing before this true time.
+    pub paused_until: Instant,
     syncing: Option<Vec<Effect>>,
     out: Outbox<Effect>,
     pid: Upid,
@@ -37,6 +45,10 @@ impl Node {
             disk: BTreeMap::new(),
             auto_initialize: true,
             bodies_bytes: 100,
+            masters: None,
+            masters_only_watch: false,
+            clock: (0, 1_000_000),
+            paused_until: Instant(0),
             syncing: None,
             out: Outbox::default(),
             pid,
@@ -46,11 +58,26 @@ impl Node {
 
     pub fn start(&mut self, seed: u64) {
         let restored = Restored::from_pairs(&self.disk).expect("we read what we wrote");
-        let mut config = Config::new(self.pid.clone(), self.quorum);
+        let mut config = match &self.masters {
+            Some(members) => Config::of_masters(self.pid.clone(), members.clone()),
+            None => Config::new(self.pid.clone(), self.quorum),
+        };
         (config.auto_initialize, config.bodies_bytes) = (self.auto_initialize, self.bodies_bytes);
         self.log = Some(Log::new(config, seed, restored));
         self.life += 1;
         self.armed = None;
+    }
+
+    /// What its clock shows at a true time.
+    pub fn reads(&self, now: Instant) -> Instant {
+        let (offset, rate) = self.clock;
+        Instant(offset + (u128::from(now.0) * u128::from(rate) / 1_000_000) as u64)
+    }
+
+    /// The true time at which its clock shows this, not earlier.
+    pub fn true_time(&self, reading: Instant) -> Instant {
+        let (offset, rate) = self.clock;
+        Instant((u128::from(reading.0.saturating_sub(offset)) * 1_000_000).div_ceil(u128::from(rate)) as u64)
     }
 
     /// A share of the batch that was being written has reached the disk.

@@ -1,12 +1,15 @@
 //! Who leads: by the kind of start, alone or among others.
 
 mod alone;
+pub(crate) mod list;
 mod zookeeper;
 
 use crate::authority::Authority;
+use crate::registry::Registry;
 use crate::settings::{Error, Settings};
 use crate::start::Contest;
 use alone::Alone;
+use list::List;
 use std::sync::Arc;
 use tepui_driver::Clock;
 use tepui_proto::mesos::MasterInfo;
@@ -28,6 +31,8 @@ pub(crate) enum Elections {
     Alone(Alone),
     /// By a group in ZooKeeper.
     ZooKeeper(ZooKeeper),
+    /// By the log of the masters themselves.
+    List(List),
     /// What a test says.
     #[cfg(test)]
     Scripted(Script),
@@ -42,13 +47,13 @@ pub(crate) struct Script {
 
 impl Elections {
     /// Begins to follow the election that the settings ask for.
-    pub fn open(settings: &Settings, clock: Clock) -> Result<Elections, Error> {
+    pub fn open(settings: &Settings, clock: Clock, registry: &Registry) -> Result<Elections, Error> {
         Ok(match &settings.contest {
             Contest::Alone => Elections::Alone(Alone::new(clock)),
             Contest::ZooKeeper { url, session_timeout } => {
                 Elections::ZooKeeper(ZooKeeper::open(url, *session_timeout, clock))
             }
-            Contest::Masters(_) => return Err(Error::Start("--masters is not available yet".to_owned())),
+            Contest::Masters(_) => Elections::List(List::open(registry)?),
         })
     }
 
@@ -57,15 +62,27 @@ impl Elections {
         match self {
             Elections::Alone(alone) => alone.contend(),
             Elections::ZooKeeper(zookeeper) => zookeeper.contend(info),
+            Elections::List(list) => list.contend(info),
             #[cfg(test)]
             Elections::Scripted(script) => drop(script.names.send(info)),
         }
     }
 
+    /// This master has begun to act as the leader: others may be sent to it.
+    pub fn took_office(&self) {
+        if let Elections::List(list) = self {
+            list.took_office();
+        }
+    }
+
     /// Contends no longer, so that others can lead at once.
     pub async fn close(self) {
-        if let Elections::ZooKeeper(zookeeper) = self {
-            zookeeper.close().await;
+        match self {
+            Elections::ZooKeeper(zookeeper) => zookeeper.close().await,
+            Elections::List(list) => list.close().await,
+            Elections::Alone(_) => {}
+            #[cfg(test)]
+            Elections::Scripted(_) => {}
         }
     }
 
@@ -74,6 +91,7 @@ impl Elections {
         match self {
             Elections::Alone(alone) => alone.next().await,
             Elections::ZooKeeper(zookeeper) => zookeeper.next().await,
+            Elections::List(list) => list.next().await,
             #[cfg(test)]
             Elections::Scripted(script) => script.changes.recv().await.expect("a test goes on"),
         }

@@ -5,6 +5,7 @@ use crate::elections::Script;
 use crate::{Running, Settings, start_with};
 use std::net::SocketAddrV4;
 use std::time::Duration;
+use tepui_base::Instant;
 use tepui_driver::Clock;
 use tepui_proto::mesos::internal::{AgentRegisteredMessage, RegisterAgentMessage};
 use tepui_proto::mesos::{AgentInfo, MasterInfo};
@@ -119,14 +120,35 @@ impl Agent {
     }
 
     async fn register(&mut self) -> String {
+        self.register_and_epoch().await.0
+    }
+
+    /// The id it is given, and the epoch that the answer carries.
+    async fn register_and_epoch(&mut self) -> (String, Option<u64>) {
         self.send(&RegisterAgentMessage {
             agent: MessageField::some(AgentInfo { hostname: "agent".to_owned(), ..Default::default() }),
             version: Some("1.11.0".to_owned()),
             ..Default::default()
         });
         let NetInput::Message(message) = self.next().await else { panic!("a message") };
-        codec::decode::<AgentRegisteredMessage>(&message.body).unwrap().agent_id.value.clone()
+        (codec::decode::<AgentRegisteredMessage>(&message.body).unwrap().agent_id.value.clone(), message.epoch)
     }
+}
+
+#[tokio::test]
+async fn where_leaderships_have_numbers_each_message_carries_one() {
+    let mut stage = Stage::new().await;
+    for epoch in [7, 12] {
+        stage.say(Change::Elected(Authority::of_epoch(stage.clock, Instant(u64::MAX), epoch)));
+        soon(stage.running.leading.wait_for(Option::is_some)).await.unwrap();
+        let mut agent = Agent::linked_to(&stage).await;
+        assert_eq!(agent.register_and_epoch().await.1, Some(epoch));
+        stage.say(Change::Leader(None));
+        stage.is_over().await;
+    }
+    stage.elect().await;
+    assert_eq!(Agent::linked_to(&stage).await.register_and_epoch().await.1, None, "masters of Mesos have none");
+    stage.running.stop().await;
 }
 
 #[tokio::test]

@@ -84,6 +84,8 @@ impl Clients {
                 session.promises.clear();
             }
             Request::Resign => session.term = None,
+            // Of masters that elect by the log; there are none here.
+            Request::Contend(_) => {}
             Request::Append(id, bytes) => {
                 self.appended.insert(bytes.clone());
                 session.writes.push((*id, Value::Append(bytes.clone())));
@@ -118,6 +120,9 @@ impl Clients {
     pub fn answered(&mut self, node: NodeId, answer: &Answer, ledger: &Ledger) -> Vec<String> {
         match answer {
             Answer::Recovered => Vec::new(),
+            Answer::Leads { .. } | Answer::Follows { .. } | Answer::NoLeader | Answer::Refused(..) => {
+                vec!["somebody is said to lead, and masters do not elect by this log".to_owned()]
+            }
             Answer::Elected { begin, end } => self.elected(node, *begin, *end, ledger),
             Answer::NotElected => {
                 let asked = self.sessions[node].electing.take().is_some();

@@ -1,0 +1,127 @@
+//! Masters that elect one among themselves, in one process, over real sockets and directories.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddrV4;
+use std::time::{Duration, Instant};
+use tepui_election::list::{Answer, Question};
+use tepui_masterd::{Running, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Fails a test that hangs; far beyond what any step takes.
+const SOON: Duration = Duration::from_secs(60);
+
+/// Addresses that are free now. They are masters' before anybody else asks for an ephemeral one, or a test starts anew.
+async fn addresses(count: usize) -> Vec<SocketAddrV4> {
+    let mut taken = Vec::new();
+    for _ in 0..count {
+        taken.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    taken.iter().map(|listener| SocketAddrV4::new([127, 0, 0, 1].into(), port(listener))).collect()
+}
+
+fn settings(at: SocketAddrV4, list: &[SocketAddrV4], work: &std::path::Path) -> Settings {
+    let list: Vec<String> = list.iter().map(ToString::to_string).collect();
+    let args = [
+        "--ip=127.0.0.1".to_owned(),
+        format!("--port={}", at.port()),
+        format!("--work_dir={}", work.join(at.port().to_string()).display()),
+        format!("--masters={}", list.join(",")),
+    ];
+    let tables = [tepui_flags::master::FLAGS, tepui_flags::logging::FLAGS];
+    let values = tepui_flags::parse(&tables, &args, &[], "MESOS_", &|_| unreachable!("no file")).unwrap();
+    Settings::new(values, |_| None).unwrap()
+}
+
+async fn get(master: SocketAddrV4, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(master).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+async fn says(master: SocketAddrV4) -> Option<Answer> {
+    let (status, body) = get(master, &Question::default().target()).await?;
+    (status == 200).then(|| Answer::parse(body.as_bytes()).unwrap())
+}
+
+/// Waits until all of these name the same leader, in an epoch after this one, and it serves what only a leader does.
+async fn agree(masters: &[SocketAddrV4], after: u64) -> (SocketAddrV4, u64) {
+    let until = Instant::now() + SOON;
+    loop {
+        let mut said = BTreeSet::new();
+        for master in masters {
+            let answer = says(*master).await.unwrap_or_default();
+            said.insert((answer.leader.and_then(|info| info.pid.clone()), answer.epoch));
+        }
+        if let (1, Some((Some(pid), epoch))) = (said.len(), said.first())
+            && *epoch > after
+        {
+            let leader = pid.strip_prefix("master@").unwrap().parse().unwrap();
+            if get(leader, "/maintenance/status").await.is_some_and(|(status, _)| status == 200) {
+                return (leader, *epoch);
+            }
+        }
+        assert!(Instant::now() < until, "{said:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_masters_elect_one_and_then_another() {
+    let (list, work) = (addresses(3).await, tempfile::tempdir().unwrap());
+    let mut masters: Vec<Running> = Vec::new();
+    for at in &list {
+        masters.push(tepui_masterd::start(settings(*at, &list, work.path())).await.unwrap());
+    }
+    let (first, epoch) = agree(&list, 0).await;
+    let follower = *list.iter().find(|at| **at != first).unwrap();
+    assert_eq!(get(follower, "/maintenance/status").await.unwrap().0, 307, "it sends everybody to the leader");
+
+    let place = masters.iter().position(|master| master.address() == first).unwrap();
+    masters.remove(place).stop().await;
+    let left: Vec<_> = list.iter().copied().filter(|at| *at != first).collect();
+    let (second, later) = agree(&left, epoch).await;
+    assert!(second != first && later > epoch);
+
+    masters.push(tepui_masterd::start(settings(first, &list, work.path())).await.unwrap());
+    assert_eq!(agree(&list, epoch).await, (second, later), "who comes back follows");
+    for master in masters {
+        master.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_minority_has_no_leader() {
+    let (list, work) = (addresses(3).await, tempfile::tempdir().unwrap());
+    let mut masters: Vec<Running> = Vec::new();
+    for at in &list {
+        masters.push(tepui_masterd::start(settings(*at, &list, work.path())).await.unwrap());
+    }
+    let (leader, epoch) = agree(&list, 0).await;
+    // The two others end without a word to anybody.
+    let place = masters.iter().position(|master| master.address() == leader).unwrap();
+    let left = masters.swap_remove(place);
+    for master in masters {
+        master.stop().await;
+    }
+    // It steps down when its lease is over, and says so.
+    let until = Instant::now() + SOON;
+    while says(leader).await != Some(Answer { epoch, leader: None })
+        || get(leader, "/maintenance/status").await.is_none_or(|(status, _)| status != 503)
+    {
+        assert!(Instant::now() < until, "it still leads");
+    }
+    left.stop().await;
+}
+
+#[tokio::test]
+async fn a_master_that_is_not_in_its_list_does_not_start() {
+    let (list, work) = (addresses(2).await, tempfile::tempdir().unwrap());
+    let error = tepui_masterd::start(settings(list[0], &list[1..], work.path())).await.err().unwrap();
+    assert!(error.to_string().contains("does not name this master"), "{error}");
+}
