@@ -153,6 +153,8 @@ fn agent(master: &str, number: usize, resources: &Resources) -> Agent {
         reregistered: None,
         resource_version: None,
         total: resources.clone(),
+        providers: Default::default(),
+        standing: Default::default(),
         used: Default::default(),
         offered: Resources::new(),
         tasks: Default::default(),

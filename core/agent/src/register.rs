@@ -14,7 +14,7 @@ use tepui_proto::ids::ProtoId;
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::internal::{
     AgentRegisteredMessage, AgentReregisteredMessage, MasterAgentConnection, PongAgentMessage, ReconcileTasksMessage,
-    RegisterAgentMessage, ReregisterAgentMessage, archive,
+    RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage, archive,
 };
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{AgentInfo, Resource, TaskState, UUID};
@@ -183,6 +183,20 @@ impl Agent {
                 self.forward(cx, update);
             }
             self.expect_ping(cx);
+        }
+        self.send_to_master(cx, &self.update_message());
+    }
+
+    /// What stands beside the registration: at which version the agent's resources are, and that there are neither
+    /// operations nor resource providers. Nothing is said of oversubscribed resources, as nobody estimates them.
+    fn update_message(&self) -> UpdateAgentMessage {
+        UpdateAgentMessage {
+            agent_id: self.agent_id(),
+            update_oversubscribed_resources: Some(false),
+            operations: MessageField::some(Default::default()),
+            resource_version_uuid: self.resource_version(),
+            resource_providers: MessageField::some(Default::default()),
+            ..UpdateAgentMessage::default()
         }
     }
 

@@ -38,6 +38,26 @@ fn registration_is_tried_again_until_the_master_answers() {
 }
 
 #[test]
+fn each_registration_is_followed_by_an_update() {
+    let mut world = World::new(config());
+    world.input(Input::Detected(Some(master())));
+    world.pass(REGISTRATION_BACKOFF_FACTOR);
+    let version = world.sent::<RegisterAgentMessage>(&master())[0].resource_version_uuid.value.clone();
+    assert!(world.sent::<UpdateAgentMessage>(&master()).is_empty(), "only after the master's word");
+    world.confirm();
+    world.master_sends(&AgentReregisteredMessage { agent_id: agent_id(), ..Default::default() });
+    let sent = world.sent::<UpdateAgentMessage>(&master());
+    assert_eq!(sent.len(), 2);
+    for update in sent {
+        assert_eq!((&update.agent_id, &update.resource_version_uuid.value), (&agent_id(), &version));
+        assert_eq!(update.update_oversubscribed_resources, Some(false));
+        assert!(update.operations.is_set() && update.operations.operations.is_empty());
+        // A list that is there and empty says that there are no providers; none says nothing about them.
+        assert!(update.resource_providers.is_set() && update.resource_providers.providers.is_empty());
+    }
+}
+
+#[test]
 fn only_the_leading_master_is_heard() {
     let mut world = World::new(config());
     world.input(Input::Detected(Some(master())));

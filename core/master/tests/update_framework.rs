@@ -271,6 +271,10 @@ fn constraints_choose_the_agents_of_offers_and_can_change() {
     let shown = world.json("/state")["frameworks"][0]["offer_constraints"].clone();
     let group = &shown["role_constraints"]["a"]["groups"][0]["attribute_constraints"][0];
     assert_eq!(group["predicate"]["text_equals"]["value"], "r2");
+    let agent = world.agent_id_of(1);
+    let shown = world.json("/allocator/offer_constraints_debug");
+    let expected = serde_json::json!({"suppressed_roles": [], "excluded_by_attribute_constraints": {"a": [agent]}});
+    assert_eq!(shown["frameworks"][id.value.as_str()], expected);
     let mut call = update(FrameworkInfo { id: id.clone(), ..multi_role(&["a"]) }, &[]);
     call.framework_id = id;
     let constraints = from_json(&constraints(r#"{"text_matches":{"regex":"r[12]"}}"#));
@@ -278,6 +282,8 @@ fn constraints_choose_the_agents_of_offers_and_can_change() {
     world.send(&scheduler_pid(1), &call);
     world.advance(Duration::from_secs(1));
     assert_eq!(world.master.snapshot().offers.len(), 1);
+    let text = text(&world.get("/allocator/offer_constraints_debug"));
+    assert!(text.ends_with(r#":{"suppressed_roles":[],"excluded_by_attribute_constraints":{"a":[]}}}}"#), "{text}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use tepui_flags::Values;
 use tepui_net::NetConfig;
 use tepui_processes::{Limiter, Verbosity, limiter};
 use tepui_proto::json;
-use tepui_proto::mesos::{Attribute, Resource};
+use tepui_proto::mesos::{Attribute, DomainInfo, Resource};
 use tepui_resources::Attributes;
 
 /// Flags read into values.
@@ -23,6 +23,8 @@ pub struct Settings {
     pub log_file: Option<PathBuf>,
     /// Time between two answers of `/metrics/snapshot`.
     pub metrics_pause: Duration,
+    /// `--memory_profiling`.
+    pub memory_profiling: bool,
     /// `--hostname`.
     pub hostname: Option<String>,
     /// `--hostname_lookup`.
@@ -43,6 +45,8 @@ pub struct Settings {
     pub resources: Vec<Resource>,
     /// `--attributes`.
     pub attributes: Vec<Attribute>,
+    /// `--domain`: where the machine is.
+    pub domain: Option<DomainInfo>,
     /// `--executor_environment_variables`.
     pub executor_environment: BTreeMap<String, String>,
     /// `--isolation`.
@@ -123,6 +127,7 @@ impl Settings {
             verbosity: |_| {},
             log_file: tepui_processes::logging::file("mesos-agent", &values),
             metrics_pause,
+            memory_profiling: values.bool("memory_profiling"),
             hostname: values.get("hostname").map(str::to_owned),
             hostname_lookup: values.bool("hostname_lookup"),
             masters: masters(values.get("master").ok_or(Error::Missing("master"))?)?,
@@ -133,6 +138,7 @@ impl Settings {
             program: std::env::current_exe().map_err(|error| bad("launcher_dir", error))?,
             resources: resources.map_err(|error| bad("resources", error))?,
             attributes: attributes(&text("attributes"))?,
+            domain: domain(&values)?,
             executor_environment: environment(values.get("executor_environment_variables"))?,
             isolation: text("isolation"),
             sandbox_directory: text("sandbox_directory"),
@@ -199,6 +205,17 @@ fn environment(flag: Option<&str>) -> Result<BTreeMap<String, String>, Error> {
         .collect()
 }
 
+/// `--domain`, in JSON.
+fn domain(values: &Values) -> Result<Option<DomainInfo>, Error> {
+    let Some(text) = values.get("domain") else { return Ok(None) };
+    let domain: DomainInfo =
+        json::from_slice(text.as_bytes(), json::Names::V0).map_err(|error| bad("domain", error))?;
+    match domain.fault_domain.is_set() {
+        true => Ok(Some(domain)),
+        false => Err(bad("domain", "`domain` must define `fault_domain`")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +256,18 @@ mod tests {
         assert_eq!(types, [Type::TEXT, Type::SCALAR, Type::RANGES]);
         let set = settings(&["--master=h:1", "--attributes=os:{a,b}"]);
         assert!(matches!(set, Err(Error::Value { name: "attributes", .. })), "an agent of Mesos does not start either");
+    }
+
+    #[test]
+    fn a_domain_is_a_region_and_a_zone() {
+        let read = |text: &str| settings(&["--master=h:1", &format!("--domain={text}")]);
+        let text = r#"{"fault_domain": {"region": {"name": "R"}, "zone": {"name": "Z"}}}"#;
+        let domain = read(text).unwrap().domain.unwrap();
+        let place = (domain.fault_domain.region.name.as_str(), domain.fault_domain.zone.name.as_str());
+        assert_eq!(place, ("R", "Z"));
+        let cause = read("{}").unwrap_err().to_string();
+        assert_eq!(cause, "Failed to load flag 'domain': `domain` must define `fault_domain`");
+        assert!(matches!(read("{"), Err(Error::Value { name: "domain", .. })));
     }
 
     #[test]

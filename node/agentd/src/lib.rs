@@ -117,6 +117,9 @@ pub async fn start_on(
     own_version: &str,
     clock: Clock,
 ) -> Result<Handle, Error> {
+    for isolator in unavailable_isolators(&settings.isolation) {
+        tracing::warn!(isolator, "this isolator of --isolation is not available: containers run without it");
+    }
     let launcher_dir = launcher_dir(settings)?;
     let mut config = config(settings, node.upid(PROCESS), &launcher_dir, version)?;
     config.own_version = own_version.to_owned();
@@ -139,26 +142,26 @@ pub async fn start_on(
         files.attach("/slave/log", log);
     }
     let processes = Processes::new(files.clone(), Logging::new(settings.verbosity), figures(&containers));
-    processes.serve(&node, pages::PAGES);
+    processes.serve(&node, pages::PAGES, settings.memory_profiling);
     let host = Arc::new(AgentHost { processes, containers: containers.clone() });
     let reader = Reader::new(settings, clock, mailbox.clone(), outlet.clone(), host);
     tokio::spawn(world::forward_container_events(events, mailbox.clone()));
     tokio::spawn(take_in(inbox, reader, mailbox.clone()));
     let detector = Detector::open(&settings.masters, settings.zk_session_timeout);
     let detections = Detections::follow(detector, mailbox.clone(), exit.clone());
-    let world = AgentWorld {
-        outlet,
-        containers: containers.clone(),
-        files: files.clone(),
-        detections,
-        exit,
-    };
+    let world = AgentWorld { outlet, containers: containers.clone(), files: files.clone(), detections, exit };
     tokio::spawn(async move {
         if let Err(error) = driver.run(world).await {
             tracing::error!(%error, "the agent has stopped");
         }
     });
     Ok(Handle { node, mailbox, containers, files, exit: exited })
+}
+
+/// Isolators of `--isolation` that do nothing here. Those of the posix launcher only measure, which is done without them.
+fn unavailable_isolators(isolation: &str) -> impl Iterator<Item = &str> {
+    const HERE: [&str; 5] = ["posix", "posix/cpu", "posix/mem", "filesystem/posix", "process"];
+    isolation.split(',').map(str::trim).filter(|one| !one.is_empty() && !HERE.contains(one))
 }
 
 fn launcher_dir(settings: &Settings) -> Result<std::path::PathBuf, Error> {
@@ -184,7 +187,7 @@ fn config(
         hostname,
         resources: settings.resources.clone(),
         attributes: settings.attributes.clone(),
-        domain: None,
+        domain: settings.domain.clone(),
         work_dir: settings.work_dir.display().to_string(),
         launcher_dir: launcher_dir.display().to_string(),
         command_executor: programs::command_executor(launcher_dir),
@@ -237,5 +240,17 @@ async fn take_in(mut inbox: Inbox, reader: Reader, mailbox: Mailbox<Agent>) {
                 mailbox.intake(Input::Net(input), bytes).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unavailable_isolators;
+
+    #[test]
+    fn isolators_that_do_nothing_are_named() {
+        assert_eq!(unavailable_isolators("posix/cpu,posix/mem").count(), 0);
+        let named: Vec<&str> = unavailable_isolators("cgroups/cpu, posix/mem,disk/du").collect();
+        assert_eq!(named, ["cgroups/cpu", "disk/du"]);
     }
 }

@@ -313,8 +313,8 @@ mod tests {
         let error = master(&["--authenticate_agents"], &[]).unwrap_err();
         assert!(error.to_string().starts_with("--authenticate_agents=true is not available"), "{error}");
         assert!(master(&["--authenticate_agents=false"], &[]).unwrap().warnings.is_empty());
-        let warnings = master(&["--memory_profiling"], &[]).unwrap().warnings;
-        assert_eq!(warnings, ["--memory_profiling has no effect in this version of Tepui"]);
+        let warnings = master(&["--authentication_v0_timeout=20secs"], &[]).unwrap().warnings;
+        assert_eq!(warnings, ["--authentication_v0_timeout has no effect in this version of Tepui"]);
         let warnings = master(&["--slave_ping_timeout=20secs"], &[]).unwrap().warnings;
         assert!(warnings[0].starts_with("Loaded deprecated flag 'slave_ping_timeout'"));
     }

@@ -47,7 +47,7 @@ impl Daemon {
         let hits = Arc::new(AtomicU64::new(0));
         let figures = figures(leading, registry.clone(), hits.clone());
         let processes = Processes::new(files(&settings), Logging::new(settings.verbosity), figures);
-        processes.serve(node, crate::pages::PAGES);
+        processes.serve(node, crate::pages::PAGES, settings.memory_profiling());
         let limiter = Arc::new(Limiter::new(settings.metrics_pause));
         let (config, started) = (settings.config(outlet.upid()), clock.now().wall);
         Daemon { settings, config, clock, started, outlet, registry, exit, processes, limiter, hits }

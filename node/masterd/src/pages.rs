@@ -2,8 +2,17 @@
 
 use tepui_processes::help::Process;
 
-/// The master and its registrar.
-pub(crate) const PAGES: &[Process] = &[MASTER, REGISTRAR];
+/// The master, its registrar and its allocator.
+pub(crate) const PAGES: &[Process] = &[MASTER, REGISTRAR, ALLOCATOR];
+
+const ALLOCATOR: Process = Process {
+    id: "allocator",
+    delegate: false,
+    endpoints: &[(
+        "/offer_constraints_debug",
+        "Shows which agents the constraints of each framework keep out of its offers, and its suppressed roles.",
+    )],
+};
 
 const REGISTRAR: Process = Process {
     id: "registrar(1)",

@@ -67,6 +67,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// `--memory_profiling`: whether there is a memory profiler.
+    pub(crate) fn memory_profiling(&self) -> bool {
+        self.values.bool("memory_profiling")
+    }
+
     /// Takes the values of flags over those of `LIBPROCESS_*` variables, which `variable` looks up.
     pub fn new(values: Values, variable: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         let (keeping, contest) = start::kind(&values)?;
@@ -146,6 +151,7 @@ impl Settings {
         config.roles = roles(values).unwrap_or_default();
         config.weights = weights(values).unwrap_or_default();
         config.domain = domain(values).unwrap_or_default();
+        config.require_agent_domain = values.bool("require_agent_domain");
         config.offer_constraints = regex_limits(values).unwrap_or_default();
         config.flags = values.all();
         config
@@ -370,6 +376,17 @@ mod tests {
         assert!(config.allows_role("a") && !config.allows_role("c"));
         assert_eq!(config.offer_constraints, RegexLimits { max_mem: 8192, max_program_size: 50 });
         assert_eq!(config.domain.unwrap().fault_domain.zone.name, "Z");
+    }
+
+    #[test]
+    fn flags_without_a_value_are_switches() {
+        let of = |args: &[&str]| {
+            let args: Vec<&str> = [&["--registry=in_memory"], args].concat();
+            settings(&args).unwrap().config(Upid::new("master", Ipv4Addr::LOCALHOST, 5050))
+        };
+        let (plain, set) = (of(&[]), of(&["--require_agent_domain", "--no-publish_per_framework_metrics"]));
+        assert_eq!((plain.require_agent_domain, plain.publish_per_framework_metrics), (false, true));
+        assert_eq!((set.require_agent_domain, set.publish_per_framework_metrics), (true, false));
     }
 
     #[test]

@@ -59,18 +59,40 @@ const SHARED: &[Process] = &[
     },
 ];
 
-/// Answers `/help`, `/help/<id>` and `/help/<id>/<name>`. `own` are the processes of this daemon alone.
-pub fn respond(own: &[Process], request: &Request) -> Response {
+/// What a daemon has if it was asked for it.
+const MEMORY_PROFILER: Process = Process {
+    id: "memory-profiler",
+    delegate: false,
+    endpoints: &[
+        ("/download/graph", "Not available in this build."),
+        ("/download/raw", "Not available in this build."),
+        ("/download/text", "Not available in this build."),
+        ("/start", "Not available in this build."),
+        ("/state", "Shows that there is no profile."),
+        ("/statistics", "Not available in this build."),
+        ("/stop", "Not available in this build."),
+    ],
+};
+
+/// The pages of a daemon, sorted; `own` are those on its own processes.
+pub fn pages(own: &[Process], memory_profiling: bool) -> Vec<Process> {
+    let asked_for = memory_profiling.then_some(MEMORY_PROFILER);
+    let mut processes: Vec<Process> = own.iter().chain(SHARED).copied().chain(asked_for).collect();
+    processes.sort_by_key(|process| process.id);
+    processes
+}
+
+/// Answers `/help`, `/help/<id>` and `/help/<id>/<name>` from the pages of the daemon.
+pub fn respond(processes: &[Process], request: &Request) -> Response {
     let path = percent::decode(&request.path).unwrap_or_default();
     let mut tokens = path.split('/').filter(|token| !token.is_empty()).skip(1);
     let (id, name) = (tokens.next(), tokens.collect::<Vec<_>>().join("/"));
-    let processes = sorted(own);
     let missing = |what: &str| Response::text(400, format!("No help available for '/{what}'.\n"));
     let Some(id) = id else {
         if request.query_pairs().get("format").is_some_and(|format| format == "json") {
-            return Response::json(json(&processes), None);
+            return Response::json(json(processes), None);
         }
-        return page(&index(&processes), request);
+        return page(&index(processes), request);
     };
     let Some(process) = processes.iter().find(|process| process.id == id) else {
         return Response::text(404, "404 Not Found.");
@@ -82,12 +104,6 @@ pub fn respond(own: &[Process], request: &Request) -> Response {
         Some((name, text)) => page(&format!("{}\n", article(process, name, text)), request),
         None => missing(&format!("{id}/{name}")),
     }
-}
-
-fn sorted(own: &[Process]) -> Vec<Process> {
-    let mut processes: Vec<Process> = own.iter().chain(SHARED).copied().collect();
-    processes.sort_by_key(|process| process.id);
-    processes
 }
 
 fn index(processes: &[Process]) -> String {
@@ -150,7 +166,7 @@ mod tests {
         let mut request = crate::files::tests::request(query);
         request.path = path.to_owned();
         request.headers.push(("user-agent".to_owned(), agent.to_owned()));
-        let response = respond(OWN, &request);
+        let response = respond(&pages(OWN, false), &request);
         let Body::Full(body) = response.body else { panic!("a whole body") };
         (response.status, response.headers[0].1.clone(), String::from_utf8_lossy(&body).into_owned())
     }
@@ -177,6 +193,12 @@ mod tests {
         let json: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(json["processes"][2]["id"], "master");
         assert_eq!(json["processes"][2]["endpoints"][1]["name"], "/state");
+    }
+
+    #[test]
+    fn a_memory_profiler_has_pages_where_there_is_one() {
+        let has = |asked| pages(OWN, asked).iter().any(|process| process.id == "memory-profiler");
+        assert!(has(true) && !has(false));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The libprocess processes that every daemon has beside its own: `/files`, `/help`, `/logging`, `/metrics`, `/profiler`,
-//! `/system`, `/__processes__`.
+//! The libprocess processes that every daemon has beside its own: `/files`, `/help`, `/logging`, `/memory-profiler`,
+//! `/metrics`, `/profiler`, `/system`, `/__processes__`.
 //!
 //! They answer beside the machine. What the machine's own views show of them reaches it as a [`tepui_api::Host`].
 //! Source: Mesos `3rdparty/libprocess/src/{help,logging,profiler}.cpp`, `include/process/system.hpp`,
@@ -9,6 +9,7 @@ pub mod files;
 pub mod help;
 pub mod limiter;
 pub mod logging;
+mod memory_profiler;
 mod processes;
 pub mod system;
 
@@ -43,8 +44,9 @@ impl Processes {
         Arc::new(Processes { files, logging, figures })
     }
 
-    /// Serves them at a node; `own` are the pages of help on the daemon's own processes.
-    pub fn serve(self: &Arc<Processes>, node: &Node, own: &'static [Process]) {
+    /// Serves them at a node; `own` are the pages of help on the daemon's own processes. There is a memory profiler only
+    /// where one was asked for (`--memory_profiling`).
+    pub fn serve(self: &Arc<Processes>, node: &Node, own: &[Process], memory_profiling: bool) {
         node.route_exact("/files/browse", self.blocking(|this, request| files::browse(&this.files, request).into()));
         node.route_exact("/files/read", self.blocking(|this, request| files::read(&this.files, request).into()));
         node.route_exact("/files/download", self.blocking(|this, request| files::download(&this.files, request)));
@@ -55,7 +57,13 @@ impl Processes {
             node.route_exact(path, self.blocking(|_, _| Response::text(400, NO_PROFILER).into()));
         }
         node.route_exact("/__processes__", self.blocking(|_, request| json(processes::json(), request)));
-        node.route("/help", self.blocking(move |_, request| help::respond(own, request).into()));
+        if memory_profiling {
+            for path in memory_profiler::PATHS {
+                node.route_exact(path, self.blocking(|_, request| memory_profiler::respond(request).into()));
+            }
+        }
+        let pages: Arc<[Process]> = help::pages(own, memory_profiling).into();
+        node.route("/help", self.blocking(move |_, request| help::respond(&pages, request).into()));
     }
 
     /// A handler that may wait for the disk where waiting harms nobody.

@@ -55,6 +55,7 @@ pub fn group(message: &Message) -> Option<u64> {
 }
 
 /// How fast the clock of a node goes, in millionths of true time.
+#[allow(dead_code, reason = "only the tests of the lease skew clocks")]
 pub fn rate(bug: Option<Bug>, at: usize, rate: u64) -> u64 {
     match bug {
         Some(Bug::WildClocks) if at == 0 => 800_000,

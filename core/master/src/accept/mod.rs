@@ -24,7 +24,9 @@ use tepui_proto::mesos::offer::Operation;
 use tepui_proto::mesos::offer::operation::Type;
 use tepui_proto::mesos::scheduler::call::Accept;
 use tepui_proto::mesos::task_status::{Reason, Source};
-use tepui_proto::mesos::{ExecutorInfo, OperationState, OperationStatus, Resource, TaskInfo, TaskState, UUID};
+use tepui_proto::mesos::{
+    ExecutorInfo, OperationState, OperationStatus, Resource, ResourceProviderID, TaskInfo, TaskState, UUID,
+};
 use tepui_proto::{MessageField, ProtoId};
 use tepui_resources::{Resources, Role, format};
 
@@ -247,13 +249,16 @@ fn tasks(operation: &Operation) -> Option<&[TaskInfo]> {
     }
 }
 
-/// Which version of its resources the agent must have for the launch to be good.
+/// Which versions of its resources, and of those of its providers, the agent must have for the launch to be good.
 fn resource_versions(agent: &Agent) -> Vec<ResourceVersionUUID> {
-    let version = |value: &Vec<u8>| ResourceVersionUUID {
+    let version = |provider: MessageField<ResourceProviderID>, value: &Vec<u8>| ResourceVersionUUID {
+        resource_provider_id: provider,
         uuid: MessageField::some(UUID { value: value.clone(), ..Default::default() }),
         ..Default::default()
     };
-    agent.resource_version.iter().map(version).collect()
+    let own = agent.resource_version.iter().map(|value| version(MessageField::none(), value));
+    let provided = agent.providers.values().map(|one| version(one.info.id.clone(), &one.version));
+    own.chain(provided).collect()
 }
 
 /// Checks resources as they come from a framework and brings them to the newest form, allocated to the offers' role.

@@ -87,6 +87,7 @@ impl Master {
             id: id.clone(),
             key,
             total: Resources::from_proto(&arrival.info.resources),
+            providers: Default::default(),
             info: arrival.info,
             pid: arrival.pid,
             version: arrival.version,

@@ -140,10 +140,12 @@ impl Master {
         self.addresses.agents.insert(pid.clone(), id.clone());
         agent.pid = pid.clone();
         cx.link(pid);
-        let revocable = agent.total.revocable();
+        // What oversubscription and resource providers add stands until the agent says otherwise.
+        let mut added = agent.total.filter(|one| one.is_revocable() && one.provider_id().is_none());
+        added += &agent.provided();
         agent.info = Arc::new((*message.agent).clone());
         agent.total = Resources::from_proto(&agent.info.resources);
-        agent.total += &revocable;
+        agent.total += &added;
         agent.version = message.version.clone().unwrap_or_default();
         agent.capabilities = message.agent_capabilities.clone();
         agent.resource_version = message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone());

@@ -1,18 +1,27 @@
-//! UpdateSlaveMessage: an agent's resources have changed, or their version.
+//! UpdateSlaveMessage: an agent's oversubscribed resources, its resource providers or the version of its resources have
+//! changed. Agents send it after each registration, too, when mostly nothing has.
 
 use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
+use crate::state::{Agent, agent::Provider};
+use imbl::OrdMap;
 use tepui_allocator::Input;
 use tepui_base::{AgentId, OfferId};
 use tepui_proto::ProtoId;
+use tepui_proto::mesos::Resource as ResourceMessage;
 use tepui_proto::mesos::internal::UpdateAgentMessage;
-use tepui_resources::Resources;
+use tepui_proto::mesos::internal::update_agent_message::ResourceProvider;
+use tepui_resources::{Resource, Resources, format};
+
+/// What a message says, in the master's terms. What it does not speak of is `None` and stays as it is.
+struct Said {
+    oversubscribed: Option<Resources>,
+    providers: Option<OrdMap<String, Provider>>,
+    version: Option<Vec<u8>>,
+}
 
 impl Master {
-    /// Takes over oversubscribed resources and the resource version. Offers that hold revocable resources are
-    /// rescinded when those change. Operations and resource providers, which agents can name here too, belong to rooms
-    /// not built yet: what providers add is not offered.
     pub(crate) fn update_agent(&mut self, cx: &mut Cx, message: &UpdateAgentMessage) {
         self.state.metrics.count(Counter::UpdateAgent);
         let id = message.agent_id.id();
@@ -23,26 +32,90 @@ impl Master {
         self.check_drained(cx, &id);
     }
 
+    /// Takes over what the agent says. Offers that hold what may be gone are rescinded: those with revocable resources
+    /// if the message speaks of those, those with resources of providers if it speaks of providers. Operations, which
+    /// agents can name here too, belong to a room not built yet.
     fn take_over(&mut self, cx: &mut Cx, id: &AgentId, message: &UpdateAgentMessage) {
-        let Some(agent) = self.state.agent_mut(id) else { return };
-        if let Some(version) = message.resource_version_uuid.as_option() {
-            agent.resource_version = Some(version.value.clone());
-        }
-        if !message.update_oversubscribed_resources.unwrap_or(true) {
+        let Some(agent) = self.state.agents.get(id) else { return };
+        let said = Said::of(message);
+        if !said.changes(agent) {
             return;
         }
-        let revocable = Resources::from_proto(&message.oversubscribed_resources);
-        if agent.total.revocable() == revocable {
+        let (oversubscribes, provides) = (said.oversubscribed.is_some(), said.providers.is_some());
+        let agent = self.state.agent_mut(id).expect("it was there a moment ago");
+        let total_before = agent.total.clone();
+        said.take_over(agent);
+        if agent.total == total_before {
+            // Versions alone are between the agent and what is sent to it.
             return;
         }
-        agent.total = agent.total.non_revocable();
-        agent.total += &revocable;
-        let (key, total) = (agent.key, agent.total.clone());
-        let holds_revocable = |offer: &&OfferId| !self.state.offers[*offer].resources.revocable().is_empty();
-        let stale: Vec<OfferId> = self.state.agents[id].offers.iter().filter(holds_revocable).cloned().collect();
+        // The allocator learns first: what is rescinded is not to be offered once more.
+        cx.allocator(Input::UpdateAgent { key: agent.key, facts: None, total: Some(agent.total.clone()) });
+        self.rescind_where(cx, id, |one| {
+            oversubscribes && one.is_revocable() || provides && one.provider_id().is_some()
+        });
+    }
+
+    /// Rescinds the offers of an agent that hold such a resource.
+    fn rescind_where(&mut self, cx: &mut Cx, id: &AgentId, is_stale: impl Fn(&Resource) -> bool) {
+        let holds = |offer: &&OfferId| self.state.offers[*offer].resources.iter().any(&is_stale);
+        let stale: Vec<OfferId> = self.state.agents[id].offers.iter().filter(holds).cloned().collect();
         for offer in stale {
             self.rescind_offer(cx, &offer);
         }
-        cx.allocator(Input::UpdateAgent { key, facts: None, total: Some(total) });
     }
+}
+
+impl Said {
+    /// Agents older than 1.5 do not say whether they speak of oversubscribed resources: they speak of nothing else.
+    fn of(message: &UpdateAgentMessage) -> Said {
+        let oversubscribes = message.update_oversubscribed_resources.unwrap_or(true);
+        Said {
+            oversubscribed: oversubscribes.then(|| resources(&message.oversubscribed_resources)),
+            providers: message
+                .resource_providers
+                .as_option()
+                .map(|all| all.providers.iter().filter_map(provider).collect()),
+            version: message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone()),
+        }
+    }
+
+    fn changes(&self, agent: &Agent) -> bool {
+        self.oversubscribed.as_ref().is_some_and(|new| agent.total.filter(is_oversubscribed) != *new)
+            || self.providers.as_ref().is_some_and(|new| agent.providers != *new)
+            || self.version.is_some() && agent.resource_version != self.version
+    }
+
+    fn take_over(self, agent: &mut Agent) {
+        let oversubscribed = self.oversubscribed.unwrap_or_else(|| agent.total.filter(is_oversubscribed));
+        if let Some(providers) = self.providers {
+            agent.providers = providers;
+        }
+        if self.version.is_some() {
+            agent.resource_version = self.version;
+        }
+        agent.total = agent.total.filter(|one| one.provider_id().is_none() && !one.is_revocable());
+        agent.total += &oversubscribed;
+        agent.total += &agent.provided();
+    }
+}
+
+/// Whether the agent itself has it on top of what it registered with.
+fn is_oversubscribed(resource: &Resource) -> bool {
+    resource.is_revocable() && resource.provider_id().is_none()
+}
+
+/// A provider by its id; those without one, which no agent sends, are left out.
+fn provider(message: &ResourceProvider) -> Option<(String, Provider)> {
+    let info = message.info.as_option()?.clone();
+    let id = info.id.as_option()?.value.clone();
+    let version = message.resource_version_uuid.value.clone();
+    Some((id, Provider { info, total: resources(&message.total_resources), version }))
+}
+
+/// Whatever form the agent writes resources in.
+fn resources(messages: &[ResourceMessage]) -> Resources {
+    let mut messages = messages.to_vec();
+    format::upgrade_all(&mut messages);
+    Resources::from_proto(&messages)
 }

@@ -28,7 +28,8 @@ impl Master {
         let mut forwarded: BTreeMap<AgentId, Vec<Operation>> = BTreeMap::new();
         for operation in operations {
             let agent = operation.agent_id.as_option().map(|id| id.id());
-            match agent.filter(|agent| operation.resource_provider_id.is_set() && self.can_say(agent)) {
+            let provider = operation.resource_provider_id.as_option().map(|id| id.value.as_str());
+            match agent.filter(|agent| provider.is_some_and(|provider| self.can_say(agent, provider))) {
                 Some(agent) => forwarded.entry(agent).or_default().push(operation),
                 None => {
                     let status = self.operation_status(operation);
@@ -42,9 +43,12 @@ impl Master {
         }
     }
 
-    /// Whether an agent answers questions about operations itself.
-    fn can_say(&self, agent: &AgentId) -> bool {
-        self.state.agents.get(agent).is_some_and(|agent| agent.has(AgentCapability::AGENT_OPERATION_FEEDBACK))
+    /// Whether an agent answers questions about operations of a provider itself, as only it can: the provider has not
+    /// come back.
+    fn can_say(&self, agent: &AgentId, provider: &str) -> bool {
+        self.state.agents.get(agent).is_some_and(|agent| {
+            agent.has(AgentCapability::AGENT_OPERATION_FEEDBACK) && !agent.providers.contains_key(provider)
+        })
     }
 
     fn operation_status(&self, operation: Operation) -> OperationStatus {

@@ -4,6 +4,7 @@ mod operator;
 mod scheduler;
 
 use crate::cx::Cx;
+use crate::operator::move_machines;
 use crate::{Master, Phase, view};
 use tepui_api::NoHost;
 use tepui_wire::{Request, RequestId};
@@ -20,8 +21,8 @@ impl Master {
             "maintenance/schedule" if request.method != "GET" => {
                 return self.post_maintenance_schedule(cx, id, &request);
             }
-            "machine/down" => return self.post_machine_down(cx, id, &request),
-            "machine/up" => return self.post_machine_up(cx, id, &request),
+            "machine/down" => return self.post_machines(cx, id, &request, &move_machines::DOWN),
+            "machine/up" => return self.post_machines(cx, id, &request, &move_machines::UP),
             _ => {}
         }
         if !self.operator_write(cx, id, &request) {

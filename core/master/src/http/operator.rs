@@ -3,6 +3,7 @@
 use super::route;
 use crate::Master;
 use crate::cx::Cx;
+use crate::operator::move_machines;
 use crate::view::api;
 use tepui_authz::Action;
 use tepui_base::FrameworkId;
@@ -30,11 +31,11 @@ impl Master {
             }
             Some(Type::START_MAINTENANCE) => {
                 let call = call.start_maintenance.into_option().unwrap_or_default();
-                self.start_maintenance(cx, id, principal, call.machines);
+                self.move_machines(cx, id, principal, call.machines, &move_machines::DOWN);
             }
             Some(Type::STOP_MAINTENANCE) => {
                 let call = call.stop_maintenance.into_option().unwrap_or_default();
-                self.stop_maintenance(cx, id, principal, call.machines);
+                self.move_machines(cx, id, principal, call.machines, &move_machines::UP);
             }
             _ => return false,
         }

@@ -2,8 +2,7 @@
 //!
 //! Each function answers the request itself, at once if the call is refused, else when the registrar has the change.
 
-mod start_maintenance;
-mod stop_maintenance;
+pub(crate) mod move_machines;
 mod update_maintenance_schedule;
 
 use crate::Master;

@@ -8,7 +8,7 @@ use tepui_proto::MessageField;
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::agent_info::capability::Type;
 use tepui_proto::mesos::allocator::InverseOfferStatus;
-use tepui_proto::mesos::{Address, AgentInfo, MachineID, URL, Unavailability};
+use tepui_proto::mesos::{Address, AgentInfo, MachineID, ResourceProviderInfo, URL, Unavailability};
 use tepui_registry::Standing;
 use tepui_resources::Resources;
 use tepui_wire::Upid;
@@ -48,8 +48,10 @@ pub struct Agent {
     pub reregistered: Option<Wall>,
     /// Version of its resources; tasks are launched against it.
     pub resource_version: Option<Vec<u8>>,
-    /// Its resources with what oversubscription adds.
+    /// Its resources with what oversubscription and resource providers add.
     pub total: Resources,
+    /// The resource providers that have subscribed with it, by id.
+    pub providers: OrdMap<String, Provider>,
     /// Used by each framework's tasks and executors.
     pub used: OrdMap<FrameworkId, Resources>,
     /// In outstanding offers.
@@ -68,6 +70,17 @@ pub struct Agent {
     pub inverse_statuses: OrdMap<FrameworkId, InverseOfferStatus>,
     /// Tasks whose kill was asked for; asked again when the agent comes back.
     pub killed: OrdSet<(FrameworkId, TaskId)>,
+}
+
+/// A resource provider of an agent, as the agent told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provider {
+    /// What it said of itself; it has an id.
+    pub info: ResourceProviderInfo,
+    /// All its resources; they are part of the agent's.
+    pub total: Resources,
+    /// Version of its resources; tasks are launched against it.
+    pub version: Vec<u8>,
 }
 
 impl Agent {
@@ -109,6 +122,14 @@ impl Agent {
         ids.sort();
         ids.dedup();
         ids
+    }
+
+    /// Everything its resource providers have.
+    pub fn provided(&self) -> Resources {
+        self.providers.values().fold(Resources::default(), |mut sum, provider| {
+            sum += &provider.total;
+            sum
+        })
     }
 
     /// Everything in use.

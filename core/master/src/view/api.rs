@@ -2,6 +2,7 @@
 
 use super::json::USUAL;
 use super::{maintenance, metrics, roles, terms};
+use crate::state::agent::Provider;
 use crate::state::{Agent, Framework, Snapshot};
 use buffa::Enumeration;
 use bytes::Bytes;
@@ -434,6 +435,7 @@ impl<'a> View<'a> {
             allocated_resources: agent.used_total().to_endpoint(),
             offered_resources: agent.offered.to_endpoint(),
             capabilities: agent.capabilities.clone(),
+            resource_providers: agent.providers.values().map(resource_provider).collect(),
             ..Default::default()
         }
     }
@@ -457,6 +459,14 @@ impl<'a> View<'a> {
 
     fn may(&self, action: Action, framework: &Framework) -> bool {
         self.approved(action, &framework.info)
+    }
+}
+
+fn resource_provider(provider: &Provider) -> get_agents::agent::ResourceProvider {
+    get_agents::agent::ResourceProvider {
+        resource_provider_info: MessageField::some(provider.info.clone()),
+        total_resources: provider.total.to_proto(),
+        ..Default::default()
     }
 }
 

@@ -6,6 +6,7 @@
 mod agents;
 pub mod allocator;
 pub(crate) mod api;
+mod constraints;
 mod frameworks;
 mod json;
 mod maintenance;
@@ -79,6 +80,8 @@ pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Respo
         "frameworks" => show(frameworks::write_frameworks),
         "tasks" => show(tasks::write_tasks),
         "roles" => show(roles::write_roles),
+        // A process of its own in Mesos, which a master has from its election on.
+        "allocator/offer_constraints_debug" if snapshot.elected.is_some() => constraints::respond(snapshot, request),
         "maintenance/schedule" => show(maintenance::write_schedule),
         "maintenance/status" if request.method != "GET" => Response::method_not_allowed(&["GET"], &request.method),
         "maintenance/status" => show(maintenance::write_status),
