@@ -86,7 +86,19 @@ impl House {
         let mut house = House { lab, ensemble, masters, agents, folder: folder.to_owned() };
         house.masters.iter_mut().chain(&mut house.agents).try_for_each(Daemon::start)?;
         house.wait_for_agents(AGENTS.len(), READY_WITHIN)?;
+        house.wait_for_replicas(READY_WITHIN)?;
         Ok(house)
+    }
+
+    /// Waits until every master's replica of the log votes: before that a new group survives no loss.
+    pub fn wait_for_replicas(&self, limit: Duration) -> Result<()> {
+        wait_for("every replica to vote", limit, || {
+            let votes = |address: &String| {
+                let metrics = http::get_json(address, "/metrics/snapshot").ok();
+                metrics.is_some_and(|metrics| metrics["registrar/log/recovered"] == 1.0)
+            };
+            self.addresses().iter().all(votes).then_some(())
+        })
     }
 
     /// `host:port` of each master.
