@@ -26,6 +26,8 @@ pub enum Action {
     ViewExecutor,
     /// See a role in a view.
     ViewRole,
+    /// See the quota of a role.
+    GetQuota,
     /// See the flags.
     ViewFlags,
     /// See machines of the maintenance schedule.

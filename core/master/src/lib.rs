@@ -10,8 +10,9 @@
 //! [`subscribers`] what operators are told, [`validate`] what is refused and in which words, [`view`] what is shown.
 //!
 //! Invariants: see [`state`]. A task's terminal state never changes; its resources go back to the allocator exactly
-//! once; an answer of the registrar is waited for as a [`pending::Pending`] entry. Not done here: election, quota,
-//! weights, dynamic reservations and volumes, draining, authentication.
+//! once; an answer of the registrar is waited for as a [`pending::Pending`] entry. What the registry
+//! says of quotas, weights and draining agents holds ([`recovery`]). Not done here: election, the calls that set those,
+//! dynamic reservations and volumes, authentication.
 //! Source: Mesos `src/master/master.cpp`.
 
 mod accept;
@@ -31,6 +32,7 @@ mod offers;
 mod operator;
 mod pending;
 mod record;
+mod recovery;
 pub mod state;
 pub mod subscribers;
 mod tasks;

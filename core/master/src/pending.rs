@@ -4,15 +4,13 @@ use crate::Master;
 use crate::agent::Arrival;
 use crate::cx::Cx;
 use crate::metrics::Counter;
-use crate::{Phase, Timer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, Map, Set, TaskId};
 use tepui_proto::mesos::AgentInfo;
 use tepui_proto::mesos::internal::ReregisterAgentMessage;
 use tepui_registry::maintenance::Change;
-use tepui_registry::{Input, Operation, OperationId, Output};
-use tepui_resources::Role;
+use tepui_registry::{Input, Operation, OperationId, Output, Standing};
 use tepui_wire::{RequestId, Upid};
 
 /// So many ids of removed agents are remembered, to tell their late messages from those of strangers (the same number
@@ -40,6 +38,12 @@ pub(crate) enum Pending {
     },
     /// A change of the maintenance schedule or its machines, and the request that wants it.
     Maintain(RequestId, Change),
+    /// The weights of the flag go into a registry that had none.
+    Weights,
+    /// An agent that drains runs nothing any more.
+    Drained(AgentId),
+    /// An agent that is given up for good, since when (nanoseconds).
+    Gone(AgentId, i64),
 }
 
 /// Agents on their way in or out, and the tasks they took with them.
@@ -53,6 +57,11 @@ pub(crate) struct Known {
     pub marking_unreachable: Set<AgentId>,
     /// Being removed.
     pub removing: Set<AgentId>,
+    /// Being marked gone.
+    pub marking_gone: Set<AgentId>,
+    /// What operators have said of agents that are not registered: those of the registry that have not come back, and
+    /// unreachable ones.
+    pub standings: Map<AgentId, Standing>,
     /// Tasks that became unreachable with their agent.
     pub unreachable_tasks: Map<AgentId, Vec<(FrameworkId, TaskId)>>,
     /// How many agents the registry had when it was recovered.
@@ -64,7 +73,9 @@ pub(crate) struct Known {
 impl Known {
     /// Whether the registrar is being asked about the agent, so that nothing else can be decided of it now.
     pub fn is_busy(&self, agent: &AgentId) -> bool {
-        self.reregistering.contains(agent) || self.removing.contains(agent) || self.marking_unreachable.contains(agent)
+        [&self.reregistering, &self.removing, &self.marking_unreachable, &self.marking_gone]
+            .into_iter()
+            .any(|busy| busy.contains(agent))
     }
 
     /// Whether the agent was removed and has not come back.
@@ -132,38 +143,14 @@ impl Master {
                     }
                     // Two changes may cross, so that the later changes nothing; neither is refused.
                     Pending::Maintain(request, change) => self.maintained(cx, request, &change),
+                    Pending::Weights => {}
+                    Pending::Drained(agent) => self.drained(&agent, result.is_ok()),
+                    Pending::Gone(agent, since) => {
+                        assert!(result.is_ok(), "a registered agent that is marked gone was admitted");
+                        self.marked_gone(cx, &agent, since);
+                    }
                 }
             }
         }
-    }
-
-    /// The allocator learns what was before this master: how many agents, and the weights. No quota can be set yet.
-    fn prepare_allocator(&mut self, cx: &mut Cx) {
-        let expected = self.state.recovered_agents.len();
-        cx.allocator(tepui_allocator::Input::AwaitAgents { expected, quotas: Vec::new() });
-        let weights = self.config.weights.iter().map(|(role, weight)| (Role::from(role.as_str()), *weight));
-        cx.allocator(tepui_allocator::Input::UpdateWeights(weights.collect()));
-    }
-
-    fn recovered(&mut self, cx: &mut Cx, registry: tepui_registry::State) {
-        if self.phase == Phase::Leading {
-            return;
-        }
-        if let Some(refusal) = registry.refusal(&self.state.info) {
-            return cx.exit(refusal);
-        }
-        self.phase = Phase::Leading;
-        self.state.recovered = true;
-        self.known.recovered = registry.admitted.len();
-        let agents = registry.admitted.iter().map(|(id, agent)| (id.clone(), agent.info.clone()));
-        self.state.recovered_agents = agents.collect();
-        self.state.unreachable = registry.unreachable.iter().map(|(id, agent)| (id.clone(), agent.since)).collect();
-        self.state.gone = registry.gone.iter().map(|(id, agent)| (id.clone(), agent.since)).collect();
-        self.state.maintenance = registry.maintenance;
-        self.prepare_allocator(cx);
-        if !self.state.recovered_agents.is_empty() {
-            self.timers.set(cx.now.monotonic + self.config.agent_reregister_timeout, Timer::Recovered);
-        }
-        self.prune_later(cx);
     }
 }

@@ -43,6 +43,13 @@ pub enum Event {
         /// Its first process, leader of its own session.
         pid: i32,
     },
+    /// The container has the resources it was to get; never said before [`Event::Launched`].
+    Updated {
+        /// The container.
+        id: ContainerId,
+        /// The number given to [`Containerizer::update`].
+        sequence: u64,
+    },
     /// The program never ran; nothing of it is left but the sandbox.
     LaunchFailed {
         /// The container.
@@ -63,6 +70,8 @@ pub enum Event {
 struct Entry {
     pid: Option<i32>,
     destroy: Arc<Notify>,
+    /// The updates asked for before the launch was told; `None` from then on.
+    updates: Option<Vec<u64>>,
 }
 
 type Entries = Map<ContainerId, Entry>;
@@ -103,12 +112,24 @@ impl Containerizer {
     /// If a container of that id exists: ids are the agent's own.
     pub fn launch(&self, launch: Launch) {
         let destroy = Arc::new(Notify::new());
-        let entry = Entry { pid: None, destroy: destroy.clone() };
+        let entry = Entry { pid: None, destroy: destroy.clone(), updates: Some(Vec::new()) };
         let previous = self.entries().insert(launch.id.clone(), entry);
         assert!(previous.is_none(), "container {} exists already", launch.id);
         self.count.send_modify(|count| *count += 1);
         let this = self.clone();
         tokio::spawn(async move { this.live(launch, &destroy).await });
+    }
+
+    /// Gives a container other resources; answered by [`Event::Updated`] with this number, unless there is no such
+    /// container (any more). The posix launcher enforces no limits, so that there is nothing to change and nothing to
+    /// fail; but an executor that is quicker than the word of its own launch has to wait for it here, so that what the
+    /// agent says of its tasks names the container's process.
+    pub fn update(&self, id: &ContainerId, sequence: u64) {
+        match self.entries().get_mut(id) {
+            Some(Entry { updates: Some(waiting), .. }) => waiting.push(sequence),
+            Some(_) => self.emit(Event::Updated { id: id.clone(), sequence }),
+            None => tracing::debug!(container = %id, "nothing to update"),
+        }
     }
 
     /// Kills a container and all its processes, or stops its launch. Its end arrives as an event. `false` if there is
@@ -160,7 +181,7 @@ impl Containerizer {
             }
             Ok(child) => {
                 let pid = child.pid();
-                self.emit(Event::Launched { id: id.clone(), pid });
+                self.launched(&id, pid);
                 let status = child.end(destroy).await.status;
                 tracing::info!(container = %id, pid, "container {status}");
                 runtime::write_status(&self.config.runtime_dir, &id, status);
@@ -171,6 +192,16 @@ impl Containerizer {
         self.entries().remove(&id);
         self.emit(end);
         self.count.send_modify(|count| *count -= 1);
+    }
+
+    /// Tells of a launch, and after it of the updates that waited for it.
+    fn launched(&self, id: &ContainerId, pid: i32) {
+        let mut entries = self.entries();
+        self.emit(Event::Launched { id: id.clone(), pid });
+        let waiting = entries.get_mut(id).and_then(|entry| entry.updates.take());
+        for sequence in waiting.into_iter().flatten() {
+            self.emit(Event::Updated { id: id.clone(), sequence });
+        }
     }
 
     async fn start(&self, launch: Launch, destroy: &Notify) -> Result<Child, String> {

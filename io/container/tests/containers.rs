@@ -82,6 +82,14 @@ impl World {
         }
     }
 
+    /// The number of an update that is done.
+    async fn updated(&mut self) -> u64 {
+        match self.event().await {
+            Event::Updated { sequence, .. } => sequence,
+            other => panic!("expected an update, got {other:?}"),
+        }
+    }
+
     async fn failed(&mut self) -> String {
         match self.event().await {
             Event::LaunchFailed { message, .. } => message,
@@ -92,6 +100,25 @@ impl World {
     fn read(&self, id: &str, name: &str) -> String {
         std::fs::read_to_string(self.sandbox(id).join(name)).unwrap()
     }
+}
+
+#[tokio::test]
+async fn updates_are_done_once_the_launch_is_told() {
+    let mut world = World::new();
+    world.launch("early", shell("exec sleep 1000"), None);
+    world.containers.update(&"early".into(), 1);
+    world.containers.update(&"early".into(), 2);
+    world.launched().await;
+    assert_eq!([world.updated().await, world.updated().await], [1, 2]);
+    world.containers.update(&"early".into(), 3);
+    assert_eq!(world.updated().await, 3);
+    assert!(world.containers.destroy(&"early".into()));
+    world.terminated().await;
+    // Nobody waits for it any more.
+    world.containers.update(&"early".into(), 4);
+    world.launch("next", shell("true"), None);
+    world.launched().await;
+    world.terminated().await;
 }
 
 fn shell(command: &str) -> CommandInfo {

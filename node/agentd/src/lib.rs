@@ -151,7 +151,6 @@ pub async fn start_on(
         containers: containers.clone(),
         files: files.clone(),
         detections,
-        mailbox: mailbox.clone(),
         exit,
     };
     tokio::spawn(async move {

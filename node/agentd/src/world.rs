@@ -16,7 +16,6 @@ pub struct AgentWorld {
     pub containers: Containerizer,
     pub files: Files,
     pub detections: Detections,
-    pub mailbox: Mailbox<Agent>,
     /// Told why the agent leaves.
     pub exit: watch::Sender<Option<String>>,
 }
@@ -56,10 +55,7 @@ impl AgentWorld {
                     tracing::debug!(container = %id, "nothing to destroy");
                 }
             }
-            // The posix launcher enforces no limits, so that there is nothing to change and nothing to fail.
-            ContainerCommand::Update { id, sequence, .. } => {
-                self.mailbox.post(Input::Container(ContainerEvent::Updated { id, sequence, error: None }));
-            }
+            ContainerCommand::Update { id, sequence, .. } => self.containers.update(&id, sequence),
         }
     }
 }
@@ -69,6 +65,7 @@ pub async fn forward_container_events(mut events: UnboundedReceiver<Event>, mail
     while let Some(event) = events.recv().await {
         mailbox.post(Input::Container(match event {
             Event::Launched { id, pid } => ContainerEvent::Launched { id, pid: pid.unsigned_abs() },
+            Event::Updated { id, sequence } => ContainerEvent::Updated { id, sequence, error: None },
             Event::LaunchFailed { id, message } => ContainerEvent::LaunchFailed { id, message },
             Event::Terminated { id, termination } => ContainerEvent::Terminated { id, termination },
         }));

@@ -3,7 +3,7 @@
 //! The framework and the operator write down what they did and heard; each task writes down itself, in a file, that it
 //! began and that it ended. Nothing a daemon says of itself is taken for the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -50,6 +50,10 @@ pub struct Record {
     pub sent: u64,
     /// Whether a schedule has been sent and not been answered.
     pub is_between: bool,
+    /// When each schedule was acknowledged.
+    pub stored_at: BTreeMap<u64, Instant>,
+    /// Schedules that were sent and never acknowledged: they may be stored or not.
+    pub unanswered: BTreeSet<u64>,
     /// Schedules stored, reads made.
     pub operations: (u64, u64),
 }

@@ -86,19 +86,22 @@ impl House {
         let mut house = House { lab, ensemble, masters, agents, folder: folder.to_owned() };
         house.masters.iter_mut().chain(&mut house.agents).try_for_each(Daemon::start)?;
         house.wait_for_agents(AGENTS.len(), READY_WITHIN)?;
-        house.wait_for_replicas(READY_WITHIN)?;
+        house.wait_for_replicas()?;
         Ok(house)
     }
 
-    /// Waits until every master's replica of the log votes: before that a new group survives no loss.
-    pub fn wait_for_replicas(&self, limit: Duration) -> Result<()> {
-        wait_for("every replica to vote", limit, || {
-            let votes = |address: &String| {
-                let metrics = http::get_json(address, "/metrics/snapshot").ok();
-                metrics.is_some_and(|metrics| metrics["registrar/log/recovered"] == 1.0)
-            };
-            self.addresses().iter().all(votes).then_some(())
+    /// Waits until every replica of the log votes. One that has never voted counts for nothing: two of three are no
+    /// majority without it, in Mesos as here.
+    fn wait_for_replicas(&self) -> Result<()> {
+        wait_for("replicas that vote", READY_WITHIN, || {
+            (0..MASTERS.len()).all(|number| self.votes(number)).then_some(())
         })
+    }
+
+    /// Whether the replica of a master takes part in decisions.
+    pub fn votes(&self, number: usize) -> bool {
+        let metrics = http::get_json(&self.addresses()[number], "/metrics/snapshot").ok();
+        metrics.is_some_and(|metrics| metrics["registrar/log/recovered"] == 1.0)
     }
 
     /// `host:port` of each master.

@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
+/// The program that makes networks, of Debian's package iproute2.
+pub const IP: &str = "/usr/sbin/ip";
 /// Says that this process already is in its namespace.
 const INSIDE: &str = "TEPUI_FAILOVER_LAB";
 /// The network of the lab; its last number tells hosts apart.
@@ -30,7 +32,7 @@ pub fn enter() -> Result<()> {
 }
 
 fn ip(words: &str) -> Result<()> {
-    let output = Command::new("ip").args(words.split(' ')).output().context("ip, from Debian's iproute2")?;
+    let output = Command::new(IP).args(words.split(' ')).output().context("ip, of Debian's iproute2")?;
     ensure!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(())
 }
@@ -55,7 +57,7 @@ pub struct Host {
 impl Host {
     /// A program that will run there.
     pub fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new("ip");
+        let mut command = Command::new(IP);
         command.args(["netns", "exec", &self.namespace]).arg(program).stdin(Stdio::null());
         command
     }

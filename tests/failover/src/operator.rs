@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tepui_sdk::Operator;
 use tepui_sdk::mesos::maintenance::{Schedule, Window};
@@ -68,7 +68,10 @@ async fn write(operator: &Operator, history: &History) -> bool {
     record.is_between = false;
     if is_stored {
         record.stored = number;
+        record.stored_at.insert(number, Instant::now());
         record.operations.0 += 1;
+    } else {
+        record.unanswered.insert(number);
     }
     is_stored
 }

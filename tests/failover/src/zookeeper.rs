@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use interop::process::{install_packages, run, wait_for};
+use interop::process::{run, wait_for};
 
 use crate::daemon::Daemon;
 use crate::lab::Host;
@@ -19,7 +19,9 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 /// One question to one server.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Debian's library, and the option that keeps it from telling of its start.
-const JAR: &str = "/usr/share/java/zookeeper.jar";
+pub const JAR: &str = "/usr/share/java/zookeeper.jar";
+/// Its own client, of the same package.
+pub const CLIENT: &str = "/usr/share/zookeeper/bin/zkCli.sh";
 
 /// The ensemble.
 pub struct Ensemble {
@@ -30,9 +32,8 @@ pub struct Ensemble {
 }
 
 impl Ensemble {
-    /// Installs ZooKeeper if it is missing, and prepares one server for each host.
+    /// Prepares one server for each host.
     pub fn new(hosts: Vec<Host>, folder: &Path) -> Result<Ensemble> {
-        install(folder)?;
         let mut servers = Vec::new();
         for (host, number) in hosts.iter().zip(1..) {
             let home = folder.join(host.name);
@@ -79,18 +80,11 @@ impl Ensemble {
     pub fn client(&self, command: &str) -> Result<String> {
         let server = format!("{}:{CLIENT_PORT}", self.hosts[0].ip);
         let log = self.folder.join("client.log");
-        let mut program = Command::new("/usr/share/zookeeper/bin/zkCli.sh");
+        let mut program = Command::new(CLIENT);
         program.args(["-server", &server]).args(command.split(' '));
         run(&mut program, &log, READY_WITHIN).with_context(|| format!("zkCli.sh {command}"))?;
         Ok(String::from_utf8_lossy(&std::fs::read(log)?).into_owned())
     }
-}
-
-fn install(folder: &Path) -> Result<()> {
-    if Path::new(JAR).exists() && Path::new("/usr/share/zookeeper/bin/zkCli.sh").exists() {
-        return Ok(());
-    }
-    install_packages(&["zookeeper"], &folder.join("apt.log"))
 }
 
 fn write_configuration(home: &Path, hosts: &[Host], number: usize) -> Result<()> {

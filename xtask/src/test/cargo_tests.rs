@@ -87,6 +87,19 @@ pub fn log(setting: &Setting, log: &mut Log) -> Result<Tally> {
     against_mesos(setting, log, "log", &["log"])
 }
 
+/// Three masters, agents and ZooKeeper as processes, each on a host of its own: the operations drills, then chaos.
+pub fn failover(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let tepui = match release_binary(setting, log)? {
+        Ok(path) => path,
+        Err(failure) => return Ok(failure),
+    };
+    let mut command = cargo(setting);
+    command.args(["run", "-p", "failover", "--", "--tepui"]).arg(tepui);
+    command.arg("--folder").arg(setting.target.join("failover"));
+    let ended = log.run(&mut command, BUILD_LIMIT)?;
+    Ok(report::of_cases(&ended.text).and_status("the drills", ended.status.success()).or_nothing_ran("failover"))
+}
+
 fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
     let tepui = match release_binary(setting, log)? {
         Ok(path) => path,

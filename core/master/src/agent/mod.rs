@@ -3,6 +3,7 @@
 //! An agent is admitted, given up or taken back only after the registrar said so; until then it stands in
 //! [`crate::pending`]. Messages of agents that were removed are ignored.
 
+mod draining;
 mod exited;
 mod messages;
 pub(crate) mod ping;
@@ -81,6 +82,7 @@ impl Master {
         self.addresses.agents.insert(arrival.pid.clone(), id.clone());
         cx.link(&arrival.pid);
         let unavailability = self.unavailability(&machine(&arrival.info, &arrival.pid));
+        let standing = self.known.standings.remove(&id).unwrap_or_default();
         let agent = Agent {
             id: id.clone(),
             key,
@@ -91,7 +93,8 @@ impl Master {
             capabilities: arrival.capabilities,
             observer,
             connected: true,
-            active: true,
+            active: !standing.deactivated,
+            standing,
             disconnection: 0,
             pinged: false,
             missed_pings: 0,
@@ -124,6 +127,7 @@ impl Master {
         if planned {
             cx.allocator(Input::UpdateUnavailability { agent: key, planned });
         }
+        self.withhold_deactivated(cx, id);
         self.publish(cx, Change::AgentAdded(id));
     }
 }

@@ -34,6 +34,7 @@ impl Master {
     pub(crate) fn pruned(&mut self, unreachable: &[AgentId], gone: &[AgentId]) {
         for id in unreachable {
             if self.state.unreachable.remove(id).is_some() {
+                self.known.standings.remove(id);
                 self.forget_unreachable_tasks(id);
             }
         }

@@ -29,7 +29,8 @@ impl Master {
 
     /// Asks the registrar to remove an agent, unless it is on its way out already.
     pub(crate) fn remove_agent(&mut self, cx: &mut Cx, id: &AgentId, cause: String, reason: Option<Counter>) {
-        if self.known.marking_unreachable.contains(id) || !self.known.removing.insert(id.clone()) {
+        let elsewhere = self.known.marking_unreachable.contains(id) || self.known.marking_gone.contains(id);
+        if elsewhere || !self.known.removing.insert(id.clone()) {
             return;
         }
         let info = self.state.agents[id].info.clone();

@@ -1,6 +1,7 @@
 //! An agent that had an id before: known and back, recovered after a failover of the master, thought unreachable, or
 //! never heard of.
 
+use super::draining::GONE;
 use super::{Arrival, upgraded};
 use crate::Master;
 use crate::cx::Cx;
@@ -33,7 +34,7 @@ impl Master {
             return;
         }
         if self.state.gone.contains_key(&id) {
-            return self.shut_down(cx, &pid, "Agent has been marked gone");
+            return self.shut_down(cx, &pid, GONE);
         }
         upgrade(&mut message);
         let refused = validate::agent::reregister(&message).is_err()
@@ -96,6 +97,7 @@ impl Master {
         agent.reregistered = Some(cx.now.wall);
         self.adopt(cx, &id, &message);
         self.offer_agent(cx, &id);
+        self.send_drain(cx, &id);
         let reregistered =
             AgentReregisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
         cx.send(&self.config.pid, &pid, &reregistered);
@@ -120,12 +122,14 @@ impl Master {
         let agent = self.state.agent_mut(&id).expect("it was there a moment ago");
         if !agent.connected {
             agent.connected = true;
-            agent.active = true;
             agent.missed_pings = 0;
             agent.pinged = false;
-            let key = agent.key;
-            cx.allocator(tepui_allocator::Input::ActivateAgent(key));
+            if !agent.standing.deactivated {
+                agent.active = true;
+                cx.allocator(tepui_allocator::Input::ActivateAgent(agent.key));
+            }
         }
+        self.send_drain(cx, &id);
         self.settle_frameworks(cx, &pid, &message.frameworks, &recovered);
     }
 

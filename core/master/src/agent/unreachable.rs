@@ -12,7 +12,7 @@ use tepui_base::{AgentId, duration};
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{AgentInfo, TaskState};
-use tepui_registry::Operation;
+use tepui_registry::{Operation, Standing};
 
 /// Why an agent that answers no pings is unreachable, in words.
 pub(super) const SILENT: &str = "health check timed out";
@@ -67,10 +67,9 @@ impl Master {
 
     pub(super) fn mark_info_unreachable(&mut self, cx: &mut Cx, info: &Arc<AgentInfo>, text: &str) -> bool {
         let id = info.id.id();
-        let busy = self.known.reregistering.contains(&id)
-            || self.known.removing.contains(&id)
-            || !self.known.marking_unreachable.insert(id);
+        let busy = self.known.is_busy(&id);
         if !busy {
+            self.known.marking_unreachable.insert(id);
             let since = cx.now.wall.as_nanos_i64();
             let operation = Operation::MarkAgentUnreachable(info.clone(), since);
             self.apply(cx, operation, Pending::Unreachable(info.clone(), since, text.to_owned()));
@@ -90,6 +89,9 @@ impl Master {
             return self.tell_lost(cx, info);
         }
         let agent = self.state.agents[&id].clone();
+        if agent.standing != Standing::default() {
+            self.known.standings.insert(id.clone(), agent.standing.clone());
+        }
         for (owner, task_id) in &agent.tasks {
             let framework = &self.state.frameworks[owner];
             let (state, reason) = (framework.lost_as(TaskState::TASK_UNREACHABLE), Reason::REASON_AGENT_REMOVED);

@@ -4,7 +4,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use tepui_allocator::Input;
-use tepui_base::OfferId;
+use tepui_base::{AgentId, OfferId};
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::internal::UpdateAgentMessage;
 use tepui_resources::Resources;
@@ -19,7 +19,12 @@ impl Master {
         if self.known.is_removed(&id) {
             return;
         }
-        let Some(agent) = self.state.agent_mut(&id) else { return };
+        self.take_over(cx, &id, message);
+        self.check_drained(cx, &id);
+    }
+
+    fn take_over(&mut self, cx: &mut Cx, id: &AgentId, message: &UpdateAgentMessage) {
+        let Some(agent) = self.state.agent_mut(id) else { return };
         if let Some(version) = message.resource_version_uuid.as_option() {
             agent.resource_version = Some(version.value.clone());
         }
@@ -34,7 +39,7 @@ impl Master {
         agent.total += &revocable;
         let (key, total) = (agent.key, agent.total.clone());
         let holds_revocable = |offer: &&OfferId| !self.state.offers[*offer].resources.revocable().is_empty();
-        let stale: Vec<OfferId> = self.state.agents[&id].offers.iter().filter(holds_revocable).cloned().collect();
+        let stale: Vec<OfferId> = self.state.agents[id].offers.iter().filter(holds_revocable).cloned().collect();
         for offer in stale {
             self.rescind_offer(cx, &offer);
         }

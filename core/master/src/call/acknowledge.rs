@@ -38,5 +38,6 @@ impl Master {
         };
         cx.send(&self.config.pid, &agent.pid, &message);
         self.state.metrics.count(Counter::ValidStatusUpdateAcknowledgements);
+        self.check_drained(cx, &agent_id);
     }
 }

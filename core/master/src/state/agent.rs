@@ -9,6 +9,7 @@ use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::agent_info::capability::Type;
 use tepui_proto::mesos::allocator::InverseOfferStatus;
 use tepui_proto::mesos::{Address, AgentInfo, MachineID, URL, Unavailability};
+use tepui_registry::Standing;
 use tepui_resources::Resources;
 use tepui_wire::Upid;
 
@@ -33,6 +34,8 @@ pub struct Agent {
     pub connected: bool,
     /// Whether its resources may be offered.
     pub active: bool,
+    /// Whether an operator has deactivated it, and how far its draining has come.
+    pub standing: Standing,
     /// The number of its last disconnection, so that an old timer is told from the present one.
     pub disconnection: u64,
     /// Whether the last ping has not been answered yet.

@@ -26,6 +26,7 @@ use imbl::{OrdMap, Vector};
 use std::sync::Arc;
 use tepui_authz::Approvers;
 use tepui_base::{AgentId, FrameworkId, OfferId, Wall};
+use tepui_proto::mesos::quota::QuotaConfig;
 use tepui_proto::mesos::{AgentInfo, MasterInfo};
 use tepui_registry::Maintenance;
 
@@ -66,6 +67,10 @@ pub struct Snapshot {
     pub inverse_offers: OrdMap<OfferId, Arc<InverseOffer>>,
     /// The maintenance schedule and its machines, as the registry has them.
     pub maintenance: Maintenance,
+    /// Quotas by role, as the registry has them.
+    pub quotas: OrdMap<String, Arc<QuotaConfig>>,
+    /// Weights by role: those of the registry; until it is known, or if it has none, those of `--weights`.
+    pub weights: OrdMap<String, f64>,
     /// What the allocator says of itself: put in by whoever runs both, for a request that asks for it.
     pub allocator: Option<Arc<crate::view::allocator::Figures>>,
     /// Counters.
@@ -78,6 +83,7 @@ impl Snapshot {
     /// Of a master that knows nothing but itself. It counts as its own leader until another is named.
     pub(crate) fn new(config: Arc<Config>, info: Arc<MasterInfo>) -> Snapshot {
         Snapshot {
+            weights: config.weights.iter().map(|(role, weight)| (role.clone(), *weight)).collect(),
             config,
             leader: Some(info.clone()),
             info,
@@ -95,6 +101,7 @@ impl Snapshot {
             subscribers: 0,
             inverse_offers: OrdMap::new(),
             maintenance: Maintenance::default(),
+            quotas: OrdMap::new(),
             allocator: None,
             metrics: Metrics::default(),
             approvers: Approvers::permissive(),

@@ -65,10 +65,12 @@ fn write_fields(agent: &Agent, may_see: impl Fn(&str) -> bool, w: &mut Writer) {
     });
     json::resources(w, "unreserved_resources", agent.total.iter().filter(|one| one.is_unreserved()));
     w.field_bool("active", agent.active);
-    // Deactivation by an operator belongs to a room not built yet.
-    w.field_bool("deactivated", false);
+    w.field_bool("deactivated", agent.standing.deactivated);
     w.field_string("version", &agent.version);
     json::capabilities(w, agent.capabilities.iter().map(|capability| capability.r#type));
+    if let Some(drain_info) = &agent.standing.drain_info {
+        w.field_message("drain_info", &**drain_info, Names::V0);
+    }
 }
 
 fn write_full_resources(snapshot: &Snapshot, principal: &Principal, agent: &Agent, w: &mut Writer) {

@@ -1,7 +1,7 @@
 //! `POST /api/v1`: the operator's reads, in JSON and protobuf.
 
 use super::json::USUAL;
-use super::{maintenance, metrics, roles};
+use super::{maintenance, metrics, roles, terms};
 use crate::state::{Agent, Framework, Snapshot};
 use buffa::Enumeration;
 use bytes::Bytes;
@@ -13,8 +13,8 @@ use tepui_proto::json::{self, Names, Writer};
 use tepui_proto::mesos::master::call::Type;
 use tepui_proto::mesos::master::response::{
     self, GetAgents, GetExecutors, GetFlags, GetFrameworks, GetHealth, GetLoggingLevel, GetMaintenanceSchedule,
-    GetMaintenanceStatus, GetMaster, GetMetrics, GetQuota, GetRoles, GetState, GetTasks, GetVersion, ListFiles,
-    ReadFile, get_agents, get_executors, get_frameworks,
+    GetMaintenanceStatus, GetMaster, GetMetrics, GetQuota, GetRoles, GetState, GetTasks, GetVersion, GetWeights,
+    ListFiles, ReadFile, get_agents, get_executors, get_frameworks,
 };
 use tepui_proto::mesos::master::{Call, Response as ApiResponse};
 use tepui_proto::mesos::{Flag, FrameworkInfo, Role, TimeInfo, VersionInfo, value};
@@ -176,15 +176,21 @@ fn answer(snapshot: &Snapshot, principal: &Principal, kind: Type) -> Option<ApiR
         Type::GET_FLAGS => ApiResponse { get_flags: MessageField::some(view.flags()), ..of(Answer::GET_FLAGS) },
         Type::GET_VERSION => ApiResponse { get_version: MessageField::some(view.version()), ..of(Answer::GET_VERSION) },
         Type::GET_MASTER => ApiResponse { get_master: MessageField::some(view.master()), ..of(Answer::GET_MASTER) },
-        // Operations and quota can be asked for, but none can be made yet; with no weights Mesos shows the type alone.
+        // Operations can be asked for, but none can be made yet.
         Type::GET_OPERATIONS => {
             ApiResponse { get_operations: MessageField::some(Default::default()), ..of(Answer::GET_OPERATIONS) }
         }
         Type::GET_QUOTA => {
-            let quota = GetQuota { status: MessageField::some(Default::default()), ..Default::default() };
+            let status = MessageField::some(terms::quota_status(snapshot, principal));
+            let quota = GetQuota { status, ..Default::default() };
             ApiResponse { get_quota: MessageField::some(quota), ..of(Answer::GET_QUOTA) }
         }
-        Type::GET_WEIGHTS => of(Answer::GET_WEIGHTS),
+        Type::GET_WEIGHTS => {
+            let weight_infos = terms::weights(snapshot, principal);
+            // With no weights Mesos shows the type alone.
+            let part = (!weight_infos.is_empty()).then(|| GetWeights { weight_infos, ..Default::default() });
+            ApiResponse { get_weights: part.into(), ..of(Answer::GET_WEIGHTS) }
+        }
         Type::GET_ROLES => ApiResponse { get_roles: MessageField::some(view.roles()), ..of(Answer::GET_ROLES) },
         Type::GET_TASKS => ApiResponse { get_tasks: MessageField::some(view.tasks()), ..of(Answer::GET_TASKS) },
         Type::GET_EXECUTORS => {
@@ -418,7 +424,8 @@ impl<'a> View<'a> {
         get_agents::Agent {
             agent_info: MessageField::some((*agent.info).clone()),
             active: agent.active,
-            deactivated: Some(false),
+            deactivated: Some(agent.standing.deactivated),
+            drain_info: agent.standing.drain_info.as_deref().cloned().into(),
             version: agent.version.clone(),
             pid: Some(agent.pid.to_string()),
             registered_time: time(agent.registered),
@@ -462,7 +469,7 @@ fn optional_time(at: Option<Wall>) -> MessageField<TimeInfo> {
 }
 
 /// Amounts as scalar resources.
-fn scalars(quantities: &Quantities) -> Vec<tepui_proto::mesos::Resource> {
+pub(super) fn scalars(quantities: &Quantities) -> Vec<tepui_proto::mesos::Resource> {
     let scalar = |amount: f64| MessageField::some(value::Scalar { value: amount, ..Default::default() });
     quantities
         .iter()

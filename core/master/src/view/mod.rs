@@ -15,6 +15,7 @@ mod roles;
 mod state;
 mod summary;
 mod tasks;
+mod terms;
 
 use crate::http::route;
 use crate::state::Snapshot;
@@ -81,9 +82,8 @@ pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Respo
         "maintenance/schedule" => show(maintenance::write_schedule),
         "maintenance/status" if request.method != "GET" => Response::method_not_allowed(&["GET"], &request.method),
         "maintenance/status" => show(maintenance::write_status),
-        // Neither quota nor weights can be set yet: there are none.
-        "quota" => unset(request, &["GET", "POST", "DELETE"], "{}"),
-        "weights" => unset(request, &["GET", "PUT"], "[]"),
+        "quota" => fixed(request, &["GET", "POST", "DELETE"], || terms::quota_text(snapshot, &request.principal)),
+        "weights" => fixed(request, &["GET", "PUT"], || terms::weights_text(snapshot, &request.principal)),
         "metrics/snapshot" => {
             let mut values = metrics::collect(snapshot);
             values.extend(host.metrics());
@@ -101,10 +101,10 @@ fn room(snapshot: &Snapshot) -> usize {
     snapshot.agents.len().saturating_add(1).saturating_mul(AGENT_BYTES)
 }
 
-/// What is empty because it cannot be set yet.
-fn unset(request: &Request, methods: &[&str], nothing: &'static str) -> Response {
+/// What is shown, and cannot be set yet.
+fn fixed(request: &Request, methods: &[&str], text: impl FnOnce() -> String) -> Response {
     match request.method.as_str() {
-        "GET" | "HEAD" => Response::json(nothing, request.query_pairs().get("jsonp").map(String::as_str)),
+        "GET" | "HEAD" => Response::json(text(), request.query_pairs().get("jsonp").map(String::as_str)),
         method if methods.contains(&method) => {
             Response::text(501, format!("{method} {} is not implemented by this master", request.path))
         }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tepui_authz::{Action, Principal};
 use tepui_base::FrameworkId;
 use tepui_proto::json::Writer;
+use tepui_proto::mesos::value::Scalar;
 use tepui_resources::roles::ancestors;
 use tepui_resources::{Quantities, Resources, Role};
 use tepui_wire::Request;
@@ -15,7 +16,7 @@ const DEFAULT_WEIGHT: f64 = 1.0;
 
 /// The weight of a role.
 pub(super) fn weight(snapshot: &Snapshot, role: &str) -> f64 {
-    snapshot.config.weights.get(role).copied().unwrap_or(DEFAULT_WEIGHT)
+    snapshot.weights.get(role).copied().unwrap_or(DEFAULT_WEIGHT)
 }
 
 /// Makes amounts of resources: of all, or of the scalars alone.
@@ -52,7 +53,7 @@ impl Holdings {
     }
 }
 
-/// Roles that have a framework, an allocation or a reservation, and those above them; with `--roles`, the roles given
+/// Roles that have a framework, an allocation, a reservation, a weight or a quota, and those above them; with `--roles`, the roles given
 /// and those above them. Only those the principal may see. `count` makes amounts of what they hold.
 pub(super) fn known(snapshot: &Snapshot, principal: &Principal, count: Count) -> BTreeMap<String, Holdings> {
     let mut roles: BTreeMap<String, Holdings> = BTreeMap::new();
@@ -83,6 +84,9 @@ pub(super) fn known(snapshot: &Snapshot, principal: &Principal, count: Count) ->
             roles.entry(role).or_default();
         }
     } else {
+        for role in snapshot.weights.keys().chain(snapshot.quotas.keys()) {
+            roles.entry(role.clone()).or_default();
+        }
         let above: Vec<String> = roles.keys().flat_map(|role| ancestors(role)).map(str::to_owned).collect();
         for role in above {
             roles.entry(role).or_default();
@@ -112,6 +116,12 @@ fn for_subtree(roles: &mut BTreeMap<String, Holdings>, role: &Role, change: impl
     }
 }
 
+/// What a quota guarantees, or limits, if there is one.
+fn amounts(w: &mut Writer, key: &str, amounts: Option<&BTreeMap<String, Scalar>>) {
+    let amounts = amounts.into_iter().flatten();
+    w.field_object(key, |w| amounts.for_each(|(name, amount)| w.field_double(name, amount.value)));
+}
+
 /// `/roles`
 pub(super) fn write_roles(snapshot: &Snapshot, request: &Request, _: &Query, w: &mut Writer) {
     let known = known(snapshot, &request.principal, Quantities::from_resources);
@@ -121,9 +131,9 @@ pub(super) fn write_roles(snapshot: &Snapshot, request: &Request, _: &Query, w: 
             w.field_double("weight", weight(snapshot, &name));
             w.field_object("quota", |w| {
                 w.field_string("role", &name);
-                // No quota can be set yet, so there is neither guarantee nor limit.
-                w.field_object("guarantee", |_| {});
-                w.field_object("limit", |_| {});
+                let quota = snapshot.quotas.get(&name);
+                amounts(w, "guarantee", quota.map(|quota| &quota.guarantees));
+                amounts(w, "limit", quota.map(|quota| &quota.limits));
                 json::quantities(w, "consumed", &holdings.consumed());
             });
             json::quantities(w, "resources", &holdings.held());

@@ -136,6 +136,11 @@ impl World {
         self.tick();
     }
 
+    /// What the registrar holds.
+    pub fn registry(&self) -> &tepui_registry::State {
+        self.registrar.state()
+    }
+
     /// Everything that is due by now.
     pub fn tick(&mut self) {
         let mut out = Outbox::default();

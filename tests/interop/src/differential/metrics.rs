@@ -11,7 +11,7 @@ use super::json::{self, Json};
 use super::target::{Daemon, Target};
 
 /// What moves by itself, by the machine's load, or by how often something is looked at.
-const RESTLESS: [&str; 12] = [
+const RESTLESS: [&str; 13] = [
     "system/",
     "_secs",
     "_ms",
@@ -24,6 +24,8 @@ const RESTLESS: [&str; 12] = [
     "resource_offers",
     "http_cache_hits",
     "/offers/",
+    // Sent by an agent some time after it registered: before or after the first snapshot.
+    "messages_update_slave",
 ];
 
 /// Names that exist once something has happened.
