@@ -18,6 +18,10 @@ use tepui_base::{Instant, Outbox};
 /// The shortest pause before everybody is asked again; the longest is twice that.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// The same where the group is named once and for all: its members start at about the same time, and a new group should be
+/// complete before it loses one of them.
+const AGAIN_IN_GROUP: Duration = Duration::from_millis(100);
+
 /// Positions that close to the end may be under way just now. They are left alone for a while, because they will be decided
 /// without us, and a promise for one of them would take its writer's place away. More than any writer has under way.
 const TAIL: u64 = 1024;
@@ -96,7 +100,8 @@ impl Log {
                 self.recover(now, out);
             }
             Verdict::Inconclusive(not_initialized) => {
-                let until = now + self.back_off(AGAIN);
+                let pause = if self.lease.is_some() { AGAIN_IN_GROUP } else { AGAIN };
+                let until = now + self.back_off(pause);
                 self.recovery =
                     if not_initialized { Recovery::NotInitialized(until) } else { Recovery::Waiting(until) };
             }

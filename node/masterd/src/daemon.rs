@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tepui_api::metrics::Values;
 use tepui_base::Wall;
 use tepui_driver::{Clock, Mailbox};
+use tepui_log::Log;
 use tepui_master::{Config, Master};
 use tepui_net::{Node, Outlet};
 use tepui_processes::{Files, Limiter, Logging, Processes};
@@ -86,6 +87,11 @@ fn figures(leading: Leading, registry: Registry, hits: Arc<AtomicU64>) -> tepui_
         let waiting = leading.borrow().as_ref().map_or(0, Mailbox::len);
         // Readers run on threads that may wait.
         let size = runtime.block_on(registry.state()).map_or(0, |state| state.to_bytes().len());
+        let log = runtime.block_on(registry.inspect(|registrar| registrar.log().map(Log::figures))).flatten();
+        let of_log = log.map(|log| {
+            let recovered = f64::from(u8::from(log.recovered));
+            [("registrar/log/recovered", recovered), ("registrar/log/ensemble_size", log.ensemble_size as f64)]
+        });
         let gauges = [
             ("master/event_queue_dispatches", waiting as f64),
             ("master/event_queue_http_requests", 0.0),
@@ -94,6 +100,6 @@ fn figures(leading: Leading, registry: Registry, hits: Arc<AtomicU64>) -> tepui_
             ("registrar/queued_operations", registry.len() as f64),
             ("registrar/registry_size_bytes", size as f64),
         ];
-        gauges.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Values>()
+        gauges.into_iter().chain(of_log.into_iter().flatten()).map(|(name, value)| (name.to_owned(), value)).collect::<Values>()
     })
 }

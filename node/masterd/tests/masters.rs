@@ -82,6 +82,10 @@ async fn three_masters_elect_one_and_then_another() {
     let follower = *list.iter().find(|at| **at != first).unwrap();
     assert_eq!(get(follower, "/maintenance/status").await.unwrap().0, 307, "it sends everybody to the leader");
 
+    let (_, metrics) = get(follower, "/metrics/snapshot").await.unwrap();
+    assert!(metrics.contains("\"registrar/log/ensemble_size\":3.0"), "{metrics}");
+    assert!(metrics.contains("\"registrar/log/recovered\":"), "{metrics}");
+
     let place = masters.iter().position(|master| master.address() == first).unwrap();
     masters.remove(place).stop().await;
     let left: Vec<_> = list.iter().copied().filter(|at| *at != first).collect();
