@@ -89,7 +89,11 @@ impl Builder {
     pub fn connect(self) -> Result<(Scheduler, Events), Error> {
         let mut config = self.config;
         let masters = Masters::parse(&self.master)?;
-        config.masters = masters.named().to_vec();
+        // Of a list the detector says who leads, by its address; a follower's redirect names a host, which not every
+        // scheduler can resolve.
+        if let Masters::Fixed(address) = &masters {
+            config.masters = vec![address.clone()];
+        }
         if let Some((principal, secret)) = &self.credentials {
             config.framework.principal.get_or_insert_with(|| principal.clone());
             config.authorization = Some(authorization::basic(principal, secret));

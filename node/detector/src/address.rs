@@ -58,15 +58,6 @@ impl Masters {
         let mut list = text.split(',').map(|part| endpoint(part.trim(), MASTER_PORT)).collect::<Result<Vec<_>, _>>()?;
         if list.len() > 1 { Ok(Masters::List(list)) } else { Ok(Masters::Fixed(list.swap_remove(0))) }
     }
-
-    /// `host:port` of each master that is named; none where they are found by a group.
-    pub fn named(&self) -> &[String] {
-        match self {
-            Masters::Fixed(address) => std::slice::from_ref(address),
-            Masters::List(list) => list,
-            Masters::ZooKeeper(_) => &[],
-        }
-    }
 }
 
 /// For people and logs: without credentials.
@@ -118,7 +109,7 @@ mod tests {
         ] {
             assert_eq!(Masters::parse(text), Ok(Masters::Fixed(address.to_owned())), "{text}");
         }
-        assert_eq!(Masters::parse("a:1, b:2").unwrap().named(), ["a:1", "b:2"]);
+        assert_eq!(Masters::parse("a:1, b:2").unwrap(), Masters::List(vec!["a:1".to_owned(), "b:2".to_owned()]));
         let Ok(Masters::ZooKeeper(url)) = Masters::parse("zk://u:p@h1,h2/mesos") else { panic!("a group") };
         assert_eq!((url.servers.as_str(), url.path.as_str()), ("h1,h2", "/mesos"));
     }

@@ -92,7 +92,8 @@ impl Services {
             let record = history.record();
             let running = record.tasks.values().filter(|task| task.states.contains(&TaskState::TASK_RUNNING)).count();
             (running == 2).then_some(())
-        })?;
+        })
+        .with_context(|| told(house, &history))?;
         let tasks = history.record().tasks.keys().cloned().collect();
         Ok(Services { framework, history, tasks })
     }
@@ -133,8 +134,35 @@ fn job(house: &House, name: &str, limit: Duration) -> Result<()> {
         let record = history.record();
         let done = record.tasks.values().any(|task| task.states.contains(&TaskState::TASK_FINISHED));
         done.then_some(())
-    })?;
+    })
+    .with_context(|| told(house, &history))?;
     framework.teardown()
+}
+
+/// What a framework and its master know of each other, for a failure's report.
+fn told(house: &House, history: &History) -> String {
+    let state = house.state().unwrap_or_default();
+    let known = |name: &str| state[name].as_array().cloned().unwrap_or_default();
+    let frameworks = known("frameworks").into_iter().map(|framework| {
+        let count = |name: &str| framework[name].as_array().map_or(0, Vec::len);
+        format!(
+            "{} connected {}, {} offers, {} tasks",
+            framework["id"],
+            framework["connected"],
+            count("offers"),
+            count("tasks")
+        )
+    });
+    let agents = known("slaves").into_iter().map(|agent| format!("{} active {}", agent["hostname"], agent["active"]));
+    let record = history.record();
+    format!(
+        "leader {:?} knows frameworks {:?} and agents {:?}; subscribed {} times, tasks {:?}",
+        house.leader(),
+        frameworks.collect::<Vec<_>>(),
+        agents.collect::<Vec<_>>(),
+        record.subscriptions,
+        record.tasks
+    )
 }
 
 fn stop_masters(house: &mut House) -> Result<()> {

@@ -31,13 +31,16 @@ impl Masters {
     /// asked than before.
     pub fn detected(&mut self, names: Vec<String>) -> bool {
         let before = self.current().map(str::to_owned);
-        if before.as_ref().is_some_and(|before| names.contains(before)) {
-            self.detected = before;
+        let is_known = before.as_ref().is_some_and(|before| names.contains(before));
+        // The first name is its address, which is right where another may not be resolved; it counts from the next
+        // attempt on.
+        self.detected = names.into_iter().next();
+        if is_known {
+            self.leader = before;
             return false;
         }
         self.leader = None;
         self.redirects = 0;
-        self.detected = names.into_iter().next();
         self.current() != before.as_deref()
     }
 
@@ -99,6 +102,8 @@ mod tests {
         assert!(masters.redirected("b:1".into()));
         assert!(!masters.detected(vec!["2.2.2.2:1".into(), "b:1".into()]), "the same by another name");
         assert_eq!(masters.current(), Some("b:1"));
+        masters.failed();
+        assert_eq!(masters.current(), Some("2.2.2.2:1"), "a name that cannot be reached is not tried for ever");
         assert!(masters.detected(Vec::new()));
         assert_eq!(masters.current(), None);
     }
