@@ -100,6 +100,10 @@ fn figures(leading: Leading, registry: Registry, hits: Arc<AtomicU64>) -> tepui_
             ("registrar/queued_operations", registry.len() as f64),
             ("registrar/registry_size_bytes", size as f64),
         ];
-        gauges.into_iter().chain(of_log.into_iter().flatten()).map(|(name, value)| (name.to_owned(), value)).collect::<Values>()
+        gauges
+            .into_iter()
+            .chain(of_log.into_iter().flatten())
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Values>()
     })
 }
