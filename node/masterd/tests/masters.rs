@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 /// Fails a test that hangs; far beyond what any step takes.
 const SOON: Duration = Duration::from_secs(60);
 
-/// Addresses that are free now. They are masters' before anybody else asks for an ephemeral one, or a test starts anew.
+/// Addresses that are free now: a list has to be known before its masters are started.
 async fn addresses(count: usize) -> Vec<SocketAddrV4> {
     let mut taken = Vec::new();
     for _ in 0..count {

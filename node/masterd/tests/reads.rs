@@ -63,7 +63,7 @@ async fn the_processes_of_every_daemon_answer() {
         ("/logging/toggle", "200 OK", "0\n"),
         ("/logging/toggle?level=1", "400 Bad Request", "Expecting 'duration=value' in query.\n"),
         ("/system/stats.json?jsonp=f", "200 OK", "f({\"avg_load_15min\":"),
-        ("/help", "200 OK", "## HELP\n> [/files][files]\n"),
+        ("/help", "200 OK", "## HELP\n> [/allocator][allocator]\n> [/files][files]\n"),
         ("/help/master/state", "200 OK", "### USAGE ###\n>        /state\n>        /master/state\n"),
         ("/help/nobody", "404 Not Found", "404 Not Found."),
         ("/__processes__", "200 OK", "[{\"events\":[],\"id\":\"__processes__\"}"),

@@ -99,6 +99,11 @@ impl Log {
         let free = voting && !lease.granted.is_withheld_from(from.address(), now);
         let reply = LeaseMessage::CandidateReply { group: lease.group, round, free, promised };
         self.send_lease(&from, &reply, out);
+        // Two that ask for promises at once refuse each other; of two that are about to, one lets the other go first.
+        let asks = self.lease.as_ref().is_some_and(|lease| matches!(lease.candidacy, Candidacy::Asking(_)));
+        if free && asks && from < self.config.pid {
+            self.contend_again(now);
+        }
     }
 
     pub(super) fn candidate_answered(
