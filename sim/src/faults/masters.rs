@@ -96,18 +96,13 @@ fn part(world: &mut World, a: HostId, b: HostId, until: u64) {
     }
 }
 
-/// ZooKeeper ends the session of somebody, mostly of who leads.
+/// ZooKeeper ends the session of an agent. It never ends one of a candidate before its time: that would be to elect another
+/// while the leader is still sure to lead.
 fn end_session(world: &mut World) -> bool {
-    let mut clients = hosts(world, Role::Replica);
-    if let Some(master) = leader(world).filter(|_| world.rng.below(2) == 0) {
-        clients.retain(|replica| world.slots[*replica].machine == master);
-    } else {
-        clients.extend(hosts(world, Role::Agent));
-    }
-    let servers = hosts(world, Role::ZooKeeper);
-    let (Some(client), Some(server)) = (pick(world, &clients), pick(world, &servers)) else { return false };
+    let (agents, servers) = (hosts(world, Role::Agent), hosts(world, Role::ZooKeeper));
+    let (Some(agent), Some(server)) = (pick(world, &agents), pick(world, &servers)) else { return false };
     let server = world.process(server);
-    world.after(0, Event::Local(server, Local::EndSession(client)));
+    world.after(0, Event::Local(server, Local::EndSession(agent)));
     true
 }
 
