@@ -1,5 +1,7 @@
 //! What goes wrong, when and to whom: all of it from the seed.
 
+mod masters;
+
 use crate::host::{Local, Role};
 use crate::network::{HostId, Kind, Weather};
 use crate::world::{Event, World};
@@ -11,7 +13,7 @@ const PAUSE_NANOS: u64 = 30_000_000_000;
 const SECOND: u64 = 1_000_000_000;
 
 /// Kinds of faults, with how often each comes.
-const KINDS: [(&str, u64); 15] = [
+const KINDS: &[(&str, u64)] = &[
     ("delay", 10),
     ("reorder", 8),
     ("loss", 8),
@@ -29,20 +31,37 @@ const KINDS: [(&str, u64); 15] = [
     ("container kill", 15),
 ];
 
+/// Those that come in addition where there are several masters.
+const OF_MASTERS: &[(&str, u64)] = &[
+    ("replica crash", 6),
+    ("power loss", 2),
+    ("master pause", 8),
+    ("replica pause", 4),
+    ("master isolated", 8),
+    ("master without zookeeper", 6),
+    ("replica isolated", 6),
+    ("zookeeper away", 3),
+    ("session ended", 6),
+    ("slow disk", 5),
+    ("full disk", 3),
+    ("failed sync", 5),
+];
+
 /// The next fault of the plan, and the one after it.
 pub fn strike(world: &mut World) {
     if world.quiet {
         return;
     }
     world.network.sweep();
-    let sum = KINDS.iter().map(|(_, weight)| weight).sum();
+    let of_masters = if world.checks.masters.len() > 1 { OF_MASTERS } else { &[] };
+    let kinds = || KINDS.iter().chain(of_masters);
+    let sum = kinds().map(|(_, weight)| weight).sum();
     let mut at = world.rng.below(sum);
     let (kind, _) =
-        KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
+        kinds().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
     let phase = phase(world);
     if cause(world, kind) {
-        *world.tally.phases.entry(phase).or_default() += 1;
-        *world.tally.faults.entry(kind).or_default() += 1;
+        world.tally.fault(kind, phase);
     }
     let wait = PAUSE_NANOS / 4 + world.rng.below(PAUSE_NANOS * 3 / 2);
     world.after(wait, Event::Fault);
@@ -55,8 +74,8 @@ fn phase(world: &World) -> &'static str {
     match () {
         () if hosts(world, Role::Master).is_empty() => "no master",
         () if !model.known.awaited.is_empty() => "master recovers",
-        () if model.known.connected.len() < crate::hour::AGENTS => "agents out",
-        () if connected < crate::hour::FRAMEWORKS => "frameworks out",
+        () if model.known.connected.len() < crate::stage::AGENTS => "agents out",
+        () if connected < crate::stage::FRAMEWORKS => "frameworks out",
         () => "settled",
     }
 }
@@ -75,12 +94,14 @@ fn cause(world: &mut World, kind: &str) -> bool {
         "loss" => break_some(world, |kind| kind == Kind::Temporary),
         "broken link" => break_pair(world),
         "broken stream" => break_some(world, |kind| matches!(kind, Kind::Stream(_) | Kind::Calls)),
+        "master crash" if world.checks.masters.len() > 1 => masters::crash_leader(world),
         "master crash" => crash(world, Role::Master, 20 * SECOND),
         "agent crash" => crash(world, Role::Agent, 60 * SECOND),
         "agent leaves" => leave(world),
         "framework crash" => crash(world, Role::Framework, 30 * SECOND),
         "executor crash" => kill_executor(world, WaitStatus::exited(1)),
-        _ => kill_executor(world, WaitStatus::signaled(9)),
+        "container kill" => kill_executor(world, WaitStatus::signaled(9)),
+        kind => masters::cause(world, kind),
     }
 }
 

@@ -2,26 +2,15 @@
 //!
 //! Each hour of a run is a world of its own with a seed of its own, so a failure is replayed alone.
 
-use crate::cast::{CAST, Disk, PROBE, Profile, Speech};
 use crate::check::Amount;
-use crate::host::framework::FrameworkHost;
-use crate::host::framework_v0::FrameworkV0Host;
-use crate::host::master::MasterHost;
-use crate::host::operator::OperatorHost;
-use crate::host::{Host, Local, agent::AgentHost};
+use crate::host::Local;
+use crate::kind::{Kind, Outcome, Plan};
 use crate::network::HostId;
 use crate::planted::{Bug, Planted};
-use crate::report::Tally;
+use crate::stage::{AGENTS, Stage};
 use crate::world::{Event, World};
 use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddrV4};
-use tepui_base::Rng;
-use tepui_wire::Upid;
 
-/// Agents of a world.
-pub const AGENTS: usize = 3;
-/// Frameworks of a world.
-pub const FRAMEWORKS: usize = CAST.len();
 const SECOND: u64 = 1_000_000_000;
 /// With fine weather: time for all that was lost to be noticed, repeated and settled. The longest pause between two
 /// attempts to send an update is ten minutes.
@@ -30,87 +19,49 @@ const QUIET_NANOS: u64 = 30 * 60 * SECOND;
 const LEAVE_NANOS: u64 = 60 * SECOND;
 const PROBE_NANOS: u64 = 30 * SECOND;
 
-/// What a world is to be.
-pub struct Plan {
-    /// Where all chance comes from.
-    pub seed: u64,
-    /// How long faults go on, in seconds.
-    pub seconds: u64,
-    /// The bug in it, if any.
-    pub bug: Option<Bug>,
-}
+/// A cluster with one master.
+pub struct Cluster;
 
-/// What came of it.
-pub struct Outcome {
-    /// Counts.
-    pub tally: Tally,
-    /// What was wrong; empty: nothing.
-    pub violations: Vec<String>,
-}
+impl Kind for Cluster {
+    const NAME: &'static str = "cluster";
+    const CAST: &'static str = "3 agents, 5 frameworks";
+    const PLANTED_SECONDS: u64 = 20 * 60;
+    const ENOUGH: (&'static str, u64) = ("task transitions", 1000);
+    type Bug = Bug;
 
-/// The seed of an hour: the first hour's is that of the run, so that `--seed S --hours 1` replays any hour.
-pub fn seed_of(run: u64, hour: u64) -> u64 {
-    if hour == 0 { run } else { Rng::new(run ^ hour.wrapping_mul(0x9E37_79B9_7F4A_7C15)).next_u64() >> 16 }
-}
-
-fn address(last: u8, port: u16) -> SocketAddrV4 {
-    SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, last), port)
-}
-
-/// Puts everyone in their place.
-fn build(world: &mut World, keeps_registry: bool) -> Vec<HostId> {
-    let at_master = address(1, 5050);
-    let master = Upid::at("master", at_master);
-    let id = world.add(Box::new(MasterHost::new(master.clone(), keeps_registry)), at_master, None);
-    world.checks.masters.insert(id);
-    let mut hosts = vec![id];
-    for number in 0..AGENTS {
-        let at = address(11 + number as u8, 5051);
-        let agent = AgentHost::new(Upid::at("slave(1)", at), master.clone());
-        hosts.push(world.add(Box::new(agent), at, None));
+    fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
+        run(plan, log, |world| Stage::alone(world, plan.seed.is_multiple_of(2)))
     }
-    for (number, profile) in CAST.iter().enumerate() {
-        hosts.push(add_framework(world, *profile, number as u8, &master));
-    }
-    let machines = (0..AGENTS).map(|number| address(11 + number as u8, 0).ip().to_string()).collect();
-    let operator = OperatorHost::new(&at_master.to_string(), machines);
-    hosts.push(world.add(Box::new(operator), address(101, 9000), None));
-    for host in &hosts {
-        world.start(*host);
-    }
-    hosts
 }
 
-/// A framework's two hosts; the first leads.
-fn add_framework(world: &mut World, profile: Profile, number: u8, master: &Upid) -> HostId {
-    let disk = Disk::shared(profile);
-    for instance in 0..2 {
-        let at = address(21 + number + 20 * instance, 9000);
-        let host: Box<dyn Host> = match profile.speech {
-            Speech::V1(form) => Box::new(FrameworkHost::new(disk.clone(), &master.address().to_string(), form)),
-            Speech::V0 => Box::new(FrameworkV0Host::new(disk.clone(), Upid::at("scheduler(1)", at), master.clone())),
-        };
-        let id = world.add(host, at, None);
-        disk.borrow_mut().hosts.push(id);
+/// A cluster with three masters.
+pub struct Masters;
+
+impl Kind for Masters {
+    const NAME: &'static str = "masters";
+    const CAST: &'static str = "3 masters, ZooKeeper, 3 agents, 5 frameworks";
+    const PLANTED_SECONDS: u64 = 20 * 60;
+    const ENOUGH: (&'static str, u64) = ("task transitions", 1000);
+    type Bug = Bug;
+
+    fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
+        run(plan, log, Stage::of_many)
     }
-    let leader = disk.borrow().hosts[0];
-    disk.borrow_mut().leader = Some(leader);
-    world.disks.push(disk);
-    leader
 }
 
 /// Runs a world.
-pub fn run(plan: &Plan, log: Option<Box<dyn Write>>) -> Outcome {
+fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>, build: impl Fn(&mut World) -> Stage) -> Outcome {
     let mut world = World::new(plan.seed, Planted::new(plan.bug), log);
-    let hosts = build(&mut world, plan.seed.is_multiple_of(2));
+    let stage = build(&mut world);
     world.after(20 * SECOND, Event::Fault);
     go_on(&mut world, plan.seconds * SECOND);
     world.tally.fault_nanos = world.now;
-    quiet(&mut world, &hosts);
-    leave(&mut world);
+    quiet(&mut world, &stage);
+    leave(&mut world, &stage);
     world.tally.nanos = world.now;
-    world.tally.transitions = world.checks.transitions();
-    world.tally.tasks = world.checks.launched() as u64;
+    world.tally.done.insert("task transitions", world.checks.transitions());
+    world.tally.done.insert("tasks", world.checks.launched() as u64);
+    world.tally.done.insert("registry operations", world.checks.committed());
     Outcome { tally: world.tally, violations: world.checks.violations }
 }
 
@@ -125,10 +76,9 @@ fn go_on(world: &mut World, nanos: u64) {
     }
 }
 
-fn quiet(world: &mut World, hosts: &[HostId]) {
-    world.quiet = true;
-    world.network.clear();
-    hosts[..=AGENTS].iter().for_each(|host| world.start(*host));
+fn quiet(world: &mut World, stage: &Stage) {
+    world.end_faults();
+    stage.servers.iter().for_each(|host| world.start(*host));
     leaders(world).iter().for_each(|host| world.start(*host));
     let since = world.now;
     go_on(world, QUIET_NANOS);
@@ -138,12 +88,12 @@ fn quiet(world: &mut World, hosts: &[HostId]) {
     }
 }
 
-fn leave(world: &mut World) {
+fn leave(world: &mut World, stage: &Stage) {
     if !world.checks.violations.is_empty() {
         return;
     }
     let total: Amount = crate::check::total();
-    let probe = add_probe(world, 91);
+    let probe = stage.add_probe(world, 91);
     go_on(world, PROBE_NANOS);
     let now = world.now;
     if world.checks.violations.is_empty() {
@@ -158,7 +108,7 @@ fn leave(world: &mut World) {
     for host in leaders(world) {
         world.stop(host);
     }
-    let probe = add_probe(world, 92);
+    let probe = stage.add_probe(world, 92);
     go_on(world, PROBE_NANOS);
     let now = world.now;
     if world.checks.violations.is_empty() {
@@ -169,16 +119,4 @@ fn leave(world: &mut World) {
 /// The hosts that speak for the frameworks at present.
 fn leaders(world: &World) -> Vec<HostId> {
     world.disks.iter().filter_map(|disk| disk.borrow().leader).collect()
-}
-
-/// A framework that takes everything and keeps it.
-fn add_probe(world: &mut World, last: u8) -> HostId {
-    let disk = Disk::shared(PROBE);
-    let probe = FrameworkHost::probe(disk.clone(), &address(1, 5050).to_string());
-    let probe = world.add(Box::new(probe), address(last, 9000), None);
-    disk.borrow_mut().hosts.push(probe);
-    disk.borrow_mut().leader = Some(probe);
-    world.disks.push(disk);
-    world.start(probe);
-    probe
 }

@@ -1,7 +1,6 @@
 //! Many worlds, on several threads: they know nothing of each other, so only the sum is shared.
 
-use crate::hour::{self, Outcome, Plan};
-use crate::planted::Bug;
+use crate::kind::{Kind, Outcome, Plan, seed_of};
 use crate::report::Tally;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 const PROGRESS: Duration = Duration::from_secs(60);
 
 /// Which worlds to run, and how.
-pub struct Run {
+pub struct Run<B> {
     /// Where all chance comes from.
     pub seed: u64,
     /// So many worlds.
@@ -24,7 +23,7 @@ pub struct Run {
     /// Threads.
     pub jobs: usize,
     /// The bug in all of them, if any.
-    pub bug: Option<Bug>,
+    pub bug: Option<B>,
     /// Whether to go on after a world that failed.
     pub keep_going: bool,
     /// Where the events go; only with one job, in the order of the worlds.
@@ -47,7 +46,7 @@ struct Sum {
 }
 
 /// Runs them; gives the sum, and the failures in the order of the worlds.
-pub fn run(plan: &Run) -> (Tally, Vec<Failure>) {
+pub fn run<K: Kind>(plan: &Run<K::Bug>) -> (Tally, Vec<Failure>) {
     let start = Instant::now();
     let sum = Sum { tally: Tally::default(), failures: BTreeMap::new(), start, told: start };
     let (next, stop, sum) = (AtomicU64::new(0), AtomicBool::new(false), Mutex::new(sum));
@@ -57,9 +56,9 @@ pub fn run(plan: &Run) -> (Tally, Vec<Failure>) {
             if hour >= plan.hours {
                 break;
             }
-            let (seed, outcome) = one(plan, hour);
+            let (seed, outcome) = one::<K>(plan, hour);
             stop.fetch_or(!outcome.violations.is_empty() && !plan.keep_going, Ordering::Relaxed);
-            sum.lock().expect("a world does not panic").add(hour, seed, outcome);
+            sum.lock().expect("a world does not panic").add::<K>(hour, seed, outcome);
         }
     };
     std::thread::scope(|scope| {
@@ -69,11 +68,11 @@ pub fn run(plan: &Run) -> (Tally, Vec<Failure>) {
     (sum.tally, sum.failures.into_values().collect())
 }
 
-fn one(plan: &Run, hour: u64) -> (u64, Outcome) {
-    let seed = hour::seed_of(plan.seed, hour);
+fn one<K: Kind>(plan: &Run<K::Bug>, hour: u64) -> (u64, Outcome) {
+    let seed = seed_of(plan.seed, hour);
     let events = plan.events.as_ref().and_then(|path| events(path, hour).ok());
     let log = events.map(|file| Box::new(std::io::BufWriter::new(file)) as Box<dyn Write>);
-    (seed, hour::run(&Plan { seed, seconds: plan.seconds, bug: plan.bug }, log))
+    (seed, K::run(&Plan { seed, seconds: plan.seconds, bug: plan.bug }, log))
 }
 
 /// The first world's events begin the file, the others' follow.
@@ -83,8 +82,8 @@ fn events(path: &std::path::Path, hour: u64) -> std::io::Result<std::fs::File> {
 }
 
 impl Sum {
-    fn add(&mut self, hour: u64, seed: u64, outcome: Outcome) {
-        self.tally.add(&outcome.tally);
+    fn add<K: Kind>(&mut self, hour: u64, seed: u64, outcome: Outcome) {
+        self.tally.add::<K>(&outcome.tally);
         if !outcome.violations.is_empty() {
             eprintln!("seed {seed}: {}", outcome.violations[0]);
             self.failures.insert(hour, Failure { seed, violations: outcome.violations });
@@ -92,8 +91,8 @@ impl Sum {
         if self.told.elapsed() > PROGRESS {
             self.told = Instant::now();
             let minutes = self.start.elapsed().as_secs_f64() / 60.0;
-            let (done, failed) = (self.tally.hours.1, self.failures.len());
-            eprintln!("{done} hours, {:.1} a minute, {failed} failed", done as f64 / minutes);
+            let (done, failed) = (self.tally.worlds.1, self.failures.len());
+            eprintln!("{done} worlds, {:.1} a minute, {failed} failed", done as f64 / minutes);
         }
     }
 }

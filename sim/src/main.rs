@@ -4,17 +4,22 @@
 
 mod cast;
 mod check;
+mod command;
+mod detector;
 mod disk;
 mod driven;
 mod faults;
 mod host;
 mod hour;
+mod kind;
 mod log_world;
 mod long_run;
 mod network;
 mod packet;
 mod planted;
 mod report;
+mod session;
+mod stage;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -22,25 +27,15 @@ mod workload;
 mod world;
 
 use clap::Parser;
-use hour::{AGENTS, FRAMEWORKS, Plan};
-use long_run::{Failure, Run};
-use planted::Bug;
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
-
-/// Seeds tried for each planted bug before it counts as missed.
-const PLANTED_SEEDS: u64 = 24;
-/// How long faults go on in a world with a planted bug.
-const PLANTED_SECONDS: u64 = 20 * 60;
 
 /// Runs simulated clusters and looks for what must not happen.
 #[derive(Parser)]
 struct Args {
-    /// What is simulated: `cluster`, masters with agents and frameworks; or `log`, the replicated log alone.
-    #[arg(long, default_value = "cluster", value_parser = ["cluster", "log"])]
+    /// What is simulated: `cluster`, a master with agents and frameworks; `masters`, three of them with a replicated log
+    /// and ZooKeeper; or `log`, the replicated log alone.
+    #[arg(long, default_value = "cluster", value_parser = ["cluster", "masters", "log"])]
     world: String,
     /// Where all chance comes from.
     #[arg(long, default_value_t = 1)]
@@ -73,104 +68,9 @@ struct Args {
 
 fn main() -> anyhow::Result<ExitCode> {
     let args = Args::parse();
-    if args.world == "log" {
-        return log_world::run(&args.log_world());
+    match args.world.as_str() {
+        "log" => command::run::<log_world::LogWorld>(&args),
+        "masters" => command::run::<hour::Masters>(&args),
+        _ => command::run::<hour::Cluster>(&args),
     }
-    if args.list_planted {
-        for bug in Bug::ALL {
-            println!("{:20} {}", bug.name(), bug.what());
-        }
-        return Ok(ExitCode::SUCCESS);
-    }
-    if args.find_planted { Ok(find_planted(args.seed)) } else { simulate(&args) }
-}
-
-impl Args {
-    fn log_world(self) -> log_world::Options {
-        log_world::Options {
-            seed: self.seed,
-            hours: self.hours,
-            seconds: self.minutes.map_or(3600, |minutes| minutes * 60),
-            jobs: self.jobs.unwrap_or_else(processors),
-            planted: self.planted,
-            list_planted: self.list_planted,
-            find_planted: self.find_planted,
-            events: self.events,
-        }
-    }
-}
-
-fn simulate(args: &Args) -> anyhow::Result<ExitCode> {
-    let bug = match &args.planted {
-        Some(name) => Some(bug_called(name)?),
-        None => None,
-    };
-    let run = Run {
-        seed: args.seed,
-        hours: args.hours,
-        seconds: args.minutes.map_or(3600, |minutes| minutes * 60),
-        jobs: if args.events.is_some() { 1 } else { args.jobs.unwrap_or_else(processors) },
-        bug,
-        keep_going: args.keep_going,
-        events: args.events.clone(),
-    };
-    let start = Instant::now();
-    let (total, failures) = long_run::run(&run);
-    println!("{}", total.text(AGENTS, FRAMEWORKS, start.elapsed()));
-    if failures.is_empty() {
-        println!("verdict: clean");
-        return Ok(ExitCode::SUCCESS);
-    }
-    failures.iter().for_each(|failure| fail(failure, args));
-    Ok(ExitCode::FAILURE)
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
-}
-
-fn bug_called(name: &str) -> anyhow::Result<Bug> {
-    let found = Bug::ALL.iter().find(|bug| bug.name() == name);
-    found.copied().ok_or_else(|| anyhow::anyhow!("no bug is called {name}; --list-planted names them all"))
-}
-
-/// Objections shown of one run.
-const SHOWN: usize = 10;
-
-fn fail(failure: &Failure, args: &Args) {
-    println!("verdict: {} objections", failure.violations.len());
-    for text in failure.violations.iter().take(SHOWN) {
-        println!("  {text}");
-    }
-    let minutes = args.minutes.map(|minutes| format!(" --minutes {minutes}")).unwrap_or_default();
-    let planted = args.planted.as_ref().map(|name| format!(" --planted {name}")).unwrap_or_default();
-    println!("replay: cargo run --release -p sim -- --seed {} --hours 1{minutes}{planted}", failure.seed);
-}
-
-/// Looks for every bug, one per thread at a time; the worlds know nothing of each other.
-fn find_planted(first: u64) -> ExitCode {
-    let next = AtomicUsize::new(0);
-    let missed: usize = std::thread::scope(|scope| {
-        let look = || {
-            let bugs = std::iter::from_fn(|| Bug::ALL.get(next.fetch_add(1, Ordering::Relaxed)));
-            bugs.filter(|bug| !find(**bug, first)).count()
-        };
-        let workers: Vec<_> = (0..processors()).map(|_| scope.spawn(look)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a world does not panic")).sum()
-    });
-    println!("{} of {} planted bugs found", Bug::ALL.len() - missed, Bug::ALL.len());
-    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Looks for one bug and says which seed found it, and by which objection.
-fn find(bug: Bug, first: u64) -> bool {
-    let found = (first..first + PLANTED_SEEDS).find_map(|seed| {
-        let outcome = hour::run(&Plan { seed, seconds: PLANTED_SECONDS, bug: Some(bug) }, None);
-        outcome.violations.first().map(|text| (seed, text.clone()))
-    });
-    match &found {
-        Some((seed, text)) => println!("found  {:20} seed {seed}: {text}", bug.name()),
-        None => println!("missed {:20}", bug.name()),
-    }
-    found.is_some()
 }

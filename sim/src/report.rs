@@ -1,14 +1,13 @@
 //! What a run has to say for itself.
 
+use crate::kind::Kind;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An hour with less than this has tested too little to count.
-pub const MIN_FAULTS: u64 = 60;
-/// See [`MIN_FAULTS`].
-pub const MIN_TRANSITIONS: u64 = 1000;
+const MIN_FAULTS: u64 = 60;
 
-/// What is counted in one world.
+/// What is counted in one world, or in many.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Events handled.
@@ -17,64 +16,69 @@ pub struct Tally {
     pub faults: BTreeMap<&'static str, u64>,
     /// Faults by what the cluster was about when they came.
     pub phases: BTreeMap<&'static str, u64>,
-    /// Updates made by executors.
-    pub transitions: u64,
-    /// Tasks sent to agents.
-    pub tasks: u64,
+    /// What was done, by its name.
+    pub done: BTreeMap<&'static str, u64>,
     /// Simulated time, in nanoseconds.
     pub nanos: u64,
     /// Of that with faults, in nanoseconds.
     pub fault_nanos: u64,
-    /// Hours that count, and all.
-    pub hours: (u64, u64),
+    /// Worlds that count, and all.
+    pub worlds: (u64, u64),
 }
 
 impl Tally {
-    /// All faults.
-    pub fn fault_count(&self) -> u64 {
+    /// A fault of this kind came in this phase.
+    pub fn fault(&mut self, kind: &'static str, phase: &'static str) {
+        *self.faults.entry(kind).or_default() += 1;
+        *self.phases.entry(phase).or_default() += 1;
+    }
+
+    fn fault_count(&self) -> u64 {
         self.faults.values().sum()
     }
 
     /// Adds another world's.
-    pub fn add(&mut self, other: &Tally) {
+    pub fn add<K: Kind>(&mut self, other: &Tally) {
         self.events += other.events;
-        self.transitions += other.transitions;
-        self.tasks += other.tasks;
         self.nanos += other.nanos;
         self.fault_nanos += other.fault_nanos;
-        for (kind, count) in &other.faults {
-            *self.faults.entry(kind).or_default() += count;
-        }
-        for (phase, count) in &other.phases {
-            *self.phases.entry(phase).or_default() += count;
-        }
-        let counts = other.fault_count() >= MIN_FAULTS && other.transitions >= MIN_TRANSITIONS;
-        self.hours = (self.hours.0 + u64::from(counts), self.hours.1 + 1);
+        sum(&mut self.faults, &other.faults);
+        sum(&mut self.phases, &other.phases);
+        sum(&mut self.done, &other.done);
+        let (what, least) = K::ENOUGH;
+        let counts = other.fault_count() >= MIN_FAULTS && other.done.get(what).is_some_and(|done| *done >= least);
+        self.worlds = (self.worlds.0 + u64::from(counts), self.worlds.1 + 1);
     }
 
     /// The text for people.
-    pub fn text(&self, agents: usize, frameworks: usize, took: Duration) -> String {
+    pub fn text<K: Kind>(&self, took: Duration) -> String {
         let seconds = took.as_secs_f64().max(1e-9);
+        let (what, least) = K::ENOUGH;
         format!(
-            "simulated {:.2} hours in {seconds:.1} s, {:.0} hours with faults a minute; \
-             {agents} agents, {frameworks} frameworks\n\
+            "simulated {:.2} hours in {seconds:.1} s, {:.1} hours with faults a minute; {}\n\
              {} events, {:.0} per second\n\
              {} faults: {}\n\
              when they came: {}\n\
-             {} tasks, {} task transitions\n\
-             {} of {} hours count (at least {MIN_FAULTS} faults and {MIN_TRANSITIONS} transitions each)",
+             {}\n\
+             {} of {} hours count (at least {MIN_FAULTS} faults and {least} {what} each)",
             self.nanos as f64 / 3.6e12,
             self.fault_nanos as f64 / 3.6e12 * 60.0 / seconds,
+            K::CAST,
             self.events,
             self.events as f64 / seconds,
             self.fault_count(),
             listing(&self.faults),
             listing(&self.phases),
-            self.tasks,
-            self.transitions,
-            self.hours.0,
-            self.hours.1,
+            listing(&self.done),
+            self.worlds.0,
+            self.worlds.1,
         )
+    }
+}
+
+fn sum(into: &mut BTreeMap<&'static str, u64>, from: &BTreeMap<&'static str, u64>) {
+    for (what, count) in from {
+        *into.entry(what).or_default() += count;
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole worlds.
 
-use crate::hour::{Plan, run};
+use crate::hour::{Cluster, Masters};
+use crate::kind::{Kind, Plan};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -19,17 +20,24 @@ impl Write for Shared {
     }
 }
 
-fn events(seed: u64) -> Vec<u8> {
+fn events<K: Kind>(seed: u64) -> Vec<u8> {
     let log = Shared::default();
-    let outcome = run(&Plan { seed, seconds: 120, bug: None }, Some(Box::new(log.clone())));
+    let outcome = K::run(&Plan { seed, seconds: 120, bug: None }, Some(Box::new(log.clone())));
     assert_eq!(outcome.violations, [""; 0]);
     log.0.lock().unwrap().clone()
 }
 
 #[test]
 fn the_same_seed_gives_the_same_events_byte_for_byte() {
-    let first = events(11);
+    let first = events::<Cluster>(11);
     assert!(first.len() > 10_000);
-    assert!(first == events(11), "two runs of one seed differ");
-    assert!(first != events(12), "another seed is another run");
+    assert!(first == events::<Cluster>(11), "two runs of one seed differ");
+    assert!(first != events::<Cluster>(12), "another seed is another run");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_events_with_several_masters() {
+    let first = events::<Masters>(11);
+    assert!(first.len() > 10_000);
+    assert!(first == events::<Masters>(11), "two runs of one seed differ");
 }

@@ -4,6 +4,7 @@
 //! seed gives the same run, event by event.
 
 use crate::check::{Checks, Fact};
+use crate::disk::Health;
 use crate::host::{Host, Input, Local};
 use crate::network::{ConnId, HostId, Kind, Network, Process};
 use crate::packet::Packet;
@@ -90,6 +91,8 @@ pub struct Slot {
     pub conns: BTreeMap<(SocketAddrV4, u8), ConnId>,
     /// When the next tick is planned.
     armed: Option<u64>,
+    /// Its machine does nothing until then.
+    paused: u64,
 }
 
 /// Everything there is.
@@ -116,6 +119,8 @@ pub struct World {
     pub tally: Tally,
     /// Whether the faults are over and everything has to come to rest.
     pub quiet: bool,
+    /// Disks of hosts that are not well, and until when.
+    pub ailing: BTreeMap<HostId, (Health, u64)>,
     /// Where events are written down.
     pub log: Option<Box<dyn Write>>,
 }
@@ -136,6 +141,7 @@ impl World {
             planted,
             tally: Tally::default(),
             quiet: false,
+            ailing: BTreeMap::new(),
             log,
         }
     }
@@ -168,6 +174,7 @@ impl World {
             links: Links::default(),
             conns: BTreeMap::new(),
             armed: None,
+            paused: 0,
         });
         self.addresses.insert(address, id);
         id
@@ -187,6 +194,54 @@ impl World {
     /// Between which machines packets of one host to another go.
     pub fn path(&self, from: HostId, to: HostId) -> (HostId, HostId) {
         (self.slots[from].machine, self.slots[to].machine)
+    }
+
+    /// A word from one process to another beside the connections of Mesos: lost while they are parted.
+    pub fn post(&mut self, from: Process, to: Process, word: Local) {
+        let path = self.path(from.host, to.host);
+        if !self.network.is_parted(self.now, path) {
+            let wait = self.network.latency(self.now, path, &mut self.rng);
+            self.after(wait, Event::Local(to, word));
+        }
+    }
+
+    /// Stops a machine for so long, with all that runs on it; what arrives meanwhile waits.
+    pub fn pause(&mut self, machine: HostId, nanos: u64) {
+        self.slots[machine].paused = self.now + nanos;
+    }
+
+    /// What the disk of a host is like. A sync fails once.
+    pub fn health(&mut self, host: HostId) -> Health {
+        match self.ailing.get(&host) {
+            Some((health, until)) if *until > self.now => *health,
+            _ => Health::Good,
+        }
+    }
+
+    /// All is well from now on.
+    pub fn end_faults(&mut self) {
+        self.quiet = true;
+        self.network.clear();
+        self.ailing.clear();
+        self.slots.iter_mut().for_each(|slot| slot.paused = 0);
+    }
+
+    /// Until when the process that an event is for does nothing; none if it is awake.
+    fn asleep(&self, event: &Event) -> Option<u64> {
+        let process = match event {
+            Event::Packet { conn, to_server, .. } => {
+                let conn = self.network.conns.get(conn)?;
+                if *to_server { conn.server } else { conn.client }
+            }
+            Event::Noticed(_, process)
+            | Event::NoLink(process, _)
+            | Event::NoAnswer(process, _)
+            | Event::Tick(process)
+            | Event::Local(process, _) => *process,
+            Event::Break(_) | Event::Restart(_) | Event::Fault => return None,
+        };
+        let until = self.slots[self.slots[process.host].machine].paused;
+        (until > self.now).then_some(until)
     }
 
     /// Starts a host, for the first time or again.
@@ -253,6 +308,16 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        if let Some(until) = self.asleep(&event) {
+            if let Event::Tick(process) = &event {
+                let armed = &mut self.slots[process.host].armed;
+                if *armed != Some(self.now) {
+                    return;
+                }
+                *armed = Some(until);
+            }
+            return self.at(until, event);
+        }
         match event {
             Event::Packet { conn, to_server, packet } => self.packet(conn, to_server, packet),
             Event::Break(conn) => self.break_conn(conn),

@@ -35,16 +35,16 @@ pub(crate) enum Recovery {
     /// Not begun.
     #[default]
     New,
-    /// Everybody is being asked.
-    Asking(RoundId),
+    /// Everybody is being asked, and has this long to answer.
+    Asking(RoundId, Duration),
     /// Nothing could be said; asks again then.
     Waiting(Instant),
     /// As `Waiting`, and the whole group waits to be initialized.
     NotInitialized(Instant),
     /// Positions are being learned.
     CatchingUp,
-    /// The others are being asked what they have promised.
-    Probing(RoundId),
+    /// The others are being asked what they have promised, and have this long to answer.
+    Probing(RoundId, Duration),
     /// The replica votes.
     Done,
 }
@@ -70,9 +70,12 @@ impl Log {
         if self.is_voting() {
             return self.recovered(now, out);
         }
-        // A group that is named once and for all may not run yet when it is first asked; others are asked when they join.
-        let wait = if self.lease.is_some() { ROUND_WAIT } else { ROUND_WAIT_MAX };
-        self.recovery = Recovery::Asking(self.start_round(Owner::Recovery, Ask::Recover, now, wait, out));
+        self.ask_all(ROUND_WAIT, now, out);
+    }
+
+    /// Replicas that start together miss each other's first question, so it is put again soon; 1.11 waits 10 seconds.
+    fn ask_all(&mut self, wait: Duration, now: Instant, out: &mut Outbox<Effect>) {
+        self.recovery = Recovery::Asking(self.start_round(Owner::Recovery, Ask::Recover, now, wait, out), wait);
     }
 
     pub(crate) fn recovery_decided(
@@ -82,11 +85,11 @@ impl Log {
         now: Instant,
         out: &mut Outbox<Effect>,
     ) {
-        match self.recovery {
-            Recovery::Asking(current) if current == round => {}
-            Recovery::Probing(current) if current == round => return self.probed(&verdict, now, out),
+        let wait = match self.recovery {
+            Recovery::Asking(current, wait) if current == round => wait,
+            Recovery::Probing(current, wait) if current == round => return self.probed(&verdict, wait, now, out),
             _ => return,
-        }
+        };
         match verdict {
             Verdict::Next(Status::Recovering, (first, last)) => {
                 self.replica.set_status(Status::Recovering, out);
@@ -105,7 +108,7 @@ impl Log {
                 self.recovery =
                     if not_initialized { Recovery::NotInitialized(until) } else { Recovery::Waiting(until) };
             }
-            _ => self.recover(now, out),
+            _ => self.ask_all(longer(wait), now, out),
         }
     }
 
@@ -117,10 +120,10 @@ impl Log {
     fn probe(&mut self, wait: Duration, now: Instant, out: &mut Outbox<Effect>) {
         // Zero is promised by every replica from the beginning, so it is refused, and nothing is written anywhere.
         let ask = Ask::Promise(PromiseRequest { proposal: 0, position: None });
-        self.recovery = Recovery::Probing(self.start_round(Owner::Recovery, ask, now, wait, out));
+        self.recovery = Recovery::Probing(self.start_round(Owner::Recovery, ask, now, wait, out), wait);
     }
 
-    fn probed(&mut self, verdict: &Verdict, now: Instant, out: &mut Outbox<Effect>) {
+    fn probed(&mut self, verdict: &Verdict, wait: Duration, now: Instant, out: &mut Outbox<Effect>) {
         match verdict {
             Verdict::Rejected(promised) => {
                 self.replica.vote_from(*promised, out);
@@ -128,7 +131,7 @@ impl Log {
             }
             // Too few of the others vote any more, which is to be found out again, or did not answer.
             Verdict::Ignored => self.recovery = Recovery::Waiting(now + self.back_off(AGAIN)),
-            _ => self.probe(ROUND_WAIT_MAX, now, out),
+            _ => self.probe(longer(wait), now, out),
         }
     }
 
@@ -140,4 +143,9 @@ impl Log {
         }
         self.elect_if_wanted(now, out);
     }
+}
+
+/// How long to wait when nobody has answered for so long.
+fn longer(wait: Duration) -> Duration {
+    (wait * 2).min(ROUND_WAIT_MAX)
 }

@@ -29,8 +29,11 @@ pub(crate) enum Kind {
 
 impl Slot {
     /// Takes the bytes off.
+    ///
+    /// A directory of 1.11 may say that less was promised than accepted, because 1.11 keeps the older promise when it obeys a
+    /// newer writer. What is accepted counts as promised here, or the older writer could write over it (`replica/write.rs`).
     pub fn split(action: Action) -> (Slot, Option<Bytes>) {
-        let (mut body, mut kept) = (None, None);
+        let (mut body, mut kept, mut promised) = (None, None, action.promised);
         if let Some(Accepted { performed, value }) = action.accepted {
             let kind = match value {
                 Value::Nop { tombstone } => Kind::Nop { tombstone },
@@ -41,8 +44,9 @@ impl Slot {
                 }
             };
             kept = Some(Kept { performed, kind });
+            promised = promised.max(performed);
         }
-        (Slot { promised: action.promised, learned: action.learned, accepted: kept }, body)
+        (Slot { promised, learned: action.learned, accepted: kept }, body)
     }
 
     /// Puts the bytes back; nothing if they are needed and not there.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::net::Ipv4Addr;
 use tepui_base::{EffectQueue, Machine, Now, Outbox};
 use tepui_log::records::{self, METADATA_KEY, Metadata, Status};
-use tepui_log::{Config, Effect, Input, Log, Restored};
+use tepui_log::{Accepted, Action, Config, Effect, Input, Log, Restored, Value};
 use tepui_proto::mesos::internal::log as proto;
 use tepui_proto::{MessageField, MessageName, codec};
 use tepui_wire::{Message, Upid};
@@ -24,8 +24,15 @@ fn pid(id: &str, last: u8) -> Upid {
 impl Replica {
     /// A voting one of three.
     fn new() -> Replica {
-        let metadata = Metadata { status: Status::Voting, promised: 0 };
-        let restored = Restored::from_pairs([(METADATA_KEY, records::metadata_value(metadata))]).unwrap();
+        Replica::with(0, None)
+    }
+
+    /// One that has promised this and holds this.
+    fn with(promised: u64, held: Option<Action>) -> Replica {
+        let metadata = Metadata { status: Status::Voting, promised };
+        let metadata = (METADATA_KEY.to_vec(), records::metadata_value(metadata));
+        let held = held.map(|action| (records::key(action.position).unwrap(), records::action_value(&action)));
+        let restored = Restored::from_pairs([metadata].into_iter().chain(held)).unwrap();
         let config = Config::new(pid("log-replica(1)", 1), 2);
         let log = Log::new(config, 1, restored);
         Replica { log, queue: EffectQueue::default(), out: Outbox::default(), answers: Vec::new() }
@@ -89,4 +96,18 @@ fn what_was_accepted_is_not_written_over_by_an_older_writer() {
     let told = replica.promise(8, Some(1));
     assert_eq!(told.action.append.bytes, b"new");
     assert!(replica.write(8, 1, b"new").okay, "a newer one fills the position");
+}
+
+/// The same, when 1.11 has accepted it and has written down the promise it had given before.
+#[test]
+fn what_a_directory_of_mesos_has_accepted_is_not_written_over_by_an_older_writer() {
+    let value = Value::Append(Bytes::from_static(b"new"));
+    let accepted = Some(Accepted { performed: 7, value });
+    let held = Action { position: 1, promised: 6, accepted, learned: false };
+    let mut replica = Replica::with(6, Some(held));
+    let refused = replica.write(6, 1, b"old");
+    assert_eq!((refused.okay, refused.proposal), (false, 7));
+    let told = replica.promise(8, Some(1));
+    assert_eq!((told.action.promised, told.action.performed), (7, Some(7)));
+    assert_eq!(told.action.append.bytes, b"new");
 }

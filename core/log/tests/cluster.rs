@@ -144,3 +144,17 @@ fn without_faults_everything_is_acknowledged() {
     assert_eq!(world.checks.unknown, 0);
     settle(&mut world);
 }
+
+/// Two of three come up half a second late at most, so that the first one's first question finds nobody.
+#[test]
+fn replicas_that_start_together_do_not_wait_long_for_each_other() {
+    for seed in 0..50 {
+        let mut world = World::new(seed, 3, Faults::NONE);
+        world.clients_active = false;
+        (world.crash(1), world.crash(2));
+        world.run(SECOND * 5);
+        let recovered = |node: &Node| node.figures().is_some_and(|figures| figures.recovered);
+        let figures: Vec<_> = world.nodes.iter().map(Node::figures).collect();
+        assert!(world.nodes.iter().all(recovered), "seed {seed}: {figures:?}");
+    }
+}

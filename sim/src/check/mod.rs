@@ -14,6 +14,7 @@ pub mod observe;
 mod offers;
 mod patience;
 mod reconcile;
+mod registry;
 mod relay;
 mod roster;
 mod tasks;
@@ -253,8 +254,11 @@ pub struct Checks {
     agents: agents::Agents,
     reconcile: reconcile::Reconcile,
     containers: containers::Containers,
+    registry: registry::Registry,
     /// Hosts of masters.
     pub masters: BTreeSet<HostId>,
+    /// Masters whose end was seen: it may be seen when another begins, and again when they notice.
+    masters_ended: BTreeSet<Process>,
     /// What was objected to.
     pub violations: Vec<String>,
 }
@@ -282,9 +286,34 @@ impl Checks {
         }
         if let Fact::Ended(process) = fact
             && self.masters.contains(&process.host)
+            && self.masters_ended.insert(*process)
         {
             self.see(now, &Fact::MasterEnded);
         }
+    }
+
+    /// A master is elected: to everybody the one before has ended, even if it sleeps and does not know.
+    pub fn term_begins(&mut self, now: u64, term: Process) {
+        if let Some(before) = self.registry.term_begins(term) {
+            self.see(now, &Fact::Ended(before));
+        }
+    }
+
+    /// A master asks the registrar of its machine.
+    pub fn asked(&mut self, term: Process, input: &tepui_registry::Input) {
+        self.registry.asked(term, input);
+    }
+
+    /// That registrar answers.
+    pub fn answered(&mut self, now: u64, term: Process, output: &tepui_registry::Output) {
+        let mut found = Vec::new();
+        self.registry.answered(term, output, &mut found);
+        found.into_iter().for_each(|text| self.object(now, text));
+    }
+
+    /// Operations on the registry that were confirmed.
+    pub fn committed(&self) -> u64 {
+        self.registry.count
     }
 
     /// Says what is wrong.

@@ -83,6 +83,17 @@ impl Roster {
         self.frameworks.get(framework).is_some_and(is_it)
     }
 
+    /// One in which a framework was removed at this moment.
+    #[cfg(test)]
+    pub fn with_removal(framework: &str, moment: u64) -> Roster {
+        Roster { removals: BTreeMap::from([(framework.to_owned(), moment)]), ..Roster::default() }
+    }
+
+    /// When the framework was removed last, if it ever was.
+    pub fn removed_at(&self, framework: &str) -> Option<u64> {
+        self.removals.get(framework).copied()
+    }
+
     /// Whether the framework was removed after this moment: nobody is told of the tasks it had then.
     pub fn was_removed_after(&self, framework: &str, moment: u64) -> bool {
         self.removals.get(framework).is_some_and(|removal| *removal >= moment)

@@ -75,11 +75,51 @@ impl Updates {
         }
         // The longest pause between two attempts is ten minutes, so the last twelve must show any that goes on.
         let recent = quiet_since.max(now.saturating_sub(12 * 60 * 1_000_000_000));
-        for (uuid, (at, agent, task)) in &self.sent {
+        // Nobody acknowledges for a framework that was removed; an agent that has not heard of its end goes on.
+        for (uuid, (at, agent, task)) in self.sent.iter().filter(|(_, (_, _, task))| !is_orphan(task)) {
             if *at > recent && !self.ended.contains(agent) && now - at < 11 * 60 * 1_000_000_000 {
                 let acknowledged = self.acknowledged.contains(uuid);
                 found.push(format!("an update of task {task} is still sent (acknowledged: {acknowledged})"));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGENT: Process = Process { host: 1, life: 1 };
+    const MINUTE: u64 = 60_000_000_000;
+
+    fn sent(roster: &Roster) -> Vec<String> {
+        let (mut updates, mut found) = (Updates::default(), Vec::new());
+        let run = Fact::Run {
+            framework: "F".to_owned(),
+            checkpoint: false,
+            agent: "S".to_owned(),
+            task: "t".to_owned(),
+            amount: (0, 0),
+            executor: None,
+        };
+        updates.see(MINUTE, &run, &mut found);
+        let update = Update {
+            task: "t".to_owned(),
+            agent: "S".to_owned(),
+            uuid: vec![1],
+            state: TaskState::TASK_RUNNING,
+            reason: None,
+            source: None,
+        };
+        updates.see(30 * MINUTE, &Fact::UpdateSent { agent: AGENT, update }, &mut found);
+        updates.at_rest(31 * MINUTE, 2 * MINUTE, roster, &mut found);
+        found
+    }
+
+    #[test]
+    fn an_update_is_sent_until_it_is_acknowledged_and_for_a_removed_framework_nobody_does() {
+        assert_eq!(sent(&Roster::default()).len(), 1);
+        assert!(sent(&Roster::with_removal("F", 2 * MINUTE)).is_empty());
+        assert_eq!(sent(&Roster::with_removal("F", MINUTE / 2)).len(), 1, "it has subscribed again since");
     }
 }

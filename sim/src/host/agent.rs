@@ -6,6 +6,7 @@ use super::custom::CustomHost;
 use super::{Host, Input, Local, Role};
 use crate::check::containers::Container;
 use crate::check::{Fact, observe};
+use crate::detector::Detector;
 use crate::driven::Driven;
 use crate::network::{HostId, Process};
 use crate::world::{Event, World};
@@ -28,15 +29,15 @@ const MILLI: u64 = 1_000_000;
 /// See the module's text.
 pub struct AgentHost {
     pid: Upid,
-    master: Upid,
+    detector: Detector,
     process: Option<Driven<Agent>>,
     containers: BTreeMap<ContainerId, HostId>,
 }
 
 impl AgentHost {
-    /// An agent that will listen at `pid` and finds its master where it is told.
-    pub fn new(pid: Upid, master: Upid) -> AgentHost {
-        AgentHost { pid, master, process: None, containers: BTreeMap::new() }
+    /// An agent that will listen at `pid` and finds its master with this.
+    pub fn new(pid: Upid, detector: Detector) -> AgentHost {
+        AgentHost { pid, detector, process: None, containers: BTreeMap::new() }
     }
 
     fn config(&self, world: &mut World) -> Config {
@@ -78,7 +79,7 @@ impl AgentHost {
                 match effect {
                     Effect::Net(effect) => world.net(me, effect),
                     Effect::Container(command) => self.container(world, me, command),
-                    Effect::Redetect => detect(world, me, &self.master),
+                    Effect::Redetect => self.detector.again(world, me),
                     Effect::Exit(_) => {
                         let wait = 1_000 * MILLI + world.rng.below(15_000 * MILLI);
                         world.after(wait, Event::Restart(me.host));
@@ -151,11 +152,6 @@ impl AgentHost {
     }
 }
 
-fn detect(world: &mut World, me: Process, master: &Upid) {
-    let wait = MILLI + world.rng.below(50 * MILLI);
-    world.after(wait, Event::Local(me, Local::Detected(Some(master.clone()))));
-}
-
 impl Host for AgentHost {
     fn role(&self) -> Role {
         Role::Agent
@@ -168,10 +164,17 @@ impl Host for AgentHost {
         }
         let config = self.config(world);
         self.process = Some(Driven::new(Agent::new(config)));
-        detect(world, me, &self.master.clone());
+        self.detector.start(world, me);
     }
 
     fn input(&mut self, world: &mut World, me: Process, input: Input) {
+        let input = match input {
+            Input::Local(local) => match self.detector.input(world, me, local) {
+                Some(local) => Input::Local(local),
+                None => return,
+            },
+            input => input,
+        };
         let input = match input {
             Input::Net(input) => In::Net(input),
             Input::Local(Local::Detected(master)) => In::Detected(master),
@@ -196,13 +199,14 @@ impl Host for AgentHost {
     }
 
     fn tick(&mut self, world: &mut World, me: Process) {
+        self.detector.tick(world, me);
         let (Some(agent), now) = (&mut self.process, world.clock()) else { return };
         let effects = agent.tick(now);
         self.perform(world, me, effects);
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.process.as_ref()?.deadline()
+        self.process.as_ref().and_then(Driven::deadline).into_iter().chain(self.detector.deadline()).min()
     }
 
     fn dependants(&self) -> Vec<HostId> {

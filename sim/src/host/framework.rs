@@ -31,16 +31,17 @@ pub struct FrameworkHost {
 
 impl FrameworkHost {
     /// A host of the framework with this disk, which will look for the master there.
-    pub fn new(disk: Shared, master: &str, content_type: ContentType) -> FrameworkHost {
-        let mut config = Config::new(master, disk.borrow().profile.info());
+    pub fn new(disk: Shared, masters: &[String], content_type: ContentType) -> FrameworkHost {
+        let mut config = Config::new("", disk.borrow().profile.info());
+        config.masters = masters.to_vec();
         config.content_type = content_type;
         let workload = Workload::new(disk.clone());
         FrameworkHost { config, process: None, disk, workload, next_call: 0, probe: false }
     }
 
     /// One that takes every offer and keeps it, to see how much there is.
-    pub fn probe(disk: Shared, master: &str) -> FrameworkHost {
-        FrameworkHost { probe: true, ..FrameworkHost::new(disk, master, ContentType::Protobuf) }
+    pub fn probe(disk: Shared, masters: &[String]) -> FrameworkHost {
+        FrameworkHost { probe: true, ..FrameworkHost::new(disk, masters, ContentType::Protobuf) }
     }
 
     fn leads(&self, me: Process) -> bool {

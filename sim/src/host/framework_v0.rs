@@ -3,6 +3,7 @@
 use super::{Host, Input, Local, REMOVED, Role};
 use crate::cast::Shared;
 use crate::check::observe;
+use crate::detector::Detector;
 use crate::network::Process;
 use crate::workload::Workload;
 use crate::world::{Event, World};
@@ -27,7 +28,9 @@ const SUBSCRIBE_NANOS: u64 = 2_000_000_000;
 /// See the module's text.
 pub struct FrameworkV0Host {
     pid: Upid,
-    master: Upid,
+    detector: Detector,
+    /// The master, as far as it is known.
+    master: Option<Upid>,
     disk: Shared,
     workload: Workload,
     connected: bool,
@@ -40,10 +43,11 @@ pub struct FrameworkV0Host {
 
 impl FrameworkV0Host {
     /// A host of the framework with this disk, which will live at `pid`.
-    pub fn new(disk: Shared, pid: Upid, master: Upid) -> FrameworkV0Host {
+    pub fn new(disk: Shared, pid: Upid, detector: Detector) -> FrameworkV0Host {
         FrameworkV0Host {
             pid,
-            master,
+            master: detector.fixed().cloned(),
+            detector,
             workload: Workload::new(disk.clone()),
             disk,
             connected: false,
@@ -57,14 +61,20 @@ impl FrameworkV0Host {
         self.disk.borrow().id.clone()
     }
 
+    /// Executors and agents may speak to a framework, too, but not masters that no longer lead.
+    fn is_of_master(&self, from: &Upid) -> bool {
+        self.detector.fixed().is_some() || self.master.as_ref() == Some(from) || &*from.id != "master"
+    }
+
     fn ended(&self) -> bool {
         self.disk.borrow().ended
     }
 
     fn send<M: tepui_proto::Message + MessageName>(&self, world: &mut World, me: Process, message: &M) {
+        let Some(master) = &self.master else { return };
         let message = Message {
             from: self.pid.clone(),
-            to: self.master.clone(),
+            to: master.clone(),
             name: names::v0::<M>().into_owned(),
             epoch: None,
             body: codec::encode(message),
@@ -95,8 +105,12 @@ impl FrameworkV0Host {
         if !self.disk.borrow().leads(me.host) {
             return world.stop(me.host);
         }
+        let Some(master) = self.master.clone() else {
+            self.subscribe_at = None;
+            return;
+        };
         self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS + world.rng.below(SUBSCRIBE_NANOS));
-        world.net(me, NetEffect::Link { to: self.master.clone(), reconnect: false });
+        world.net(me, NetEffect::Link { to: master, reconnect: false });
         let mut framework = self.disk.borrow().profile.info();
         framework.id = self.id().map_or_else(MessageField::none, MessageField::some);
         let subscribe =
@@ -129,6 +143,15 @@ impl FrameworkV0Host {
         }
         self.failover = self.id().is_some();
         self.subscribe_at = Some(world.now + SUBSCRIBE_NANOS);
+    }
+
+    /// Another master leads, or none does that is known.
+    fn detected(&mut self, world: &mut World, me: Process, master: Option<Upid>) {
+        self.connected = false;
+        self.master = master;
+        if !self.ended() {
+            self.subscribe(world, me);
+        }
     }
 
     fn message(&mut self, world: &mut World, me: Process, message: &Message) -> Option<()> {
@@ -214,12 +237,28 @@ impl Host for FrameworkV0Host {
             return;
         }
         self.failover = self.id().is_some();
-        self.subscribe(world, me);
+        if self.detector.fixed().is_some() {
+            self.subscribe(world, me);
+        } else {
+            self.master = None;
+            self.detector.start(world, me);
+        }
         world.after(ACT_NANOS, Event::Local(me, Local::Act));
     }
 
     fn input(&mut self, world: &mut World, me: Process, input: Input) {
+        let input = match input {
+            Input::Local(local) => match self.detector.input(world, me, local) {
+                Some(local) => Input::Local(local),
+                None => return,
+            },
+            input => input,
+        };
         match input {
+            Input::Local(Local::Detected(master)) => self.detected(world, me, master),
+            // Not of the master it listens to.
+            Input::Net(NetInput::Message(message)) if !self.is_of_master(&message.from) => {}
+            Input::Net(NetInput::Exited(of)) if !self.is_of_master(&of) => {}
             Input::Net(NetInput::Message(message)) => {
                 observe::framework_told(world, me, &message);
                 self.message(world, me, &message);
@@ -245,12 +284,13 @@ impl Host for FrameworkV0Host {
     }
 
     fn tick(&mut self, world: &mut World, me: Process) {
+        self.detector.tick(world, me);
         if self.subscribe_at.is_some_and(|at| at <= world.now) {
             self.subscribe(world, me);
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.subscribe_at.map(Instant)
+        self.subscribe_at.map(Instant).into_iter().chain(self.detector.deadline()).min()
     }
 }

@@ -1,12 +1,13 @@
 //! The master: its machine, its registrar and its allocator, which speak to each other with small delays.
 //!
-//! In half of the worlds the registry is in memory, and a crash loses it, as with `--registry=in_memory`; in the others
-//! it is kept, as by a replicated log that is never slow.
+//! In half of the worlds with one master the registry is in memory, and a crash loses it, as with `--registry=in_memory`;
+//! in the others it is kept, as by a replicated log that is never slow. With several masters the registrar is that of the
+//! machine's replica ([`super::replica`]), which starts a master when it is elected: the process then lives for one term.
 
 use super::{Host, Input, Local, Role};
 use crate::check::observe;
 use crate::driven::Driven;
-use crate::network::Process;
+use crate::network::{HostId, Process};
 use crate::world::{Event, World};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,16 +30,31 @@ pub const REREGISTER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The longest way between two of the three machines.
 const HOP_NANOS: u64 = 50_000;
 
+/// Who keeps the registry.
+pub enum Keeper {
+    /// The master itself; over a crash or not.
+    Own {
+        /// Whether it is still there after a crash.
+        keeps: bool,
+    },
+    /// The replica there, which also says when the master leads.
+    Replica(HostId),
+}
+
 /// See the module's text.
 pub struct MasterHost {
     pid: Upid,
     process: Option<Machines>,
-    keeps_registry: bool,
+    keeper: Keeper,
+    /// It may speak as the leader until then.
+    until: u64,
 }
 
 struct Machines {
     master: Driven<Master>,
-    registrar: Driven<Registrar>,
+    /// None if the registry is kept elsewhere.
+    registrar: Option<Driven<Registrar>>,
+    replica: Option<HostId>,
     allocator: Driven<Hierarchical>,
     /// What the registrar was asked and has not answered.
     asked: BTreeMap<OperationId, Operation>,
@@ -47,23 +63,54 @@ struct Machines {
 }
 
 impl MasterHost {
-    /// A master that will listen there, and keeps its registry over a crash or does not.
-    pub fn new(pid: Upid, keeps_registry: bool) -> MasterHost {
-        MasterHost { pid, process: None, keeps_registry }
+    /// A master that will listen there.
+    pub fn new(pid: Upid, keeper: Keeper) -> MasterHost {
+        MasterHost { pid, process: None, keeper, until: u64::MAX }
     }
 
-    fn config(&self) -> Config {
-        let mut config = Config::new(self.pid.clone(), "master");
-        config.agent_ping_timeout = PING_TIMEOUT;
-        config.max_agent_ping_timeouts = MAX_PINGS_MISSED;
-        config.agent_reregister_timeout = REREGISTER_TIMEOUT;
-        config.offer_timeout = Some(OFFER_TIMEOUT);
-        config
+    fn begin(&mut self, world: &mut World, me: Process, seed: u64, registrar: Option<Driven<Registrar>>) {
+        let replica = match self.keeper {
+            Keeper::Own { .. } => None,
+            Keeper::Replica(host) => Some(host),
+        };
+        self.process = Some(Machines {
+            master: Driven::new(Master::new(config(&self.pid), seed, Arc::new(NoHooks))),
+            registrar,
+            replica,
+            allocator: Driven::new(Hierarchical::new(Options::default(), seed, world.clock())),
+            asked: BTreeMap::new(),
+            last: [0; 4],
+        });
+        self.tick(world, me);
     }
+
+    /// Whether it still leads. One that does not says nothing more, whoever knows of it.
+    fn holds(&mut self, world: &mut World, me: Process) -> bool {
+        let holds = world.now < self.until;
+        if let (false, Some(_), Keeper::Replica(replica)) = (holds, self.process.take_if(|_| !holds), &self.keeper) {
+            let replica = world.process(*replica);
+            world.after(0, Event::Local(replica, Local::TermOver(me)));
+        }
+        holds
+    }
+}
+
+/// How masters of these worlds are configured.
+pub fn config(pid: &Upid) -> Config {
+    let mut config = Config::new(pid.clone(), "master");
+    config.agent_ping_timeout = PING_TIMEOUT;
+    config.max_agent_ping_timeouts = MAX_PINGS_MISSED;
+    config.agent_reregister_timeout = REREGISTER_TIMEOUT;
+    config.offer_timeout = Some(OFFER_TIMEOUT);
+    config
 }
 
 impl Machines {
     fn hop(&mut self, world: &mut World, me: Process, way: usize, local: Local) {
+        let (me, local) = match (local, self.replica) {
+            (Local::ToRegistrar(input), Some(replica)) => (world.process(replica), Local::FromTerm(me, input)),
+            (local, _) => (me, local),
+        };
         let at = (world.now + 1_000 + world.rng.below(HOP_NANOS)).max(self.last[way] + 1);
         self.last[way] = at;
         world.at(at, Event::Local(me, local));
@@ -119,22 +166,33 @@ impl Host for MasterHost {
     }
 
     fn start(&mut self, world: &mut World, me: Process) {
-        let (seed, now) = (world.rng.next_u64(), world.clock());
-        let kept = self.process.as_ref().filter(|_| self.keeps_registry);
-        let registry = kept.map(|machines| machines.registrar.machine.state().clone()).unwrap_or_default();
-        self.process = Some(Machines {
-            master: Driven::new(Master::new(self.config(), seed, Arc::new(NoHooks))),
-            registrar: Driven::new(Registrar::new(registry)),
-            allocator: Driven::new(Hierarchical::new(Options::default(), seed, now)),
-            asked: BTreeMap::new(),
-            last: [0; 4],
-        });
-        self.tick(world, me);
+        let keeps = match self.keeper {
+            Keeper::Own { keeps } => keeps,
+            Keeper::Replica(_) => {
+                self.process = None;
+                return;
+            }
+        };
+        let seed = world.rng.next_u64();
+        let kept = self.process.as_ref().filter(|_| keeps).and_then(|machines| machines.registrar.as_ref());
+        let registry = kept.map(|registrar| registrar.machine.state().clone()).unwrap_or_default();
+        self.begin(world, me, seed, Some(Driven::new(Registrar::new(registry))));
     }
 
     fn input(&mut self, world: &mut World, me: Process, input: Input) {
+        if let Input::Local(Local::Lead(seed, until)) = input {
+            self.until = until;
+            return self.begin(world, me, seed, None);
+        }
+        if !self.holds(world, me) {
+            return;
+        }
         let (Some(machines), now) = (&mut self.process, world.clock()) else { return };
         let effects = match input {
+            Input::Local(Local::Extended(until)) => {
+                self.until = self.until.max(until);
+                return;
+            }
             Input::Net(input) => {
                 observe::master_input(world, me, &input);
                 let mut effects = Vec::new();
@@ -150,7 +208,9 @@ impl Host for MasterHost {
             }
             Input::Local(Local::FromAllocator(effect)) => machines.master.handle(now, In::Allocator(effect)),
             Input::Local(Local::ToRegistrar(input)) => {
-                for output in machines.registrar.handle(now, input) {
+                let registrar = machines.registrar.as_mut();
+                let outputs = registrar.map(|registrar| registrar.handle(now, input)).unwrap_or_default();
+                for output in outputs {
                     machines.hop(world, me, 1, Local::FromRegistrar(output));
                 }
                 return;
@@ -165,6 +225,9 @@ impl Host for MasterHost {
     }
 
     fn tick(&mut self, world: &mut World, me: Process) {
+        if !self.holds(world, me) {
+            return;
+        }
         let (Some(machines), now) = (&mut self.process, world.clock()) else { return };
         let effects = machines.master.tick(now);
         machines.perform(world, me, effects);

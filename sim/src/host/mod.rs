@@ -8,6 +8,8 @@ pub mod framework;
 pub mod framework_v0;
 pub mod master;
 pub mod operator;
+pub mod replica;
+pub mod zookeeper;
 
 use crate::network::{HostId, Process};
 use crate::world::World;
@@ -37,10 +39,30 @@ pub enum Local {
     ToRegistrar(tepui_registry::Input),
     /// From it.
     FromRegistrar(tepui_registry::Output),
+    /// The same, of a master's term to the registrar of its machine.
+    FromTerm(Process, tepui_registry::Input),
     /// To the master's allocator.
     ToAllocator(tepui_allocator::Input),
     /// From it.
     FromAllocator(tepui_allocator::Effect),
+    /// A term begins, with this seed, and lasts until then.
+    Lead(u64, u64),
+    /// It lasts until then.
+    Extended(u64),
+    /// The term of this process is over; the master says so.
+    TermOver(Process),
+    /// To ZooKeeper.
+    AskZooKeeper(zookeeper::Ask),
+    /// From it.
+    ZooKeeperTold(zookeeper::Told),
+    /// From it: the group may have changed.
+    GroupChanged,
+    /// ZooKeeper ends the sessions of a host.
+    EndSession(HostId),
+    /// A sync of the disk ends.
+    Synced,
+    /// A read of the disk ends.
+    Fetched(tepui_log::FetchId, Vec<u8>, Vec<u8>),
     /// The detector has looked.
     Detected(Option<Upid>),
     /// The containerizer speaks.
@@ -71,6 +93,16 @@ impl Local {
         match self {
             Local::ToRegistrar(_) => "to registrar",
             Local::FromRegistrar(_) => "from registrar",
+            Local::FromTerm(..) => "from term",
+            Local::Lead(..) => "lead",
+            Local::Extended(_) => "extended",
+            Local::TermOver(_) => "term over",
+            Local::AskZooKeeper(_) => "ask zookeeper",
+            Local::ZooKeeperTold(_) => "zookeeper told",
+            Local::GroupChanged => "group changed",
+            Local::EndSession(_) => "end session",
+            Local::Synced => "synced",
+            Local::Fetched(..) => "fetched",
             Local::ToAllocator(_) => "to allocator",
             Local::FromAllocator(_) => "from allocator",
             Local::Detected(_) => "detected",
@@ -91,8 +123,12 @@ impl Local {
 /// What kind of host, for faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// The master with its registrar and allocator.
+    /// The master with its allocator, and its registrar if that has no machine of its own.
     Master,
+    /// A replica of the log with the registrar over it, and a candidate for its machine's master.
+    Replica,
+    /// The servers of ZooKeeper.
+    ZooKeeper,
     /// An agent with its containers.
     Agent,
     /// An executor.

@@ -7,6 +7,7 @@ use super::{Host, Input, Local, Role};
 use crate::network::Process;
 use crate::world::{Event, World};
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use tepui_base::Instant;
 use tepui_framework::exchange::{ExchangeId, HttpEffect, HttpInput, Post};
 use tepui_proto::mesos::maintenance::{Schedule, Window};
@@ -24,7 +25,7 @@ const FORM: ContentType = ContentType::Protobuf;
 
 /// See the module's text.
 pub struct OperatorHost {
-    master: String,
+    masters: Vec<SocketAddrV4>,
     /// Host names of all machines, which are their addresses, too.
     machines: Vec<String>,
     /// Those in the schedule, as far as is known, and whether they are down.
@@ -34,15 +35,16 @@ pub struct OperatorHost {
 
 impl OperatorHost {
     /// One who looks after these machines.
-    pub fn new(master: &str, machines: Vec<String>) -> OperatorHost {
-        OperatorHost { master: master.to_owned(), machines, planned: BTreeMap::new(), next: 0 }
+    pub fn new(masters: Vec<SocketAddrV4>, machines: Vec<String>) -> OperatorHost {
+        OperatorHost { masters, machines, planned: BTreeMap::new(), next: 0 }
     }
 
     fn send(&mut self, world: &mut World, me: Process, call: &Call) {
         self.next += 1;
         let form = FORM.as_str().to_owned();
         let headers = vec![("Content-Type", form.clone()), ("Accept", form)];
-        let post = Post { to: self.master.clone(), path: "/api/v1", headers, body: FORM.encode(call) };
+        let master = self.masters.iter().find(|master| world.can_reach(me, **master)).unwrap_or(&self.masters[0]);
+        let post = Post { to: master.to_string(), path: "/api/v1", headers, body: FORM.encode(call) };
         world.http(me, HttpEffect::Call(ExchangeId(self.next), post));
     }
 

@@ -49,8 +49,7 @@ pub fn strike(world: &mut World) {
         KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
     let phase = phase(world);
     if cause(world, kind).is_some() {
-        *world.tally.phases.entry(phase).or_default() += 1;
-        *world.tally.faults.entry(kind).or_default() += 1;
+        world.tally.fault(kind, phase);
     }
     let wait = PAUSE_NANOS / 4 + world.rng.below(PAUSE_NANOS * 3 / 2);
     world.after(wait, Event::Fault);

@@ -6,8 +6,8 @@ use super::client::{Mood, Stage};
 use super::faults;
 use super::observe::{self, Status};
 use super::planted::{Bug, Planted};
-use super::report::Tally;
 use super::world::{Event, Group, REPLACE_NANOS, SECOND, World};
+use crate::kind::{Kind, Outcome, Plan};
 use std::io::Write;
 use tepui_base::Rng;
 
@@ -16,22 +16,19 @@ const SETTLE_NANOS: u64 = REPLACE_NANOS + 60 * SECOND;
 /// With fine weather: how long one node may take until it has been elected, has read everything and has written.
 const TURN_NANOS: u64 = 60 * SECOND;
 
-/// What a world is to be.
-pub struct Plan {
-    /// Where all chance comes from.
-    pub seed: u64,
-    /// How long faults go on, in seconds.
-    pub seconds: u64,
-    /// The bug in it, if any.
-    pub bug: Option<Bug>,
-}
+/// The log alone.
+pub struct LogWorld;
 
-/// What came of it.
-pub struct Outcome {
-    /// Counts.
-    pub tally: Tally,
-    /// What was wrong; empty: nothing.
-    pub violations: Vec<String>,
+impl Kind for LogWorld {
+    const NAME: &'static str = "log";
+    const CAST: &'static str = "the log alone, on one to five nodes";
+    const PLANTED_SECONDS: u64 = 15 * 60;
+    const ENOUGH: (&'static str, u64) = ("acknowledged writes", 1000);
+    type Bug = Bug;
+
+    fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
+        run(plan, log)
+    }
 }
 
 /// Mostly three replicas that begin by themselves, as most clusters have.
@@ -48,7 +45,7 @@ fn group_of(seed: u64) -> Group {
 }
 
 /// Runs a world.
-pub fn run(plan: &Plan, log: Option<Box<dyn Write>>) -> Outcome {
+fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
     let group = group_of(plan.seed);
     let mut world = World::new(plan.seed, group, Planted::new(plan.bug), log);
     world.network.fifo = world.rng.below(2) == 0;
@@ -63,12 +60,13 @@ pub fn run(plan: &Plan, log: Option<Box<dyn Write>>) -> Outcome {
     world.after(30 * SECOND, Event::Mood);
     let end = plan.seconds * SECOND;
     world.run(end);
+    world.tally.fault_nanos = world.now;
     settle(&mut world);
     (0..group.nodes).for_each(|node| turn(&mut world, node));
     rest(&mut world);
     world.tally.nanos = world.now;
-    world.tally.written = world.checks.written();
-    world.tally.elections = world.checks.elections();
+    world.tally.done.insert("acknowledged writes", world.checks.written());
+    world.tally.done.insert("elections", world.checks.elections());
     Outcome { tally: world.tally, violations: world.checks.violations }
 }
 

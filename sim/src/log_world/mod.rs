@@ -4,16 +4,12 @@
 mod check;
 mod client;
 mod clock;
-mod command;
 mod faults;
 mod hour;
 mod network;
 mod node;
 mod observe;
 mod planted;
-mod report;
-#[cfg(test)]
-mod tests;
 mod world;
 
-pub use command::{Options, run};
+pub use hour::LogWorld;

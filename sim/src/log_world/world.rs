@@ -9,9 +9,9 @@ use super::faults;
 use super::network::Network;
 use super::node::{Node, Process};
 use super::planted::Planted;
-use super::report::Tally;
 use crate::disk::{DiskError, Health};
 use crate::packet::digest;
+use crate::report::Tally;
 use bytes::Bytes;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -403,7 +403,7 @@ impl World {
         if to >= self.nodes.len() {
             return self.checks.object(self.now, id, format!("a message to {}, where nobody is", message.to));
         }
-        self.tally.messages += 1;
+        *self.tally.done.entry("messages").or_default() += 1;
         let bytes = Bytes::from(message.encode().concat());
         for at in self.network.send(self.now, id, to, &mut self.rng).into_iter().flatten() {
             self.at(at, Event::Arrive(to, bytes.clone()));

@@ -16,30 +16,7 @@ use tepui_proto::codec;
 use tepui_proto::mesos::{AgentID, TaskID};
 use tepui_wire::{Message, Upid};
 
-macro_rules! bugs {
-    ($($bug:ident $name:literal $what:literal),+ $(,)?) => {
-        /// One bug.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Bug { $(#[doc = $what] $bug),+ }
-
-        impl Bug {
-            /// All of them.
-            pub const ALL: &[Bug] = &[$(Bug::$bug),+];
-
-            /// Its name on the command line.
-            pub fn name(self) -> &'static str {
-                match self { $(Bug::$bug => $name),+ }
-            }
-
-            /// What it does.
-            pub fn what(self) -> &'static str {
-                match self { $(Bug::$bug => $what),+ }
-            }
-        }
-    };
-}
-
-bugs! {
+crate::kind::bugs! {
     AckLost "ack-lost" "The master loses one of eight acknowledgements for good.",
     AckToLost "ack-to-lost" "The master passes acknowledgements on to agents it cannot reach.",
     AckTwice "ack-twice" "The master passes one of twenty acknowledgements on twice.",

@@ -13,30 +13,7 @@ use tepui_base::machine::Entry;
 use tepui_log::{Answer, Change, Effect, Input};
 use tepui_wire::Upid;
 
-macro_rules! bugs {
-    ($($bug:ident $name:literal $what:literal),+ $(,)?) => {
-        /// One bug.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Bug { $(#[doc = $what] $bug),+ }
-
-        impl Bug {
-            /// All of them.
-            pub const ALL: &[Bug] = &[$(Bug::$bug),+];
-
-            /// Its name on the command line.
-            pub fn name(self) -> &'static str {
-                match self { $(Bug::$bug => $name),+ }
-            }
-
-            /// What it does.
-            pub fn what(self) -> &'static str {
-                match self { $(Bug::$bug => $what),+ }
-            }
-        }
-    };
-}
-
-bugs! {
+crate::kind::bugs! {
     QuorumShort "quorum-short" "One replica less than a quorum decides.",
     SyncLies "sync-lies" "A sync is reported and not made.",
     LazyDropped "lazy-dropped" "What may be written later is never written.",
