@@ -12,6 +12,7 @@ async fn start() -> (tepui_masterd::Running, tempfile::TempDir) {
         "--ip=127.0.0.1".to_owned(),
         "--port=0".to_owned(),
         "--registry=in_memory".to_owned(),
+        "--memory_profiling".to_owned(),
         format!("--log_dir={}", logs.path().display()),
     ];
     let tables = [tepui_flags::master::FLAGS, tepui_flags::logging::FLAGS];
@@ -68,6 +69,11 @@ async fn the_processes_of_every_daemon_answer() {
         ("/help/nobody", "404 Not Found", "404 Not Found."),
         ("/__processes__", "200 OK", "[{\"events\":[],\"id\":\"__processes__\"}"),
         ("/profiler/start", "400 Bad Request", "Perftools is disabled."),
+        ("/memory-profiler/start?duration=1secs", "400 Bad Request", "\nThe current binary doesn't seem to be linked"),
+        ("/memory-profiler/download/raw", "400 Bad Request", "Cannot access raw profile: Not yet generated.\n"),
+        ("/memory-profiler/state", "200 OK", "{\"memory_profiler\":{\"current_run\":{\"id\":null}"),
+        ("/memory-profiler", "404 Not Found", ""),
+        ("/allocator/offer_constraints_debug", "200 OK", "{\"frameworks\":{}}"),
         ("/system/nothing", "404 Not Found", "404 Not Found."),
     ] {
         let (line, body) = get(master, path).await;
