@@ -87,6 +87,11 @@ pub fn log(setting: &Setting, log: &mut Log) -> Result<Tally> {
     against_mesos(setting, log, "log", &["log"])
 }
 
+/// Masters that are found in a real ZooKeeper.
+pub fn election(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    against_mesos(setting, log, "election", &["election"])
+}
+
 fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
     let tepui = match release_binary(setting, log)? {
         Ok(path) => path,
