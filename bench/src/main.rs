@@ -4,7 +4,7 @@
 //! in docs/performance.md.
 
 use clap::{Parser, Subcommand};
-use tepui_bench::{allocator, cluster, failover, idle, resources, tasks, views};
+use tepui_bench::{allocator, cluster, failover, idle, log, resources, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Benchmark {
     Failover(failover::Arguments),
     /// Time to readiness and memory of an idle `tepui dev`, and memory of one command executor.
     Idle(idle::Arguments),
+    /// Appends to a replicated log of one replica and of three, beside what the disk can do.
+    Log(log::Arguments),
     /// The master's views over a cluster that is made up.
     Views(views::Arguments),
 }
@@ -40,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Failover(arguments) => failover::run(&arguments),
         Benchmark::Idle(arguments) => idle::run(&arguments),
+        Benchmark::Log(arguments) => log::run(&arguments),
         Benchmark::Views(arguments) => views::run(&arguments),
     }
 }

@@ -4,7 +4,7 @@ use super::clients::Client;
 use crate::process;
 use anyhow::{Context, Result, bail};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,11 @@ impl Launched {
             launched.pid = *child;
         }
         Ok(launched)
+    }
+
+    /// Where it keeps its files, if that was this program's choice.
+    pub fn work_dir(&self) -> Option<&Path> {
+        self.work_dir.as_ref().map(tempfile::TempDir::path)
     }
 
     /// Where it listens.

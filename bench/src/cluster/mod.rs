@@ -12,13 +12,20 @@ mod state;
 mod tasks;
 
 use crate::emulator::{Agent, AgentSpec, Emulator};
+use crate::fdatasync::Growing;
 use crate::process::{self, Cpu};
 use anyhow::{Context, Result};
 use launched::Launched;
 use std::net::SocketAddrV4;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tepui_proto::mesos::TaskState;
+
+/// The registry that needs no disk.
+const IN_MEMORY: &str = "in_memory";
+
+/// About what one admission writes.
+const ENTRY_BYTES: usize = 512;
 
 /// What to put on which master.
 #[derive(clap::Args)]
@@ -33,7 +40,7 @@ pub struct Arguments {
     #[arg(long)]
     program: Option<PathBuf>,
     /// Where the Tepui that is started keeps its registry: in_memory, or replicated_log (in a temporary directory).
-    #[arg(long, default_value = "in_memory")]
+    #[arg(long, default_value = IN_MEMORY)]
     registry: String,
     /// Afterwards the same against the master that this shell command starts at the port `$PORT`.
     #[arg(long, conflicts_with = "master")]
@@ -44,6 +51,9 @@ pub struct Arguments {
     /// Registrations that are under way at once.
     #[arg(long, default_value_t = 200)]
     window: usize,
+    /// So many more register after them, one by one.
+    #[arg(long, default_value_t = 0)]
+    one_by_one: usize,
     /// A port and so a connection for each agent, in place of one for all.
     #[arg(long)]
     ports: bool,
@@ -70,18 +80,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 struct Target {
     address: SocketAddrV4,
     pid: u32,
-    _launched: Option<Launched>,
+    launched: Option<Launched>,
+}
+
+impl Target {
+    /// Where the master keeps its files, as far as that is known.
+    fn work_dir(&self) -> PathBuf {
+        let known = self.launched.as_ref().and_then(Launched::work_dir);
+        known.map_or_else(std::env::temp_dir, Path::to_owned)
+    }
 }
 
 impl From<Launched> for Target {
     fn from(launched: Launched) -> Target {
-        Target { address: launched.address(), pid: launched.pid(), _launched: Some(launched) }
+        Target { address: launched.address(), pid: launched.pid(), launched: Some(launched) }
     }
 }
 
 async fn drive(arguments: &Arguments) -> Result<()> {
     if let (Some(address), Some(pid)) = (arguments.master, arguments.pid) {
-        return load(arguments, Target { address, pid, _launched: None }).await;
+        return load(arguments, Target { address, pid, launched: None }).await;
     }
     println!("Tepui");
     load(arguments, Launched::tepui(arguments.program.clone(), &arguments.registry).await?.into()).await?;
@@ -95,10 +113,17 @@ async fn drive(arguments: &Arguments) -> Result<()> {
 /// Puts everything on one master, in the order of the figures.
 async fn load(arguments: &Arguments, target: Target) -> Result<()> {
     println!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
+    if arguments.registry != IN_MEMORY {
+        let (count, seconds) = Growing::create(&target.work_dir(), ENTRY_BYTES)?.sync_for(Duration::from_secs(1))?;
+        println!("fdatasyncs of {ENTRY_BYTES} bytes where the registry is: {:.0} per second", count as f64 / seconds);
+    }
     let (emulator, rest) = (Emulator::new(target.address), Duration::from_secs(arguments.settle));
     tokio::time::sleep(rest).await;
     let before = memory::Reading::of(target.pid)?;
-    let agents = register::all(arguments, &target, &emulator).await?;
+    let mut agents = register::all(arguments, &target, &emulator).await?;
+    if arguments.one_by_one > 0 {
+        agents.extend(register::one_by_one(arguments, &target, &emulator).await?);
+    }
     tokio::time::sleep(rest).await;
     memory::Reading::of(target.pid)?.report(before, agents.len());
     if arguments.poll_secs > 0 {

@@ -24,10 +24,10 @@ async fn ask(address: SocketAddrV4, request: &str, body: &str) -> Option<(u16, S
     tokio::time::timeout(PATIENCE, exchange).await.ok().flatten()
 }
 
-/// Whether the master's replica of the log takes part.
+/// Whether the master's replica of the log takes part, as far as the master tells.
 pub(super) async fn votes(address: SocketAddrV4) -> bool {
     let answer = ask(address, "GET /metrics/snapshot", "").await;
-    answer.is_some_and(|(status, body)| status == 200 && body.contains("\"registrar/log/recovered\":1.0"))
+    answer.is_some_and(|(status, body)| status == 200 && !body.contains("\"registrar/log/recovered\":0.0"))
 }
 
 /// Writes a maintenance schedule that names `mark` into the registry; whether it is there, acknowledged.

@@ -36,6 +36,9 @@ pub struct Arguments {
     /// The masters elect their leader by this ZooKeeper (`zk://host:port/path`), in place of by themselves.
     #[arg(long)]
     zk: Option<String>,
+    /// The same, by a ZooKeeper of so many servers that is started for the run.
+    #[arg(long, conflicts_with = "zk")]
+    zookeeper: Option<usize>,
     /// The session timeout there.
     #[arg(long, default_value = "2secs")]
     zk_session_timeout: String,
@@ -53,9 +56,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 async fn drive(arguments: &Arguments) -> Result<()> {
-    let mode = match &arguments.zk {
+    // It serves as long as this function runs.
+    let ensemble = arguments.zookeeper.map(zookeeper::Ensemble::start).transpose()?;
+    let url = ensemble.as_ref().map(|ensemble| ensemble.url("/mesos")).or_else(|| arguments.zk.clone());
+    let mode = match url {
         None => Mode::List,
-        Some(url) => Mode::ZooKeeper(url.clone(), arguments.zk_session_timeout.clone()),
+        Some(url) => Mode::ZooKeeper(url, arguments.zk_session_timeout.clone()),
     };
     println!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
     let mut masters = Masters::start(arguments.program.clone(), arguments.masters, mode).await?;

@@ -4,6 +4,10 @@
 //! writer's place must be held, so a storage that has lost it is elected again with the next request, and reads what
 //! others have appended meanwhile. After each change everything before the oldest snapshot that is still needed is
 //! truncated. One request is worked on at a time. Source: `src/state/log.cpp`.
+//!
+//! A version that differs little from the one before is written as the difference ([`svndiff`]), so that a change costs the
+//! log about what it changes, not what the variable holds. 1.11 reads these; that it writes them is a parameter which its
+//! master leaves at none.
 
 use crate::entry::{Entry, Operation, Uuid};
 use crate::svndiff;
@@ -14,6 +18,9 @@ use tepui_log::{Answer, Request, RequestId};
 
 /// Between two elections that were not won. Mesos tries again at once; then two contenders keep each other busy.
 const ELECT_AGAIN: Duration = Duration::from_millis(100);
+
+/// So many differences are made to one snapshot: a reader applies them one after the other.
+const DIFFERENCES_MAX: usize = 256;
 
 /// Names one request of a storage's user; chosen by the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,7 +66,27 @@ pub enum Act {
 struct Snapshot {
     /// Where its last whole version is in the log.
     position: u64,
+    /// The version of now.
     entry: Entry,
+    /// How many differences lead from the one to the other, and their bytes.
+    differences: (usize, usize),
+}
+
+impl Snapshot {
+    /// The difference to another version, if it is worth it: all that a reader must read stays within twice what the variable
+    /// holds.
+    fn difference(&self, value: &[u8]) -> Option<Vec<u8>> {
+        if self.differences.0 >= DIFFERENCES_MAX {
+            return None;
+        }
+        let difference = svndiff::make(&self.entry.value, value);
+        (self.differences.1 + difference.len() < value.len()).then_some(difference)
+    }
+
+    fn differs(&mut self, entry: Entry, bytes: usize) {
+        self.entry = entry;
+        self.differences = (self.differences.0 + 1, self.differences.1 + bytes);
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +106,16 @@ enum Writer {
 struct Change {
     id: StorageId,
     request: RequestId,
-    operation: Operation,
+    made: Made,
+}
+
+/// What a change comes to.
+#[derive(Debug)]
+enum Made {
+    Snapshot(Entry),
+    /// By a difference of so many bytes.
+    Difference(Entry, usize),
+    Expunged(String),
 }
 
 /// See the module's text.
@@ -234,28 +270,45 @@ impl LogStorage {
             Ask::Get(name) => Told::Entry(present(&name).cloned()),
             Ask::Names => Told::Names(self.snapshots.keys().cloned().collect()),
             Ask::Set(entry, version) if present(&entry.name).is_none_or(|present| present.uuid == version) => {
-                return self.append(id, Operation::Snapshot(entry), acts);
+                return self.set(id, entry, acts);
             }
             Ask::Expunge(entry) if present(&entry.name).is_some_and(|present| present.uuid == entry.uuid) => {
-                return self.append(id, Operation::Expunge(entry.name), acts);
+                let operation = Operation::Expunge(entry.name.clone());
+                return self.append(id, &operation, Made::Expunged(entry.name), acts);
             }
             Ask::Set(..) | Ask::Expunge(_) => Told::Done(false),
         };
         acts.push(Act::Tell(id, told));
     }
 
-    fn append(&mut self, id: StorageId, operation: Operation, acts: &mut Vec<Act>) {
+    fn set(&mut self, id: StorageId, entry: Entry, acts: &mut Vec<Act>) {
+        match self.snapshots.get(&entry.name).and_then(|snapshot| snapshot.difference(&entry.value)) {
+            Some(difference) => {
+                let bytes = difference.len();
+                let operation = Operation::Diff(Entry { value: difference.into(), ..entry.clone() });
+                self.append(id, &operation, Made::Difference(entry, bytes), acts);
+            }
+            None => self.append(id, &Operation::Snapshot(entry.clone()), Made::Snapshot(entry), acts),
+        }
+    }
+
+    fn append(&mut self, id: StorageId, operation: &Operation, made: Made, acts: &mut Vec<Act>) {
         let request = self.request();
         acts.push(Act::Log(Request::Append(request, operation.encode())));
-        self.change = Some(Change { id, request, operation });
+        self.change = Some(Change { id, request, made });
     }
 
     fn written(&mut self, request: RequestId, position: u64, acts: &mut Vec<Act>) {
         let Some(change) = self.change.take_if(|change| change.request == request) else { return };
-        // What was just made here can be read here.
-        let applied = self.apply(position, change.operation).is_ok();
+        match change.made {
+            Made::Snapshot(entry) => self.snapshot(position, entry),
+            Made::Difference(entry, bytes) => {
+                self.snapshots.entry(entry.name.clone()).and_modify(|snapshot| snapshot.differs(entry, bytes));
+            }
+            Made::Expunged(name) => drop(self.snapshots.remove(&name)),
+        }
         self.applied = Some(position);
-        acts.push(Act::Tell(change.id, Told::Done(applied)));
+        acts.push(Act::Tell(change.id, Told::Done(true)));
         self.truncate(position, acts);
         self.pump(acts);
     }
@@ -286,17 +339,20 @@ impl LogStorage {
 
     fn apply(&mut self, position: u64, operation: Operation) -> Result<(), String> {
         match operation {
-            Operation::Snapshot(entry) => {
-                self.snapshots.insert(entry.name.clone(), Snapshot { position, entry });
-            }
+            Operation::Snapshot(entry) => self.snapshot(position, entry),
             Operation::Expunge(name) => drop(self.snapshots.remove(&name)),
             Operation::Diff(diff) => {
                 let snapshot = self.snapshots.get_mut(&diff.name).ok_or("a difference to nothing")?;
                 let value = svndiff::apply(&snapshot.entry.value, &diff.value).map_err(|error| error.to_string())?;
                 // The snapshot it builds upon stays needed, so the position does too.
-                snapshot.entry = Entry { value: value.into(), ..diff };
+                let bytes = diff.value.len();
+                snapshot.differs(Entry { value: value.into(), ..diff }, bytes);
             }
         }
         Ok(())
+    }
+
+    fn snapshot(&mut self, position: u64, entry: Entry) {
+        self.snapshots.insert(entry.name.clone(), Snapshot { position, entry, differences: (0, 0) });
     }
 }

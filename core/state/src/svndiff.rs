@@ -1,8 +1,11 @@
-//! Differences as Subversion writes them (`svndiff`, version 0), which some users of Mesos' log storage have in their logs.
-//! They are read here and never written.
+//! Differences as Subversion writes them (`svndiff`, version 0), in which Mesos' log storage keeps versions of a variable.
 //!
 //! After four bytes of magic come windows. Each makes a part of the target out of a part of the source, of what it has made
 //! of its own part already, and of new bytes. Source: Subversion's `notes/svndiff`, `subversion/libsvn_delta/svndiff.c`.
+
+mod make;
+
+pub use make::make;
 
 /// The longest part that one window may read or make: Subversion's own bound, of writers and readers.
 const WINDOW_MAX: usize = 102_400;

@@ -1,6 +1,6 @@
 """A scheduler on mesoshttp (V1 HTTP, JSON) with command tasks: one ends by itself, one is killed.
 
-usage: mesoshttp_scheduler.py MASTER
+usage: mesoshttp_scheduler.py MASTER, which is host:port or zk://host:port/path
 """
 import sys
 import threading
@@ -18,7 +18,8 @@ class Launcher(object):
         self.case = case
         self.driver = None
         self.waiting = ['short', 'lasting']
-        self.client = MesosClient(mesos_urls=['http://' + master], frameworkName='interop-mesoshttp', frameworkUser='root')
+        url = master if '://' in master else 'http://' + master
+        self.client = MesosClient(mesos_urls=[url], frameworkName='interop-mesoshttp', frameworkUser='root')
         self.client.on(MesosClient.SUBSCRIBED, self.subscribed)
         self.client.on(MesosClient.OFFERS, self.offers)
         self.client.on(MesosClient.UPDATE, self.update)

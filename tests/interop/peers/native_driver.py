@@ -4,6 +4,7 @@ usage: native_driver.py SCENARIO MASTER [EXECUTOR_COMMAND]
 """
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -325,6 +326,41 @@ def run_successor(master, framework_id, task_id):
     scheduler.registered = begin
     scheduler.on_state = {'kept': kept}
     return drive(case, scheduler, info, master)
+
+
+def run_leader(master):
+    """The leading master dies while a task runs: the driver is told, finds the next one, and the task is still there."""
+    case = Case({'kept': ['TASK_RUNNING', 'TASK_KILLED']})
+    for step in ('registered', 'disconnected', 'registered again', 'task is still there'):
+        case.want(step)
+    scheduler = Scheduler(case, [shell('kept', 'sleep 1000')])
+
+    def ask(driver):
+        # A new master says nothing of a task whose agent is not back yet.
+        while 'task is still there' in case.also_wanted and not case.problems:
+            driver.reconcileTasks([])
+            time.sleep(0.2)
+
+    first = scheduler.registered
+
+    def registered(driver, framework_id, master_info):
+        # 1.11 tells a driver that finds a new master that it is registered, not that it is so again.
+        if 'registered' in case.also_wanted:
+            return first(driver, framework_id, master_info)
+        case.check(framework_id.value == scheduler.framework_id, 'another framework id after the failover')
+        case.happened('registered again')
+        threading.Thread(target=ask, args=(driver,)).start()
+
+    def kept(driver, update, state):
+        if update.reason == pb.TaskStatus.REASON_RECONCILIATION and 'task is still there' in case.also_wanted:
+            case.check(state == 'TASK_RUNNING', 'the task is %s after the failover' % state)
+            case.happened('task is still there')
+            driver.killTask(update.task_id)
+
+    scheduler.on_state = {'kept': kept}
+    scheduler.registered = registered
+    scheduler.disconnected = lambda driver: case.happened('disconnected')
+    return drive(case, scheduler, framework('leader', 600.0), master)
 
 
 if __name__ == '__main__':

@@ -14,12 +14,13 @@ use bytes::Bytes;
 use serde_json::Value;
 use tepui_store::{Change, Durability, Options, Store};
 
-use crate::cluster::Flags;
+use crate::cluster::{Flags, free_port};
 use crate::differential::oracle::{self, Oracle};
 use crate::tools::{Available, Interpreter, Peer, Tools};
 use crate::{Verdict, verdict};
 use interop::http;
-use interop::process::wait_for;
+use interop::process::{Daemon, wait_for, without_mesos_variables};
+use tepui_bench::emulator::{AgentSpec, Emulator};
 
 const USAGE: &str = "usage: interop log --tepui BINARY [--tools FOLDER]";
 
@@ -68,6 +69,7 @@ impl Suite {
     fn run(&mut self) -> Result<bool> {
         let mut well = verdict_of(self.leveldb()).report("leveldb reads what is written here, and the other way round");
         well &= verdict_of(self.mesos()).report("a directory of Mesos opens here, a quorum of both, and back again");
+        well &= verdict_of(self.differences()).report("Mesos starts with a registry that is kept as differences");
         if well {
             std::fs::remove_dir_all(&self.folder)?;
         }
@@ -189,6 +191,57 @@ impl Suite {
         Ok(Ok(()))
     }
 
+    /// Our master admits agents one after the other, each as a difference to the registry before; Mesos reads them all.
+    fn differences(&mut self) -> Result<Available<()>> {
+        const AGENTS: usize = 40;
+        let folder = self.folder.join("differences");
+        let directory = folder.join("master/replicated_log");
+        let ids = self.admit(&folder.join("master"), AGENTS)?;
+        let export = self.log("export", &[&format!("--path={}", text(&directory))])?;
+        let differences = export.lines().filter(|line| line.contains("\"type\":\"DIFF\"")).count();
+        // What is before the last whole version is truncated.
+        ensure!(differences > 0, "no differences: {export}");
+        let master = match self.oracle(&folder, 0)? {
+            Ok(master) => master,
+            Err(why) => return Ok(Err(why)),
+        };
+        let registry = registry(&master)?.to_string();
+        for id in ids {
+            ensure!(registry.contains(&id), "{id} is lost: {registry}");
+        }
+        Ok(Ok(()))
+    }
+
+    /// The ids of agents that a master of ours has admitted, in the registry below its work directory.
+    fn admit(&self, work_dir: &Path, count: usize) -> Result<Vec<String>> {
+        std::fs::create_dir_all(work_dir)?;
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut command = Command::new(&self.tepui);
+        command.args(["master", "--ip=127.0.0.1", "--registry=replicated_log"]);
+        command.arg(format!("--port={}", address.rsplit(':').next().unwrap_or_default()));
+        command.arg(format!("--work_dir={}", text(work_dir)));
+        without_mesos_variables(&mut command);
+        let mut master = Daemon::start("master", &mut command, self.folder.join("differences.log"))?;
+        wait_for("a healthy master", LIMIT, || match master.is_alive() {
+            Err(error) => Some(Err(error)),
+            Ok(()) => http::get(&address, "/health").ok().map(|_| Ok(())),
+        })
+        .and_then(|ready| ready)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let ids = runtime.block_on(async {
+            let (emulator, mut ids) = (Emulator::new(address.parse()?), Vec::new());
+            for number in 0..count {
+                let spec =
+                    AgentSpec::new(&format!("agent-{number}"), "cpus:4;mem:4096")?.attributes("rack:a;os:linux")?;
+                ids.push(emulator.agent(spec).await?.register().await?.value);
+            }
+            anyhow::Ok(ids)
+        })?;
+        let status = master.stop(LIMIT)?;
+        ensure!(status.success(), "after SIGTERM: {status}");
+        Ok(ids)
+    }
+
     fn oracle(&mut self, folder: &Path, agents: usize) -> Result<Available<Oracle>> {
         let master = REPLICATED.map(|(name, value)| (name, value.to_owned())).into();
         let flags = Flags { master, agent: Vec::new() };
@@ -236,7 +289,11 @@ fn text(path: &Path) -> String {
 }
 
 fn registry(master: &Oracle) -> Result<Value> {
-    wait_for("the registry of Mesos", LIMIT, || http::get_json(&master.target.master.0, "/registrar(1)/registry").ok())
+    // It is empty until it has been read from the log.
+    wait_for("the registry of Mesos", LIMIT, || {
+        let registry = http::get_json(&master.target.master.0, "/registrar(1)/registry").ok()?;
+        registry["master"].is_object().then_some(registry)
+    })
 }
 
 fn command(python: &Interpreter, words: &[&str]) -> Command {

@@ -5,8 +5,8 @@
 //! cases themselves are tested.
 //!
 //! `interop differential` goes further: it asks a real Mesos and Tepui the same questions and shows where the answers
-//! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]), and `interop log` lets
-//! both share a replicated log and its directories ([`log`]).
+//! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]), `interop log` lets
+//! both share a replicated log and its directories ([`log`]), and `interop election` has masters found in ZooKeeper ([`election`]).
 //!
 //! Each case prints one line: `PASS name`, `FAIL name: why` or `SKIP name: why`. The peers know nothing of Tepui's crates.
 
@@ -18,6 +18,7 @@ use anyhow::{Context, Result, bail};
 mod case;
 mod cluster;
 mod differential;
+mod election;
 mod log;
 mod scenarios;
 mod shim;
@@ -29,6 +30,7 @@ use interop::{http, process};
 const USAGE: &str = "\
 usage: interop differential [...]   (see interop differential --help)
        interop scenarios [...]      (see interop scenarios --help)
+       interop election --tepui BINARY [--tools FOLDER]
        interop log --tepui BINARY [--tools FOLDER]
        interop (--tepui BINARY | --master HOST:PORT [--driver HOST:PORT]) [--tools FOLDER] [--only CASE[,CASE]]
 
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     match words.next().as_deref() {
         Some("differential") => return differential::main(words),
         Some("scenarios") => return scenarios::main(words),
+        Some("election") => return election::main(words),
         Some("log") => return log::main(words),
         _ => {}
     }

@@ -100,6 +100,11 @@ pub fn failover(setting: &Setting, log: &mut Log) -> Result<Tally> {
     Ok(report::of_cases(&ended.text).and_status("the drills", ended.status.success()).or_nothing_ran("failover"))
 }
 
+/// Masters that are found in a real ZooKeeper.
+pub fn election(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    against_mesos(setting, log, "election", &["election"])
+}
+
 fn against_mesos(setting: &Setting, log: &mut Log, part: &str, arguments: &[&str]) -> Result<Tally> {
     let tepui = match release_binary(setting, log)? {
         Ok(path) => path,

@@ -39,7 +39,7 @@ struct Part {
     run: fn(&Setting, &mut Log) -> Result<Tally>,
 }
 
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     Part {
         name: "unit",
         about: "tests beside the code, and the examples in its documentation",
@@ -94,6 +94,12 @@ const PARTS: [Part; 12] = [
         about: "one replicated log of a real Mesos 1.11.0 and Tepui, and directories each opens of the other",
         quick: false,
         run: cargo_tests::log,
+    },
+    Part {
+        name: "election",
+        about: "masters found in a real ZooKeeper: ours by clients of others, a real Mesos by our agent",
+        quick: false,
+        run: cargo_tests::election,
     },
     Part {
         name: "failover",

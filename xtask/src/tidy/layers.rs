@@ -29,10 +29,20 @@ const LAYERS: [Layer; 13] = [
     Layer { at: "client", below: &FOUNDATION_AND_NODES, outside: true },
     Layer { at: "bin", below: &["core/base", "core/proto", "client", "node"], outside: true },
     Layer { at: "sim", below: &["core"], outside: false },
-    Layer { at: "bench", below: &["core", "io", "client"], outside: true },
+    // Log and failover are measured as they run: a replica as a process of a node, a real ZooKeeper.
+    Layer { at: "bench", below: &["core", "io", "client", "node/logd", "tests/zookeeper"], outside: true },
     Layer {
         at: "tests/interop",
-        below: &["core/base", "core/proto", "core/resources", "client/sdk", "io/store", "node/flags", "bench"],
+        below: &[
+            "core/base",
+            "core/proto",
+            "core/resources",
+            "client/sdk",
+            "io/store",
+            "node/flags",
+            "bench",
+            "tests/zookeeper",
+        ],
         outside: true,
     },
     Layer { at: "tests/failover", below: &["core/base", "core/proto", "client/sdk", "tests/interop"], outside: true },

@@ -17,7 +17,7 @@ use crate::tools::Tools;
 mod actor;
 mod allowed;
 mod compare;
-mod exchange;
+pub mod exchange;
 mod json;
 mod metrics;
 mod normal;
