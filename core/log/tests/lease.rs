@@ -85,7 +85,7 @@ fn attack(seed: u64, bug: Option<Bug>) -> World {
     (world.bug, world.clients_write) = (bug, false);
     for (at, node) in world.nodes.iter_mut().enumerate() {
         let (error, slow) = (u64::from(CLOCK_ERROR) * 1000, (seed / 2 % 3) as usize);
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             // As soon as the slow one leads, the bound is used up.
             node.clock.1 = if at == slow { 1_000_000 - error } else { 1_000_000 + error };
         }
