@@ -186,15 +186,14 @@ impl Log {
         } else {
             match content {
                 LeaseMessage::Request { epoch, sent, leader, .. } => {
-                    self.lease_asked(from, epoch, sent, leader, now, out)
+                    self.lease_asked(from, (epoch, sent), leader, now, out)
                 }
-                LeaseMessage::Response { epoch, sent, granted, .. } => {
-                    self.lease_answered(&from, epoch, sent, granted, now, out)
-                }
+                LeaseMessage::Response { granted: false, .. } => {}
+                LeaseMessage::Response { epoch, sent, .. } => self.lease_granted(&from, epoch, sent, now, out),
                 LeaseMessage::Release { epoch, .. } => self.lease_released(&from, epoch, now, out),
                 LeaseMessage::Candidate { round, .. } => self.candidate_asked(from, round, now, out),
                 LeaseMessage::CandidateReply { round, free, promised, .. } => {
-                    self.candidate_answered(from, round, free, promised, now, out);
+                    self.candidate_answered(from, round, free.then_some(promised), now, out);
                 }
             }
         }

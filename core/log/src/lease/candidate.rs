@@ -106,17 +106,19 @@ impl Log {
         }
     }
 
+    /// A replica that is free says what it has promised.
     pub(super) fn candidate_answered(
         &mut self,
         from: Upid,
         round: u64,
-        free: bool,
-        promised: u64,
+        free: Option<u64>,
         now: Instant,
         out: &mut Outbox<Effect>,
     ) {
         let Some(Lease { candidacy: Candidacy::Asking(asking), .. }) = &mut self.lease else { return };
-        if asking.round == round && free {
+        if asking.round == round
+            && let Some(promised) = free
+        {
             asking.promised = asking.promised.max(promised);
             asking.free.insert(from);
             self.elect_if_free(now, out);

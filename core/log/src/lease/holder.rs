@@ -85,19 +85,11 @@ impl Log {
         self.extend(now, out);
     }
 
-    pub(super) fn lease_answered(
-        &mut self,
-        from: &Upid,
-        epoch: u64,
-        sent: u64,
-        granted: bool,
-        now: Instant,
-        out: &mut Outbox<Effect>,
-    ) {
+    pub(super) fn lease_granted(&mut self, from: &Upid, epoch: u64, sent: u64, now: Instant, out: &mut Outbox<Effect>) {
         let leading = self.lease.as_mut().and_then(|lease| lease.leading.as_mut());
         let Some(leading) = leading.filter(|leading| leading.epoch == epoch) else { return };
         let sent = Instant(sent);
-        if !granted || sent > now {
+        if sent > now {
             return;
         }
         let confirmed = leading.confirmed.entry(from.clone()).or_insert(sent);

@@ -35,11 +35,11 @@ impl Granted {
 }
 
 impl Log {
+    /// Answers the leader of an epoch, who asked at a time of its own clock.
     pub(super) fn lease_asked(
         &mut self,
         from: Upid,
-        epoch: u64,
-        sent: u64,
+        (epoch, sent): (u64, u64),
         leader: Option<Bytes>,
         now: Instant,
         out: &mut Outbox<Effect>,

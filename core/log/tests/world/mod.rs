@@ -79,6 +79,8 @@ pub struct World {
     pub clients_active: bool,
     /// Whether clients give up the writer's place now and then.
     pub clients_resign: bool,
+    /// Whether clients write, when they can.
+    pub clients_write: bool,
     pub wipes: usize,
     /// What every node does wrong, if anything.
     pub bug: Option<Bug>,
@@ -109,6 +111,7 @@ impl World {
             as_mesos: BTreeSet::new(),
             clients_active: true,
             clients_resign: true,
+            clients_write: true,
             wipes: 0,
             bug: None,
             group: None,
@@ -384,7 +387,7 @@ impl World {
                 self.request(at, Request::Resign);
                 self.checks.resigned(at);
                 self.checks.acts_no_more(at);
-            } else {
+            } else if self.clients_write {
                 self.write(at, dice);
             }
         }
