@@ -14,9 +14,6 @@ struct Task {
     last: Option<TaskState>,
     /// The state it ended with, as its executor or agent said.
     end: Option<TaskState>,
-    /// Whether the master has told of an end, before the updates that led to it. If the agent dies before it has repeated
-    /// them, nothing more is told: to the master the task had ended.
-    end_told: bool,
 }
 
 #[derive(Default)]
@@ -84,7 +81,6 @@ impl Tasks {
         if is_final(update) && is_from_agent {
             task.end = Some(update.state);
         }
-        task.end_told |= is_final(update);
     }
 
     /// Nothing runs any more, and everybody knows. What was on an agent that has ended while it was unreachable stays
@@ -92,7 +88,7 @@ impl Tasks {
     pub fn at_rest(&self, roster: &Roster, found: &mut Vec<String>) {
         let is_orphan = |task: &Task| roster.was_removed_after(&task.framework, task.launched);
         for (id, task) in self.tasks.iter().filter(|(_, task)| !is_orphan(task)) {
-            let known = task.end_told
+            let known = task.end.is_some()
                 || task.last.is_some_and(|state| match state {
                     TaskState::TASK_UNKNOWN => true,
                     TaskState::TASK_UNREACHABLE => self.is_agent_over(id),
@@ -123,35 +119,5 @@ impl Tasks {
 
     pub fn launched(&self) -> usize {
         self.sent.len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(states: &[(TaskState, &[u8])]) -> Vec<String> {
-        let (mut tasks, mut found) = (Tasks::default(), Vec::new());
-        for (state, uuid) in states {
-            let update = Update {
-                task: "t".to_owned(),
-                agent: "S".to_owned(),
-                uuid: uuid.to_vec(),
-                state: *state,
-                reason: None,
-                source: None,
-            };
-            tasks.see(1, &Fact::Told { framework: 4, update }, &mut found);
-        }
-        tasks.at_rest(&Roster::default(), &mut found);
-        found
-    }
-
-    #[test]
-    fn an_end_is_known_even_if_an_older_update_follows_it_and_the_agent_dies() {
-        use TaskState::{TASK_FINISHED, TASK_RUNNING};
-        assert_eq!(told(&[(TASK_RUNNING, b"1")]).len(), 1);
-        assert!(told(&[(TASK_FINISHED, b""), (TASK_RUNNING, b"1")]).is_empty());
-        assert_eq!(told(&[(TASK_FINISHED, b"2"), (TASK_RUNNING, b"1")]).len(), 1, "it runs again");
     }
 }
