@@ -133,6 +133,12 @@ impl Decoder {
         Ok(self.pending.take().map(Pending::finish))
     }
 
+    /// How many bytes have arrived and are not given out yet.
+    pub fn held(&self) -> usize {
+        let of_body = |pending: &Pending| pending.collected.len() + pending.payload.body.len();
+        self.buffer.len() + self.pending.as_ref().map_or(0, of_body)
+    }
+
     /// Whether the connection may end here: no request has begun.
     pub fn is_between_requests(&self) -> bool {
         self.pending.is_none() && self.buffer.is_empty()

@@ -18,11 +18,14 @@ pub struct NetConfig {
     pub require_peer_address_ip_match: bool,
     /// Sizes of what peers may send.
     pub limits: Limits,
+    /// How much all connections together may hold of requests that are not whole yet, in bytes. Requests within 64 KiB do
+    /// not count; one request at a time may go beyond it.
+    pub arriving_bytes: usize,
     /// How much may wait for one process, in bytes of message and request bodies, before its senders are not read any
     /// more. One input may be larger than this; it then waits for an empty mailbox.
     pub mailbox_bytes: usize,
-    /// How much may wait in a streaming response for a client that does not read, in bytes, before it is dropped. One
-    /// chunk may be larger (a snapshot of the cluster can be), if the client goes on reading.
+    /// How much may wait in a streaming response for a client that does not read, in bytes, before it is dropped. A
+    /// chunk may be larger (a snapshot of the cluster can be, and the offers of all agents), if the client goes on reading.
     pub stream_queued_bytes_max: usize,
     /// How many connections may be open at one time; further ones wait to be accepted.
     pub connections_max: usize,
@@ -39,6 +42,8 @@ impl Default for NetConfig {
             advertise_port: None,
             require_peer_address_ip_match: false,
             limits: Limits::default(),
+            // Eight requests of the largest size, or the history of two large agents.
+            arriving_bytes: 512 << 20,
             mailbox_bytes: 64 << 20,
             stream_queued_bytes_max: 4 << 20,
             // Two for each agent of the largest clusters known (50,000), which other limits will stop first.

@@ -5,12 +5,13 @@
 //! close right after their last message, without waiting for its `202`, and all they sent must arrive.
 
 use crate::answer::Answer;
+use crate::arrivals::{Share, WINDOW};
 use crate::gzip;
 use crate::hang_up::Speaker;
 use crate::mailbox::Mailbox;
 use crate::replies::{self, Content, Reply};
 use crate::shared::{Phase, Shared};
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,9 +23,13 @@ use tepui_wire::{NetInput, Request, Response, accept};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// Room to read into; large bodies make the buffer grow.
 const READ_BYTES: usize = 32 * 1024;
+
+/// How much is read at once of a request that is larger than what needs no asking.
+const LARGE_READ_BYTES: usize = 256 * 1024;
 
 /// Requests of one connection that may be unanswered before it is not read any more.
 const PIPELINE_MAX: usize = 1024;
@@ -78,9 +83,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     async fn run(&mut self, read: OwnedReadHalf) -> Ending {
         let mut decoder = Decoder::new(self.shared.config.limits);
+        let mut share = self.shared.arrivals.share();
         loop {
             match decoder.decode() {
                 Ok(Some(decoded)) => {
+                    // Whole, and from here on for others to bound: who does not read answers must not keep the room.
+                    share.shrink(decoder.held());
                     let Some(reply) = self.take(decoded).await else { return Ending::Broken };
                     if self.replies.send(reply).await.is_err() {
                         return Ending::Broken;
@@ -90,10 +98,18 @@ impl Reader<'_> {
                 Ok(None) => {}
                 Err(error) => return self.refuse(&error).await,
             }
+            let held = decoder.held();
+            share.shrink(held);
+            let most = if held > READ_BYTES { LARGE_READ_BYTES } else { READ_BYTES };
+            share.grow(held + most).await;
             let pause = if decoder.is_between_requests() { None } else { Some(PAUSE_MAX) };
-            match receive(&read, decoder.buffer(), pause).await {
+            match receive(&read, decoder.buffer(), most, pause, &mut share).await {
                 Ok(0) => return Ending::Done,
                 Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::QuotaExceeded => {
+                    tracing::warn!(peer = %self.peer, "Closing a connection that sends too slowly while others wait for room");
+                    return Ending::Broken;
+                }
                 Err(error) => {
                     tracing::debug!(peer = %self.peer, %error, "Connection broke");
                     return Ending::Broken;
@@ -223,21 +239,44 @@ impl Reader<'_> {
     }
 }
 
-/// Reads what there is, waiting for it at most for `pause`. A connection that waits between requests gives its buffer
-/// back: there may be tens of thousands.
-async fn receive(read: &OwnedReadHalf, buffer: &mut BytesMut, pause: Option<Duration>) -> io::Result<usize> {
+/// Reads up to `most` of what there is, waiting for it at most for `pause`; [`io::ErrorKind::QuotaExceeded`] if the
+/// connection keeps room that others wait for and does not use it. A connection that waits between requests gives its
+/// buffer back: there may be tens of thousands.
+async fn receive(
+    read: &OwnedReadHalf,
+    buffer: &mut BytesMut,
+    most: usize,
+    pause: Option<Duration>,
+    share: &mut Share,
+) -> io::Result<usize> {
+    let started = Instant::now();
     loop {
-        buffer.reserve(READ_BYTES);
-        match read.try_read_buf(buffer) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            read => return read,
+        buffer.reserve(most);
+        let came = match read.try_read_buf(&mut buffer.limit(most)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Ok(0) => return Ok(0),
+            read => read?,
+        };
+        if share.is_taken() && !share.note(came) {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        if came > 0 {
+            return Ok(came);
         }
         if buffer.is_empty() {
             *buffer = BytesMut::new();
         }
         match pause {
-            Some(pause) => tokio::time::timeout(pause, read.readable()).await??,
             None => read.readable().await?,
+            Some(pause) => {
+                let left = pause.saturating_sub(started.elapsed());
+                let until = if share.is_taken() { left.min(WINDOW) } else { left };
+                match tokio::time::timeout(until, read.readable()).await {
+                    Ok(readable) => readable?,
+                    Err(_) if until < left => {}
+                    Err(elapsed) => return Err(elapsed.into()),
+                }
+            }
         }
     }
 }

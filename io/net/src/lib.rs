@@ -4,7 +4,8 @@
 //! bytes are is decided in `core/wire`; here is only what needs a socket, a clock or a task:
 //!
 //! - [`node`]: binding, processes, effects;  [`mailbox`]: the way to a process;  `exchange`: requests being answered
-//! - `inbound`: reading a connection;  `replies`: writing its answers in order;  `stream`: open responses
+//! - `inbound`: reading a connection;  `arrivals`: room for what is still arriving
+//! - `replies`: writing its answers in order;  `stream`: open responses
 //! - `outbound`: connections to peers, their queues and the links over them
 //! - `hang_up`: breaking with peers while the node goes on
 //! - [`client`]: HTTP requests of our own
@@ -19,6 +20,7 @@
 
 mod accept;
 mod answer;
+mod arrivals;
 pub mod client;
 mod config;
 mod date;

@@ -2,6 +2,7 @@
 
 use crate::accept;
 use crate::answer::Answer;
+use crate::arrivals::Arrivals;
 use crate::config::NetConfig;
 use crate::mailbox::{Inbox, Mailbox};
 use crate::outbound;
@@ -80,6 +81,7 @@ impl Node {
         let address = SocketAddrV4::new(ip, config.advertise_port.unwrap_or(bound.port()));
         let (alive, ended) = mpsc::channel(1);
         let shared = Arc::new(Shared {
+            arrivals: Arrivals::new(config.arriving_bytes),
             config,
             address,
             processes: RwLock::default(),

@@ -241,7 +241,8 @@ impl Writer<'_> {
     async fn chunk(&mut self, stream: &Stream, chunk: &[u8], chunked: bool) {
         let head = encode::chunk_head(chunk.len());
         let framed = [head.as_bytes(), chunk, b"\r\n"];
-        self.write_while(if chunked { &framed } else { &framed[1..2] }, || stream.may_wait()).await;
+        let pace = Pace { may_wait: &|| stream.may_wait(), note_taken: &|| stream.note_taken() };
+        self.write_while(if chunked { &framed } else { &framed[1..2] }, pace).await;
     }
 
     /// Sends a file as long as it is when opened; false if it could not be sent whole.
@@ -282,12 +283,11 @@ impl Writer<'_> {
     async fn write_with_gathered(&mut self, pieces: &[&[u8]]) {
         let length: usize = pieces.iter().map(|piece| piece.len()).sum();
         let may_wait = length <= self.shared.config.stream_queued_bytes_max;
-        self.write_while(pieces, || may_wait).await;
+        self.write_while(pieces, Pace { may_wait: &|| may_wait, note_taken: &|| {} }).await;
     }
 
-    /// Writes what was gathered and `pieces`. A client that takes nothing for [`STALL_MAX`] is given up unless it `may_wait`
-    /// even then.
-    async fn write_while(&mut self, pieces: &[&[u8]], may_wait: impl Fn() -> bool) {
+    /// Writes what was gathered and `pieces`.
+    async fn write_while(&mut self, pieces: &[&[u8]], pace: Pace<'_>) {
         let gathered = std::mem::take(&mut self.gathered);
         if self.broken {
             return;
@@ -295,7 +295,7 @@ impl Writer<'_> {
         let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(pieces.len() + 1);
         slices.push(IoSlice::new(&gathered));
         slices.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
-        match write_patiently(&mut self.write, &mut slices, may_wait).await {
+        match write_patiently(&mut self.write, &mut slices, pace).await {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 tracing::warn!("Dropping a client that has read nothing of what waits for it for {STALL_MAX:?}");
@@ -314,26 +314,31 @@ impl Writer<'_> {
 
 /// Writes all pieces, in as few writes as the socket takes them.
 pub(crate) async fn write_all(write: &mut OwnedWriteHalf, slices: &mut [IoSlice<'_>]) -> io::Result<()> {
-    write_patiently(write, slices, || true).await
+    write_patiently(write, slices, Pace { may_wait: &|| true, note_taken: &|| {} }).await
+}
+
+/// What becomes of the pace at which a peer takes what is written.
+struct Pace<'a> {
+    /// Whether one that has taken nothing for [`STALL_MAX`] is waited for even then.
+    may_wait: &'a (dyn Fn() -> bool + Sync),
+    /// The peer took something.
+    note_taken: &'a (dyn Fn() + Sync),
 }
 
 /// The same; [`io::ErrorKind::TimedOut`] if the socket takes nothing for [`STALL_MAX`] and the peer may not wait.
-async fn write_patiently(
-    write: &mut OwnedWriteHalf,
-    mut slices: &mut [IoSlice<'_>],
-    may_wait: impl Fn() -> bool,
-) -> io::Result<()> {
+async fn write_patiently(write: &mut OwnedWriteHalf, mut slices: &mut [IoSlice<'_>], pace: Pace<'_>) -> io::Result<()> {
     // Leaves out empty pieces at the front, so that a write of nothing is not taken for a closed socket.
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
         let written = match tokio::time::timeout(STALL_MAX, write.write_vectored(slices)).await {
             Ok(written) => written?,
-            Err(_) if may_wait() => continue,
+            Err(_) if (pace.may_wait)() => continue,
             Err(stalled) => return Err(stalled.into()),
         };
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        (pace.note_taken)();
         IoSlice::advance_slices(&mut slices, written);
     }
     Ok(())

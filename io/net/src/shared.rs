@@ -1,5 +1,6 @@
 //! What all tasks of a node share.
 
+use crate::arrivals::Arrivals;
 use crate::config::NetConfig;
 use crate::date::DateText;
 use crate::exchange::Exchanges;
@@ -29,6 +30,7 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddrV4,
     pub(crate) processes: RwLock<Processes>,
     pub(crate) exchanges: Exchanges,
+    pub(crate) arrivals: Arrivals,
     pub(crate) transport: Mutex<Transport>,
     pub(crate) date: DateText,
     pub(crate) phase: watch::Sender<Phase>,

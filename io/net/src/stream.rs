@@ -2,13 +2,21 @@
 //!
 //! What a client that does not read may cost is decided here, in two sizes of chunks. Small ones (each within `max`) are
 //! counted until they are sent, and the client is given up when more than `max` bytes of them wait. A larger one, such as
-//! the state of a big cluster, is taken at any time, but only one at once, and as long as it waits the connection must
-//! go on reading ([`crate::replies`] gives up on one that does not).
+//! the offers of ten thousand agents, is taken at any time, and as long as it is not sent the connection must go on reading
+//! ([`crate::replies`] gives up on one that does not). Behind a large chunk that is being sent one more may wait, if the
+//! client has taken something of late. So one that reads may be two large chunks behind, and one that does not costs one
+//! and the small ones.
 
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// A client that has taken something within this time reads: longer than a slow one pauses between two reads, and far
+/// shorter than what makes a stopped one give its place up.
+const READS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Chunks on their way to a client.
 #[derive(Default)]
@@ -25,10 +33,12 @@ struct State {
     chunks: VecDeque<Chunk>,
     /// Bytes of small chunks that are not sent yet, also of the one being sent.
     waiting_bytes: usize,
-    /// Whether a chunk larger than all small ones may be together is not sent yet.
+    /// Whether a chunk larger than all small ones may be together waits, of which nothing is sent yet.
     large_waits: bool,
     /// What the chunk being sent counts as.
     sending: Option<Size>,
+    /// When the client last took something, or a chunk began to be sent.
+    taken: Option<Instant>,
     end: End,
 }
 
@@ -100,6 +110,17 @@ impl Drop for Promise {
     }
 }
 
+impl State {
+    fn sends_large(&self) -> bool {
+        matches!(self.sending, Some(Size::Large))
+    }
+
+    /// Whether the client has taken something of late.
+    fn reads(&self) -> bool {
+        self.taken.is_some_and(|taken| taken.elapsed() < READS_WITHIN)
+    }
+}
+
 impl Stream {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,7 +132,7 @@ impl Stream {
         let size = Size::of(&chunk, max);
         let fits = match size {
             Size::Small(length) => state.waiting_bytes + length <= max,
-            Size::Large => !state.large_waits,
+            Size::Large => !state.large_waits && (!state.sends_large() || state.reads()),
         };
         if !fits {
             drop(state);
@@ -161,8 +182,7 @@ impl Stream {
         // Who asks for the next chunk has sent the one before.
         match state.sending.take() {
             Some(Size::Small(length)) => state.waiting_bytes -= length,
-            Some(Size::Large) => state.large_waits = false,
-            None => {}
+            Some(Size::Large) | None => {}
         }
         if state.end == End::Aborted {
             return Some(Next::Aborted);
@@ -178,15 +198,23 @@ impl Stream {
                 }
             },
         };
-        state.sending = Some(size);
+        if let Size::Large = size {
+            state.large_waits = false;
+        }
+        (state.sending, state.taken) = (Some(size), Some(Instant::now()));
         Some(Next::Chunk(chunk))
+    }
+
+    /// The client took a part of the chunk that is being sent.
+    pub(crate) fn note_taken(&self) {
+        self.state().taken = Some(Instant::now());
     }
 
     /// Whether a client may leave what waits unread for as long as it likes: not while that is large, and not when the
     /// stream is over, because nobody would ever miss the client.
     pub(crate) fn may_wait(&self) -> bool {
         let state = self.state();
-        !state.large_waits && state.end == End::Open
+        !state.large_waits && !state.sends_large() && state.end == End::Open
     }
 
     /// Waits until the stream is given up: to be watched while a chunk is being sent.
@@ -225,18 +253,41 @@ mod tests {
         assert_eq!(stream.next().await, Next::Aborted);
     }
 
+    const LARGE: &str = "longer than the limit";
+
     #[tokio::test]
     async fn one_chunk_may_be_larger_than_all_others_together() {
         let stream = Stream::default();
-        assert!(stream.write(chunk("a"), 5) && stream.write(chunk("longer than the limit"), 5));
+        assert!(stream.write(chunk("a"), 5) && stream.write(chunk(LARGE), 5));
         assert!(stream.write(chunk("bcde"), 5), "a large chunk leaves the room of the small ones alone");
         assert!(!stream.may_wait());
-        for expected in ["a", "longer than the limit", "bcde"] {
+        for expected in ["a", LARGE, "bcde"] {
             assert_eq!(stream.next().await, Next::Chunk(chunk(expected)));
         }
         assert!(stream.may_wait());
-        assert!(stream.write(chunk("longer than the limit"), 5));
-        assert!(!stream.write(chunk("another like it"), 5));
+        assert!(stream.write(chunk(LARGE), 5));
+        assert!(!stream.write(chunk(LARGE), 5), "two wait");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_may_be_two_large_chunks_behind() {
+        let stream = Stream::default();
+        assert!(stream.write(chunk(LARGE), 5));
+        assert_eq!(stream.next().await, Next::Chunk(chunk(LARGE)));
+        tokio::time::advance(READS_WITHIN).await;
+        stream.note_taken();
+        assert!(stream.write(chunk(LARGE), 5), "the first one is being sent");
+        assert!(stream.write(chunk("abcde"), 5) && !stream.may_wait());
+        assert!(!stream.write(chunk(LARGE), 5), "one waits already");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_stopped_reading_gets_no_second_large_chunk() {
+        let stream = Stream::default();
+        assert!(stream.write(chunk(LARGE), 5));
+        assert_eq!(stream.next().await, Next::Chunk(chunk(LARGE)));
+        tokio::time::advance(READS_WITHIN).await;
+        assert!(!stream.write(chunk(LARGE), 5));
     }
 
     #[tokio::test]

@@ -14,6 +14,9 @@ use tokio::net::TcpStream;
 /// More than the sockets of a connection hold by themselves.
 const MUCH: usize = 32 << 20;
 
+/// Held by tests that measure the memory of this process, and by those that need much of it: they run one after another.
+static MEMORY: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Until nothing is left to do but to wait.
 async fn settled() {
     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -29,6 +32,7 @@ fn resident() -> usize {
 /// The issue: one who subscribes and does not read made the master grow until it was killed.
 #[tokio::test]
 async fn mesos_7748_a_subscriber_that_does_not_read_costs_four_megabytes() {
+    let _alone = MEMORY.lock().await;
     let (node, mut inbox, outlet) = process("m").await;
     let mut peer = Peer::connect(node.address()).await;
     peer.say("POST /m HTTP/1.1\r\n\r\n").await;
@@ -51,6 +55,7 @@ async fn mesos_7748_a_subscriber_that_does_not_read_costs_four_megabytes() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_of_a_large_record_is_dropped() {
+    let _alone = MEMORY.lock().await;
     let (node, mut inbox, outlet) = process("m").await;
     let mut peer = Peer::connect(node.address()).await;
     peer.say("POST /m HTTP/1.1\r\n\r\n").await;
@@ -65,8 +70,33 @@ async fn a_client_that_takes_nothing_of_a_large_record_is_dropped() {
     assert!(said.len() < MUCH);
 }
 
+/// Offers of ten thousand agents are one event of more than 4 MiB; two of them may come right after one another.
+#[tokio::test]
+async fn a_client_that_reads_gets_two_large_records_right_after_one_another() {
+    let _alone = MEMORY.lock().await;
+    let (node, mut inbox, outlet) = process("m").await;
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say("POST /m HTTP/1.1\r\n\r\n").await;
+    let (id, _) = next_request(&mut inbox).await;
+    outlet.apply(NetEffect::Respond(id, Response::stream("x/y")));
+    peer.until("\r\n\r\n").await;
+    let record = |byte| Bytes::from(vec![byte; MUCH]);
+    outlet.apply(NetEffect::StreamWrite(id, record(b'1')));
+    let mut first = [0; 1024];
+    soon(peer.0.read_exact(&mut first)).await.unwrap();
+    outlet.apply(NetEffect::StreamWrite(id, record(b'2')));
+    outlet.apply(NetEffect::StreamWrite(id, Bytes::from_static(b"later")));
+    let framed = MUCH + format!("{MUCH:x}\r\n\r\n").len();
+    let mut rest = vec![0; 2 * framed - first.len()];
+    soon(peer.0.read_exact(&mut rest)).await.unwrap();
+    assert!(rest.ends_with(b"2\r\n"));
+    assert_eq!(peer.until("later\r\n").await, "5\r\nlater\r\n");
+    assert_eq!(inbox.try_recv(), None, "nobody was dropped");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_of_a_large_answer_is_dropped() {
+    let _alone = MEMORY.lock().await;
     let (node, mut inbox, outlet) = process("m").await;
     let mut peer = Peer::connect(node.address()).await;
     peer.say("GET /m HTTP/1.1\r\n\r\n").await;
@@ -94,6 +124,7 @@ async fn behind() -> (Node, Inbox, Outlet, Peer, RequestId) {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_takes_nothing_of_a_stream_that_is_over_is_dropped() {
+    let _alone = MEMORY.lock().await;
     let (_node, _inbox, outlet, mut peer, id) = behind().await;
     outlet.apply(NetEffect::StreamClose(id));
     tokio::time::sleep(Duration::from_secs(120)).await;
@@ -104,6 +135,7 @@ async fn a_client_that_takes_nothing_of_a_stream_that_is_over_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_client_of_a_small_stream_is_waited_for() {
+    let _alone = MEMORY.lock().await;
     let (_node, mut inbox, _outlet, mut peer, _) = behind().await;
     tokio::time::sleep(Duration::from_secs(3600)).await;
     // From here on sockets are waited for, and paused time would run ahead of them.
@@ -155,6 +187,74 @@ async fn a_peer_that_stops_within_a_request_is_cut_and_one_between_requests_is_n
     assert_eq!(next_message(&mut inbox).await.name, "n.Again", "a link may be silent for an hour");
 }
 
+/// Half a request whose body is so large, on a connection of its own.
+async fn half_of(node: &Node, body: usize) -> Peer {
+    let mut peer = Peer::connect(node.address()).await;
+    peer.say(&format!("POST /m HTTP/1.1\r\nContent-Length: {body}\r\n\r\n{}", "x".repeat(body / 2))).await;
+    peer
+}
+
+/// A node with room for 1 MiB of what is still arriving.
+async fn narrow() -> (Node, Inbox, Outlet) {
+    let node = Node::bind(NetConfig { arriving_bytes: 1 << 20, ..NetConfig::loopback() }).await.unwrap();
+    let (inbox, outlet) = node.spawn("m").unwrap();
+    (node, inbox, outlet)
+}
+
+#[tokio::test]
+async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+    let _alone = MEMORY.lock().await;
+    const LARGE: usize = 2 << 20;
+    let (node, mut inbox, _outlet) = narrow().await;
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        peers.push(half_of(&node, LARGE).await);
+    }
+    // Together they hold more than there is room for, whichever of them got it.
+    let mut small = Peer::connect(node.address()).await;
+    small.say(&raw_message("m", "n.Small", &"x".repeat(20_000))).await;
+    assert_eq!(next_message(&mut inbox).await.name, "n.Small");
+    for peer in &mut peers {
+        // One that waits for room is not read, so the rest of its body is written beside the others.
+        let mut stream = std::mem::replace(&mut peer.0, TcpStream::connect(node.address()).await.unwrap());
+        tokio::spawn(async move {
+            stream.write_all(&vec![b'x'; LARGE / 2]).await.unwrap();
+            stream.read_u8().await
+        });
+    }
+    for _ in 0..3 {
+        assert_eq!(next_request(&mut inbox).await.1.body.len(), LARGE, "each has its turn");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_stops_sending_while_others_wait_for_room_is_cut() {
+    let (node, mut inbox, _outlet) = narrow().await;
+    // The first takes the room, the second may go beyond it, the third waits.
+    let mut stopped = Vec::new();
+    for _ in 0..2 {
+        stopped.push(half_of(&node, 1400 << 10).await);
+        settled().await;
+    }
+    let mut third = TcpStream::connect(node.address()).await.unwrap();
+    let body = "x".repeat(800 << 10);
+    let whole = format!("POST /m HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let sending = tokio::spawn(async move {
+        third.write_all(whole.as_bytes()).await.unwrap();
+        third
+    });
+    let NetInput::Http(_, request) = inbox.recv().await else { panic!("not a request") };
+    assert_eq!(request.body.len(), body.len());
+    sending.await.unwrap();
+    let [first, second] = &mut stopped[..] else { panic!("two") };
+    let (mut one, mut other) = ([0], [0]);
+    let closed = tokio::select! {
+        read = first.0.read(&mut one) => read,
+        read = second.0.read(&mut other) => read,
+    };
+    assert_eq!(closed.unwrap(), 0, "closed without an answer");
+}
+
 #[tokio::test(start_paused = true)]
 async fn so_many_requests_of_one_connection_are_unanswered_at_most() {
     let (node, mut inbox, outlet) = process("m").await;
@@ -184,6 +284,7 @@ async fn connections_beyond_the_limit_wait_for_a_place() {
 
 #[tokio::test]
 async fn ten_thousand_silent_connections_cost_little_and_disturb_nobody() {
+    let _alone = MEMORY.lock().await;
     // Both ends are in this process, and the runtime and the test need some files, too.
     const OTHERS: u64 = 150;
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
