@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn anything_becomes_anything() {
-        let long: Vec<u8> = (0..3 * WINDOW_MAX).map(|n| (n * n >> 3) as u8).collect();
+        let long: Vec<u8> = (0..3 * WINDOW_MAX).map(|n| ((n * n) >> 3) as u8).collect();
         for source in [&b""[..], b"a", b"abcabcabcabcabcabcabcabcabcabcabcabcabc", &long] {
             for target in [&b""[..], b"b", b"abcabcabcabcabcabcabcabcabcabcabcabcabcabcabc", &long, &long[7000..]] {
                 difference(source, target);
