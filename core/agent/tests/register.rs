@@ -28,7 +28,8 @@ fn the_first_registration_waits_a_random_while_and_links_to_the_master() {
 fn the_master_learns_where_the_agent_is() {
     use tepui_proto::mesos::{DomainInfo, domain_info};
     let region = domain_info::fault_domain::RegionInfo { name: "R".into(), ..Default::default() };
-    let fault_domain = domain_info::FaultDomain { region: field(region), ..Default::default() };
+    let zone = domain_info::fault_domain::ZoneInfo { name: "Z".into(), ..Default::default() };
+    let fault_domain = domain_info::FaultDomain { region: field(region), zone: field(zone), ..Default::default() };
     let domain = DomainInfo { fault_domain: field(fault_domain), ..Default::default() };
     let mut world = World::new(tepui_agent::Config { domain: Some(domain.clone()), ..config() });
     world.input(Input::Detected(Some(master())));

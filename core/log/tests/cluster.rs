@@ -151,7 +151,8 @@ fn replicas_that_start_together_do_not_wait_long_for_each_other() {
     for seed in 0..50 {
         let mut world = World::new(seed, 3, Faults::NONE);
         world.clients_active = false;
-        (world.crash(1), world.crash(2));
+        world.crash(1);
+        world.crash(2);
         world.run(SECOND * 5);
         let recovered = |node: &Node| node.figures().is_some_and(|figures| figures.recovered);
         let figures: Vec<_> = world.nodes.iter().map(Node::figures).collect();

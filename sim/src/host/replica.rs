@@ -103,10 +103,8 @@ impl ReplicaHost {
                         world.input(term, Input::Local(Local::Extended(until.0)));
                     }
                 }
-                Elected::Leader(_) => {
-                    if self.process.as_ref().is_some_and(|machines| machines.term.is_some()) {
-                        self.term_over(world, me);
-                    }
+                Elected::Leader(_) if self.process.as_ref().is_some_and(|machines| machines.term.is_some()) => {
+                    self.term_over(world, me);
                 }
                 Elected::Failed(why) => world.checks.object(world.now, format!("an election has failed: {why}")),
                 // Elections of this world have no other effect: the session does the rest.
