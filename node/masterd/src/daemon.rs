@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tepui_api::metrics::Values;
 use tepui_base::Wall;
 use tepui_driver::{Clock, Mailbox};
-use tepui_log::Log;
 use tepui_master::{Config, Master};
 use tepui_net::{Node, Outlet};
 use tepui_processes::{Files, Limiter, Logging, Processes};
