@@ -9,7 +9,7 @@
 use crate::client::Client;
 use crate::directory;
 use crate::quorum::{self, Membership};
-use crate::storage::Storage;
+use crate::storage::{Failure, Storage};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -158,13 +158,18 @@ impl<K: Keeper> Replica<K> {
         outlet.receive_family(SENDERS);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ended, end) = watch::channel(None);
-        let mut process = Process { inbox, outlet, keeper: keeper.clone(), settings, known: BTreeSet::new() };
+        let mut process =
+            Process { inbox, outlet, keeper: keeper.clone(), settings, known: BTreeSet::new(), storage: None };
         tokio::spawn(async move {
             let why = tokio::select! {
                 why = process.live(opened) => why.to_string(),
                 _ = stopped => "it was told to end".to_owned(),
             };
             process.keeper.stop();
+            // The thread of the store has the directory until it ends.
+            if let Some(mut storage) = process.storage.take() {
+                storage.ended().await;
+            }
             ended.send_replace(Some(why));
         });
         Ok(Replica { keeper, ended: end, _running: stop })
@@ -198,6 +203,8 @@ struct Process<K> {
     settings: Settings,
     /// The other replicas as they are written down.
     known: BTreeSet<Upid>,
+    /// Tells when the last thread that had the directory has ended.
+    storage: Option<Failure>,
 }
 
 impl<K: Keeper> Process<K> {
@@ -232,6 +239,7 @@ impl<K: Keeper> Process<K> {
         let machine = self.keeper.build(Log::new(config, seed, restored));
         let (driver, mailbox) = Driver::new(machine, self.settings.clock);
         let (mut failure, mut ended) = (storage.failure(), storage.failure());
+        self.storage = Some(storage.failure());
         let (outlet, keeper) = (self.outlet.clone(), self.keeper.clone());
         keeper.start(mailbox.clone());
         let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), keeper: keeper.clone() };

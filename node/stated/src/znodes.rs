@@ -1,10 +1,11 @@
 //! Variables in ZooKeeper: the name is that of a lasting znode, the entry its data, as Mesos' `ZooKeeperStorage` keeps
 //! them, and with it Marathon and others that use Mesos' Java library.
 //!
-//! A change names the version of the znode that was read, so that nothing can come between.
+//! A change names the version of the znode that was read, so that no other change can come between. One case ZooKeeper does
+//! not tell apart, here as in Mesos: a znode that is expunged and created between the read and the change counts its
+//! versions anew, and may have come to the one that was read.
 
 use crate::Error;
-use bytes::Bytes;
 use std::collections::BTreeSet;
 use tepui_coordination::Variables;
 use tepui_state::{Entry, Uuid, check_expunge, check_set};
@@ -35,21 +36,20 @@ impl Znodes {
         if data.len() > BYTES_MAX {
             return Err(Error::TooLarge);
         }
-        match self.read(&entry.name).await? {
-            None => Ok(self.0.create(&entry.name, data).await?),
-            Some((stored, version)) => self.replace(entry, known, data, &stored, version).await,
+        // What changed after it was read is read again: it may be gone, and then anybody may create it.
+        loop {
+            let stored = self.read(&entry.name).await?;
+            if !check_set(stored.as_ref().map(|(stored, _)| stored), known) {
+                return Ok(false);
+            }
+            let done = match stored {
+                None => self.0.create(&entry.name, data.clone()).await?,
+                Some((_, version)) => self.0.set(&entry.name, data.clone(), version).await?,
+            };
+            if done {
+                return Ok(true);
+            }
         }
-    }
-
-    async fn replace(
-        &self,
-        entry: &Entry,
-        known: &Uuid,
-        data: Bytes,
-        stored: &Entry,
-        version: i32,
-    ) -> Result<bool, Error> {
-        Ok(check_set(Some(stored), known) && self.0.set(&entry.name, data, version).await?)
     }
 
     pub async fn expunge(&self, entry: &Entry) -> Result<bool, Error> {

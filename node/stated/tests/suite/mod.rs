@@ -11,6 +11,9 @@ use tepui_stated::{State, Variable};
 
 /// A storage under test.
 pub trait Fixture {
+    /// Whether it can notice that a variable was expunged and created again between its read and its change.
+    const TELLS_RECREATED: bool = true;
+
     /// A way to the storage; where several are possible, another one.
     async fn open(&mut self) -> State;
 }
@@ -30,14 +33,15 @@ async fn put(state: &State, name: &str, value: &str) -> Variable {
 }
 
 /// All of it.
-pub async fn run(fixture: &mut impl Fixture) {
+pub async fn run<F: Fixture>(fixture: &mut F) {
     let state = fixture.open().await;
     what_was_never_stored_is_empty(&state).await;
     only_the_present_version_is_replaced(&state).await;
     only_the_present_version_is_expunged(&state).await;
     names_and_values_of_all_kinds_are_kept(&state).await;
+    expunged_or_not_it_may_be_stored(&state, &fixture.open().await).await;
     let states = [fixture.open().await, fixture.open().await, fixture.open().await];
-    writers_agree_on_one_order(states, &state).await;
+    writers_agree_on_one_order(states, &state, Writers { sure: Sure::All, expunge: F::TELLS_RECREATED }).await;
 }
 
 async fn what_was_never_stored_is_empty(state: &State) {
@@ -90,6 +94,18 @@ async fn names_and_values_of_all_kinds_are_kept(state: &State) {
     }
 }
 
+/// The version is the one that is known, or the variable is gone: there is no third moment, and no reason to refuse.
+async fn expunged_or_not_it_may_be_stored(state: &State, other: &State) {
+    for _ in 0..ROUNDS {
+        let known = put(state, "v", "1").await;
+        let next = known.mutate(bytes("2"));
+        let (stored, expunged) = tokio::join!(state.store(&next), other.expunge(&known));
+        let stored = stored.unwrap().expect("it is there in this version, or not at all");
+        expunged.unwrap();
+        assert!(other.expunge(&stored).await.unwrap());
+    }
+}
+
 /// What is there is there for who comes later, and has its version: with [`found_again`].
 pub async fn leave(state: &State) -> Variable {
     put(state, "left", "old").await;
@@ -123,8 +139,8 @@ impl Shared {
 }
 
 /// Each reads, writes and expunges one variable as fast as it can.
-async fn writers_agree_on_one_order(states: impl IntoIterator<Item = State>, reader: &State) {
-    let (shared, mut history) = compete(states, Sure::All).await;
+async fn writers_agree_on_one_order(states: impl IntoIterator<Item = State>, reader: &State, writers: Writers) {
+    let (shared, mut history) = compete(states, writers).await;
     let called = shared.now();
     let last = value(&reader.fetch("shared").await.unwrap());
     history.push(Operation { called, returned: shared.now(), step: Step::Fetch(last) });
@@ -135,23 +151,32 @@ async fn writers_agree_on_one_order(states: impl IntoIterator<Item = State>, rea
 /// what is refused may have been done all the same. Changes have one order for all that.
 #[allow(dead_code, reason = "only a log has several writers")]
 pub async fn changes_have_one_order(states: impl IntoIterator<Item = State>, last: State) {
-    let (shared, mut history) = compete(states, Sure::Done).await;
-    let alone = write(last, shared, 0, Sure::Done).await;
+    let writers = Writers { sure: Sure::Done, expunge: true };
+    let (shared, mut history) = compete(states, writers).await;
+    let alone = write(last, shared, 0, writers).await;
     let done = |operation: &Operation| matches!(operation.step, Step::Store { outcome: Outcome::Done, .. });
     assert!(alone.iter().filter(|operation| done(operation)).count() > 1, "who is alone is the writer in the end");
     history.extend(alone);
     assert!(is_linearizable(&history), "{history:#?}");
 }
 
-async fn compete(states: impl IntoIterator<Item = State>, sure: Sure) -> (Arc<Shared>, Vec<Operation>) {
+async fn compete(states: impl IntoIterator<Item = State>, writers: Writers) -> (Arc<Shared>, Vec<Operation>) {
     let shared = Arc::new(Shared::default());
-    let writer = |(number, state)| tokio::spawn(write(state, shared.clone(), number, sure));
-    let writers: Vec<_> = (0..).zip(states).map(writer).collect();
+    let writer = |(number, state)| tokio::spawn(write(state, shared.clone(), number, writers));
+    let running: Vec<_> = (0..).zip(states).map(writer).collect();
     let mut history = Vec::new();
-    for writer in writers {
+    for writer in running {
         history.extend(writer.await.unwrap());
     }
     (shared, history)
+}
+
+/// How the writers are, and what may be believed of their answers.
+#[derive(Clone, Copy)]
+struct Writers {
+    sure: Sure,
+    /// Whether they expunge, too.
+    expunge: bool,
 }
 
 /// Which answers say how it was.
@@ -166,7 +191,8 @@ fn value(variable: &Variable) -> Option<u32> {
     (!variable.value().is_empty()).then(|| std::str::from_utf8(variable.value()).unwrap().parse().unwrap())
 }
 
-async fn write(state: State, shared: Arc<Shared>, writer: u32, sure: Sure) -> Vec<Operation> {
+async fn write(state: State, shared: Arc<Shared>, writer: u32, writers: Writers) -> Vec<Operation> {
+    let sure = writers.sure;
     let refused = if sure == Sure::All { Outcome::Refused } else { Outcome::Unknown };
     let mut history = Vec::new();
     for round in 0..ROUNDS {
@@ -177,7 +203,7 @@ async fn write(state: State, shared: Arc<Shared>, writer: u32, sure: Sure) -> Ve
             history.push(Operation { called, returned: shared.now(), step: Step::Fetch(known) });
         }
         let called = shared.now();
-        let step = if (round + writer) % 5 == 4 {
+        let step = if writers.expunge && (round + writer) % 5 == 4 {
             let outcome = if state.expunge(&variable).await.unwrap() { Outcome::Done } else { refused };
             Step::Expunge { known, outcome }
         } else {
