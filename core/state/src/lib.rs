@@ -1,9 +1,9 @@
 //! State: versioned variables over a storage.
 //!
 //! A variable is read with its version and stored only if nobody has stored another meanwhile. What is here is pure: what
-//! is stored ([`Entry`], [`Operation`]), which version may replace which ([`Variable`]), the differences between versions ([`svndiff`]), and the storage over a
-//! replicated log ([`LogStorage`]), which is handed the log's answers and says what the log is to be asked; both as one machine
-//! are [`Logged`].
+//! is stored ([`Entry`], [`Operation`]), which version may replace which ([`Variable`]), the differences between versions
+//! ([`svndiff`]), and the storage over a replicated log ([`LogStorage`]), which is handed the log's answers and says what the
+//! log is to be asked; both as one machine are [`Logged`].
 //! Source: Mesos `include/mesos/state`, `src/state`.
 
 mod entry;
