@@ -6,6 +6,7 @@
 use crate::operation::{Error, Operation};
 use crate::registrar::{Input, OperationId, Output, Timeouts};
 use crate::state::State;
+use crate::times::{Figures, Times};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tepui_base::machine::Entry as Leaving;
@@ -35,9 +36,9 @@ enum Phase {
     /// No term.
     Idle,
     /// The registry is asked for.
-    Fetching { master: Arc<MasterInfo>, ask: StorageId, until: Instant },
+    Fetching { master: Arc<MasterInfo>, ask: StorageId, since: Instant },
     /// A version is on its way.
-    Storing { ask: StorageId, until: Instant, version: Uuid, batch: Batch },
+    Storing { ask: StorageId, since: Instant, version: Uuid, batch: Batch },
     /// Nothing is on its way.
     Ready,
 }
@@ -54,14 +55,15 @@ pub(crate) struct Durable {
     version: Uuid,
     queue: Vec<(OperationId, Operation)>,
     next_ask: u64,
+    times: Times,
 }
 
 impl Durable {
     pub fn new(log: Log, seed: u64, timeouts: Timeouts) -> Durable {
         let mut rng = Rng::new(seed);
         let storage = LogStorage::new(rng.next_u64());
-        let (phase, queue) = (Phase::Idle, Vec::new());
-        Durable { log, storage, rng, timeouts, phase, version: Uuid::default(), queue, next_ask: 0 }
+        let (phase, queue, times) = (Phase::Idle, Vec::new(), Times::default());
+        Durable { log, storage, rng, timeouts, phase, version: Uuid::default(), queue, next_ask: 0, times }
     }
 
     pub fn log(&self) -> &Log {
@@ -72,12 +74,28 @@ impl Durable {
         self.queue.len()
     }
 
+    pub fn figures(&self) -> Figures {
+        let log = self.log.figures();
+        Figures {
+            queued: self.queued(),
+            log_recovered: Some(log.recovered),
+            ensemble_size: Some(log.ensemble_size),
+            ..self.times.figures()
+        }
+    }
+
     pub fn deadline(&self) -> Option<Instant> {
-        let own = match &self.phase {
-            Phase::Fetching { until, .. } | Phase::Storing { until, .. } => Some(*until),
-            Phase::Idle | Phase::Ready => None,
-        };
+        let own = self.timeout();
         [own, self.log.deadline(), self.storage.deadline()].into_iter().flatten().min()
+    }
+
+    /// When what is on its way takes too long.
+    fn timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Fetching { since, .. } => Some(*since + self.timeouts.fetch),
+            Phase::Storing { since, .. } => Some(*since + self.timeouts.store),
+            Phase::Idle | Phase::Ready => None,
+        }
     }
 
     pub fn handle(&mut self, now: Now, input: Input, state: &mut State, out: &mut Outbox<Output>) {
@@ -105,23 +123,26 @@ impl Durable {
         self.route(now, inner, state, out);
         self.storage.tick(now.monotonic, &mut acts);
         self.act(now, acts, state, out);
+        if self.timeout().is_none_or(|until| until > now.monotonic) {
+            return;
+        }
         match &self.phase {
-            Phase::Fetching { until, .. } if *until <= now.monotonic => {
+            Phase::Fetching { .. } => {
                 self.abort(now, "Failed to recover registrar: Failed to perform fetch within", true, state, out);
             }
-            Phase::Storing { until, batch, .. } if *until <= now.monotonic => {
+            Phase::Storing { batch, .. } => {
                 let words =
                     if batch.is_first { "Failed to recover registrar: " } else { "Failed to update registry: " };
                 self.abort(now, &format!("{words}Failed to perform store within"), false, state, out);
             }
-            _ => {}
+            Phase::Idle | Phase::Ready => {}
         }
     }
 
     fn recover(&mut self, now: Now, master: Arc<MasterInfo>, state: &mut State, out: &mut Outbox<Output>) {
         self.resign(now, state, out);
         let ask = self.next_ask();
-        self.phase = Phase::Fetching { master, ask, until: now.monotonic + self.timeouts.fetch };
+        self.phase = Phase::Fetching { master, ask, since: now.monotonic };
         let mut acts = Vec::new();
         self.storage.ask(ask, Ask::Get(NAME.to_owned()), &mut acts);
         self.act(now, acts, state, out);
@@ -177,13 +198,15 @@ impl Durable {
 
     fn told(&mut self, now: Now, ask: StorageId, told: Told, state: &mut State, out: &mut Outbox<Output>) {
         match (std::mem::replace(&mut self.phase, Phase::Idle), told) {
-            (Phase::Fetching { master, ask: asked, .. }, Told::Entry(entry)) if asked == ask => {
+            (Phase::Fetching { master, ask: asked, since }, Told::Entry(entry)) if asked == ask => {
+                self.times.fetched(since, now.monotonic);
                 self.fetched(now, master, entry, state, out);
             }
             (Phase::Fetching { ask: asked, .. }, Told::Failed(why)) if asked == ask => {
                 self.abort(now, &format!("Failed to recover registrar: {why}"), false, state, out);
             }
-            (Phase::Storing { ask: asked, version, batch, .. }, Told::Done(true)) if asked == ask => {
+            (Phase::Storing { ask: asked, version, batch, since }, Told::Done(true)) if asked == ask => {
+                self.times.stored(since, now.monotonic);
                 self.version = version;
                 *state = batch.next;
                 self.phase = Phase::Ready;
@@ -238,8 +261,7 @@ impl Durable {
     fn store(&mut self, now: Now, batch: Batch, state: &mut State, out: &mut Outbox<Output>) {
         let (ask, version) = (self.next_ask(), self.rng.uuid());
         let entry = Entry { name: NAME.to_owned(), uuid: version, value: batch.next.to_bytes() };
-        let until = now.monotonic + self.timeouts.store;
-        self.phase = Phase::Storing { ask, until, version, batch };
+        self.phase = Phase::Storing { ask, since: now.monotonic, version, batch };
         let mut acts = Vec::new();
         self.storage.ask(ask, Ask::Set(entry, self.version), &mut acts);
         self.act(now, acts, state, out);

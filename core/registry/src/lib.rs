@@ -16,6 +16,7 @@ mod record;
 mod registrar;
 mod roster;
 mod state;
+mod times;
 
 pub use maintenance::Maintenance;
 pub use operation::{Error, Operation};
@@ -23,3 +24,4 @@ pub use record::{Admitted, Gone, Standing, Unreachable};
 pub use registrar::{Input, OperationId, Output, Registrar, Timeouts};
 pub use roster::Roster;
 pub use state::State;
+pub use times::Figures;

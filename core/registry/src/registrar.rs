@@ -3,6 +3,7 @@
 use crate::durable::Durable;
 use crate::operation::{Error, Operation};
 use crate::state::State;
+use crate::times::{Figures, Times};
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::{Instant, Machine, Now, Outbox};
@@ -70,17 +71,20 @@ enum Storage {
 pub struct Registrar {
     state: State,
     storage: Storage,
+    /// Of a registrar in memory, where all takes no time; one over a log has its own.
+    times: Times,
 }
 
 impl Registrar {
     /// A registrar in memory that holds what an earlier one left.
     pub fn new(state: State) -> Registrar {
-        Registrar { state, storage: Storage::Memory }
+        Registrar { state, storage: Storage::Memory, times: Times::default() }
     }
 
     /// A registrar that keeps the registry in a log. `seed` gives the versions of what is stored their names.
     pub fn durable(log: Log, seed: u64, timeouts: Timeouts) -> Registrar {
-        Registrar { state: State::default(), storage: Storage::Log(Box::new(Durable::new(log, seed, timeouts))) }
+        let storage = Storage::Log(Box::new(Durable::new(log, seed, timeouts)));
+        Registrar { state: State::default(), storage, times: Times::default() }
     }
 
     /// The registry as it stands.
@@ -103,6 +107,14 @@ impl Registrar {
             Storage::Log(durable) => durable.queued(),
         }
     }
+
+    /// For the metrics.
+    pub fn figures(&self) -> Figures {
+        match &self.storage {
+            Storage::Memory => self.times.figures(),
+            Storage::Log(durable) => durable.figures(),
+        }
+    }
 }
 
 impl Machine for Registrar {
@@ -113,10 +125,13 @@ impl Machine for Registrar {
         match (&mut self.storage, input) {
             (Storage::Log(durable), input) => durable.handle(now, input, &mut self.state, out),
             (Storage::Memory, Input::Recover(master)) => {
+                self.times.fetched(now.monotonic, now.monotonic);
+                self.times.stored(now.monotonic, now.monotonic);
                 self.state.master = Some(master);
                 out.push(Output::Recovered(self.state.clone()));
             }
             (Storage::Memory, Input::Apply(id, operation)) => {
+                self.times.stored(now.monotonic, now.monotonic);
                 out.push(Output::Applied(id, operation.perform(&mut self.state)));
             }
             (Storage::Memory, Input::Resign | Input::Log(_)) => {}

@@ -158,13 +158,15 @@ impl<K: Keeper> Replica<K> {
         outlet.receive_family(SENDERS);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ended, end) = watch::channel(None);
-        let mut process = Process { inbox, outlet, keeper: keeper.clone(), settings, known: BTreeSet::new(), storage: None };
+        let mut process =
+            Process { inbox, outlet, keeper: keeper.clone(), settings, known: BTreeSet::new(), storage: None };
         tokio::spawn(async move {
             let why = tokio::select! {
                 why = process.live(opened) => why.to_string(),
                 _ = stopped => "it was told to end".to_owned(),
             };
             process.keeper.stop();
+            // The thread of the store has the directory until it ends.
             if let Some(mut storage) = process.storage.take() {
                 storage.ended().await;
             }
@@ -201,7 +203,7 @@ struct Process<K> {
     settings: Settings,
     /// The other replicas as they are written down.
     known: BTreeSet<Upid>,
-    /// Of the store that was opened last: when its directory is free.
+    /// Tells when the last thread that had the directory has ended.
     storage: Option<Failure>,
 }
 
@@ -243,8 +245,11 @@ impl<K: Keeper> Process<K> {
         let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), keeper: keeper.clone() };
         let failed = tokio::select! {
             result = driver.run(world) => match result {
-                // The store says more than the driver.
-                Err(failed) => failure.why().ok_or_else(|| Error::System(failed.to_string()))?,
+                // The store says more than the driver, and may say it a moment later.
+                Err(failed) => {
+                    ended.ended().await;
+                    failure.why().ok_or_else(|| Error::System(failed.to_string()))?
+                }
                 Ok(()) => failure.happened().await,
             },
             failed = failure.happened() => failed,

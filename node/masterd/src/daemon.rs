@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tepui_api::metrics::Values;
 use tepui_base::Wall;
 use tepui_driver::{Clock, Mailbox};
-use tepui_log::Log;
 use tepui_master::{Config, Master};
 use tepui_net::{Node, Outlet};
 use tepui_processes::{Files, Limiter, Logging, Processes};
+use tepui_registry::{Figures, Registrar, State};
 use tokio::sync::watch;
 
 /// The leading machine of the present term, if there is one.
@@ -86,24 +86,39 @@ fn figures(leading: Leading, registry: Registry, hits: Arc<AtomicU64>) -> tepui_
     Box::new(move || {
         let waiting = leading.borrow().as_ref().map_or(0, Mailbox::len);
         // Readers run on threads that may wait.
-        let size = runtime.block_on(registry.state()).map_or(0, |state| state.to_bytes().len());
-        let log = runtime.block_on(registry.inspect(|registrar| registrar.log().map(Log::figures))).flatten();
-        let of_log = log.map(|log| {
-            let recovered = f64::from(u8::from(log.recovered));
-            [("registrar/log/recovered", recovered), ("registrar/log/ensemble_size", log.ensemble_size as f64)]
-        });
+        let look = |registrar: &Registrar| (registrar.figures(), registrar.state().clone());
+        let registrar = runtime.block_on(registry.inspect(look));
         let gauges = [
             ("master/event_queue_dispatches", waiting as f64),
             ("master/event_queue_http_requests", 0.0),
             ("master/event_queue_messages", 0.0),
             ("master/http_cache_hits", hits.load(Ordering::Relaxed) as f64),
-            ("registrar/queued_operations", registry.len() as f64),
-            ("registrar/registry_size_bytes", size as f64),
         ];
-        gauges
-            .into_iter()
-            .chain(of_log.into_iter().flatten())
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect::<Values>()
+        let mut values: Values = gauges.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        if let Some((figures, state)) = registrar {
+            put_registrar(&figures, &state, registry.len(), &mut values);
+        }
+        values
     })
+}
+
+/// The registrar's part: `waiting` operations have not reached it. The registry has no size before it is recovered, and a
+/// registrar in memory no log.
+fn put_registrar(figures: &Figures, state: &State, waiting: usize, values: &mut Values) {
+    let mut put = |name: &str, value: f64| _ = values.insert(format!("registrar/{name}"), value);
+    put("queued_operations", (waiting + figures.queued) as f64);
+    if state.master.is_some() {
+        put("registry_size_bytes", state.to_bytes().len() as f64);
+    }
+    if let Some(millis) = figures.fetch {
+        put("state_fetch_ms", millis);
+    }
+    if let Some(store) = &figures.store {
+        put("state_store_ms", store.last);
+        store.spread.iter().for_each(|(of, value)| put(&format!("state_store_ms/{of}"), *value));
+    }
+    if let (Some(recovered), Some(size)) = (figures.log_recovered, figures.ensemble_size) {
+        put("log/recovered", f64::from(u8::from(recovered)));
+        put("log/ensemble_size", size as f64);
+    }
 }

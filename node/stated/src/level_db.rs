@@ -1,0 +1,73 @@
+//! Variables in a LevelDB directory: the name is the key, the entry the value, as Mesos' `LevelDBStorage` keeps them.
+//!
+//! A read and the write that depends on it are one step, for the directory has one user and a step holds its lock.
+
+use crate::Error;
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use tepui_state::{Entry, Uuid, check_expunge, check_set};
+use tepui_store::{Change, Durability, Options, Store};
+
+/// See the module's text.
+pub(crate) struct LevelDb(Arc<Mutex<Store>>);
+
+impl LevelDb {
+    /// Opens the directory, and makes it if there is none.
+    pub fn open(directory: &Path, options: Options) -> Result<LevelDb, Error> {
+        Ok(LevelDb(Arc::new(Mutex::new(Store::open(directory, options)?))))
+    }
+
+    pub async fn get(&self, name: &str) -> Result<Option<Entry>, Error> {
+        let name = name.to_owned();
+        self.with(move |store| read(store, &name)).await
+    }
+
+    pub async fn set(&self, entry: Entry, known: Uuid) -> Result<bool, Error> {
+        self.with(move |store| {
+            let may = check_set(read(store, &entry.name)?.as_ref(), &known);
+            if may {
+                let put = Change::Put(entry.name.clone().into_bytes(), entry.encode());
+                store.apply(&[put], Durability::Sync)?;
+            }
+            Ok(may)
+        })
+        .await
+    }
+
+    pub async fn expunge(&self, entry: Entry) -> Result<bool, Error> {
+        self.with(move |store| {
+            let may = check_expunge(read(store, &entry.name)?.as_ref(), &entry.uuid);
+            if may {
+                store.apply(&[Change::Delete(entry.name.into_bytes())], Durability::Sync)?;
+            }
+            Ok(may)
+        })
+        .await
+    }
+
+    pub async fn names(&self) -> Result<BTreeSet<String>, Error> {
+        self.with(|store| {
+            let name = |pair: Result<(Vec<u8>, Bytes), tepui_store::Error>| -> Result<String, Error> {
+                Ok(String::from_utf8_lossy(&pair?.0).into_owned())
+            };
+            store.iterate().map(name).collect()
+        })
+        .await
+    }
+
+    /// Does something with the store where waiting for a disk holds nobody up.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = self.0.clone();
+        let step = move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner));
+        tokio::task::spawn_blocking(step).await.map_err(|error| Error::System(error.to_string()))?
+    }
+}
+
+fn read(store: &Store, name: &str) -> Result<Option<Entry>, Error> {
+    Ok(store.get(name.as_bytes())?.map(|bytes| Entry::decode(&bytes)).transpose()?)
+}
