@@ -19,6 +19,7 @@ mod case;
 mod cluster;
 mod differential;
 mod log;
+mod options;
 mod scenarios;
 mod shim;
 mod tools;
