@@ -32,6 +32,9 @@ impl Normal {
         for (word, id) in words.iter().filter(|(word, id)| word.ends_with(".framework") && !id.is_empty()) {
             replacements.push((id.clone(), format!("<{word}>")));
         }
+        for (word, port) in words.iter().filter(|(word, _)| word.ends_with(".port")) {
+            replacements.push((format!(":{port}"), format!(":<{word}>")));
+        }
         for folder in &target.folders {
             replacements.push((folder.0.clone(), folder.1.to_owned()));
         }
