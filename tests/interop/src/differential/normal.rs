@@ -19,7 +19,8 @@ const OWN_NUMBERS: [&str; 3] = ["executor_pid", "mtime", "uid"];
 /// What one cluster's ids and places are called.
 pub struct Normal {
     replacements: Vec<(String, String)>,
-    ports: Vec<String>,
+    /// Of the daemons, and of processes that the script plays.
+    ports: BTreeMap<String, String>,
 }
 
 impl Normal {
@@ -32,16 +33,16 @@ impl Normal {
         for (word, id) in words.iter().filter(|(word, id)| word.ends_with(".framework") && !id.is_empty()) {
             replacements.push((id.clone(), format!("<{word}>")));
         }
-        for (word, port) in words.iter().filter(|(word, _)| word.ends_with(".port")) {
-            replacements.push((format!(":{port}"), format!(":<{word}>")));
-        }
         for folder in &target.folders {
             replacements.push((folder.0.clone(), folder.1.to_owned()));
         }
         let addresses = [Daemon::Master, Daemon::Agent].map(|daemon| target.address(daemon));
-        let ports: Vec<String> =
-            addresses.iter().filter_map(|a| a.rsplit_once(':')).map(|(_, port)| port.to_owned()).collect();
-        replacements.extend(ports.iter().map(|port| (format!(":{port}"), ":<port>".to_owned())));
+        let daemons = addresses.iter().filter_map(|a| a.rsplit_once(':')).map(|(_, port)| (port, "<port>".to_owned()));
+        let played = words.iter().filter(|(word, _)| word.ends_with(".port"));
+        let played = played.map(|(word, port)| (port.as_str(), format!("<{word}>")));
+        let ports: BTreeMap<String, String> =
+            played.chain(daemons).map(|(port, word)| (port.to_owned(), word)).collect();
+        replacements.extend(ports.iter().map(|(port, word)| (format!(":{port}"), format!(":{word}"))));
         // The longest first: a folder may hold another.
         replacements.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         Normal { replacements, ports }
@@ -64,8 +65,7 @@ impl Normal {
             }
             Json::Array(entries) => Json::Array(entries.iter().map(|v| self.json(v, key)).collect()),
             Json::Text(text) if text.len() == UUID_BASE64 && text.ends_with("==") => Json::Text("<uuid>".to_owned()),
-            Json::Text(text) if self.ports.contains(text) => Json::Text("<port>".to_owned()),
-            Json::Text(text) => Json::Text(self.text(text)),
+            Json::Text(text) => Json::Text(self.ports.get(text).cloned().unwrap_or_else(|| self.text(text))),
             Json::Token(token) => Json::Token(self.token(token, key)),
         }
     }
@@ -74,8 +74,8 @@ impl Normal {
         if OWN_NUMBERS.contains(&key) {
             return format!("<{key}>");
         }
-        if self.ports.iter().any(|port| port == token) {
-            return "<port>".to_owned();
+        if let Some(word) = self.ports.get(token) {
+            return word.clone();
         }
         match token.parse::<f64>() {
             Ok(number) if SECONDS.contains(&number) && token.contains('.') => "<seconds>".to_owned(),
