@@ -128,6 +128,11 @@ impl Actor<'_> {
             }
             Step::Settle { daemon, path, text } => self.settle(*daemon, path, text),
             Step::Metrics { daemon } => self.metrics(name, *daemon),
+            Step::Remember { daemon } => {
+                let now = metrics::Snapshot::take(self.target, *daemon)?;
+                self.counters.insert(format!("{daemon:?}"), now);
+                Ok(())
+            }
             Step::Let { text } => {
                 let text = self.filled(text);
                 self.words.insert(name.clone(), text);
@@ -359,7 +364,7 @@ impl Actor<'_> {
         }
     }
 
-    /// The first time remembers; the second time under the same name's stem tells what moved.
+    /// The first time all names are told, then what moved since the last time.
     fn metrics(&mut self, name: &str, daemon: Daemon) -> Result<()> {
         let now = metrics::Snapshot::take(self.target, daemon)?;
         let key = format!("{daemon:?}");

@@ -54,8 +54,10 @@ pub enum Step {
     Tell { message: String, json: String },
     /// Whether such a process answers pings.
     Answers(bool),
-    /// Which counters are remembered (`before`) or compared with what was remembered (`after`).
+    /// The names of all counters, or what moved since they were last looked at.
     Metrics { daemon: Daemon },
+    /// Looks at the counters and compares nothing.
+    Remember { daemon: Daemon },
 }
 
 /// A request in which `${...}` is not yet replaced.
@@ -167,6 +169,7 @@ fn block(lines: &[&str]) -> Result<Vec<Entry>> {
         }
         "let" => one(Step::Let { text: whole() }),
         "metrics" => one(Step::Metrics { daemon: daemon(argument)? }),
+        "remember" => one(Step::Remember { daemon: daemon(argument)? }),
         "settle" => {
             let (path, text) = argument.split_once(' ').context("settle DAEMON: PATH TEXT")?;
             one(Step::Settle { daemon: daemon(name)?, path: path.to_owned(), text: text.trim().to_owned() })
