@@ -20,6 +20,7 @@ mod cluster;
 mod differential;
 mod election;
 mod log;
+mod options;
 mod scenarios;
 mod shim;
 mod tools;

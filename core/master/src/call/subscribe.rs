@@ -111,7 +111,7 @@ impl Master {
         let id = self.next_framework_id();
         info.id = id.to_field();
         self.add_framework(cx, info, wishes);
-        self.count_subscribe(&id);
+        self.count_subscribe(&id, &from);
         self.connect(cx, &id, from);
         self.activate_framework(cx, &id);
         self.tell(cx, &id, Event::Registered);
@@ -138,7 +138,7 @@ impl Master {
         if matches!(from, Subscriber::Pid(_)) && !known.is_recovered() && !same && !force {
             return self.refuse(cx, &from, "Framework failed over".to_owned());
         }
-        self.count_subscribe(&id);
+        self.count_subscribe(&id, &from);
         self.update_framework(cx, &id, info, wishes);
         if known.is_recovered() {
             self.subscribe_recovered(cx, &id, from);
@@ -280,7 +280,11 @@ impl Master {
         }
     }
 
-    fn count_subscribe(&mut self, id: &FrameworkId) {
+    /// The subscriptions of drivers are in the counters of the master only, as everything of V0 that is no call.
+    fn count_subscribe(&mut self, id: &FrameworkId, from: &Subscriber) {
+        if matches!(from, Subscriber::Pid(_)) {
+            return;
+        }
         self.state.framework_mut(id).expect("it was there a moment ago").metrics.count_call(Type::SUBSCRIBE);
     }
 }

@@ -15,9 +15,11 @@ use tepui_proto::mesos::internal::ShutdownFrameworkMessage;
 use tepui_proto::mesos::task_status::Reason;
 
 impl Master {
-    /// A V0 driver or an operator ends the framework.
+    /// The framework ends itself. Only a driver's word is a message that is counted.
     pub(crate) fn teardown(&mut self, cx: &mut Cx, id: &FrameworkId) {
-        self.state.metrics.count(Counter::UnregisterFramework);
+        if self.state.frameworks[id].pid.is_some() {
+            self.state.metrics.count(Counter::UnregisterFramework);
+        }
         self.remove_framework(cx, id);
     }
 

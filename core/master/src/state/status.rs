@@ -52,7 +52,6 @@ pub fn about(task: &Task, state: TaskState, reason: Reason, message: String, now
     let mut update = made.update(now);
     if let Some(executor) = &task.executor {
         update.executor_id = executor.to_field();
-        change(&mut update, |status| status.executor_id = executor.to_field());
     }
     update
 }

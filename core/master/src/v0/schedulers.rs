@@ -29,7 +29,7 @@ impl Master {
         let from = &message.from;
         if message.name == "mesos.scheduler.Call" {
             let call: Call = decode(message)?;
-            self.call_v0(cx, from, call);
+            self.call_v0(cx, from, call, true);
             return Some(());
         }
         match message.name.strip_prefix("mesos.internal.")? {
@@ -121,12 +121,13 @@ impl Master {
             }
             _ => return None,
         };
-        self.call_v0(cx, &message.from, Call { framework_id, ..call });
+        self.call_v0(cx, &message.from, Call { framework_id, ..call }, false);
         Some(())
     }
 
     /// A call, checked as V1 calls are; errors are dropped, and so are calls that V0 does not have.
-    fn call_v0(&mut self, cx: &mut Cx, from: &Upid, call: Call) {
+    /// A framework's metrics know of calls only: what came as a message of its own is not `counted`.
+    fn call_v0(&mut self, cx: &mut Cx, from: &Upid, call: Call, counted: bool) {
         let operations = [Type::ACKNOWLEDGE_OPERATION_STATUS, Type::RECONCILE_OPERATIONS];
         if validate::call::validate(&call, &None).is_err() {
             self.state.metrics.count_invalid_call(call.r#type);
@@ -140,7 +141,9 @@ impl Master {
             return;
         };
         let framework = self.state.framework_mut(&id).expect("it was there a moment ago");
-        framework.metrics.count_call(call.r#type.unwrap_or(call::Type::UNKNOWN));
+        if counted {
+            framework.metrics.count_call(call.r#type.unwrap_or(call::Type::UNKNOWN));
+        }
         if !framework.is_connected() {
             return event::error(cx, &self.config.pid, from, "Framework disconnected".to_owned());
         }

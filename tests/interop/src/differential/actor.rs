@@ -1,5 +1,7 @@
 //! Does what a script says to one cluster and keeps what came of it.
 //!
+//! A subscription is a stream of V1 events, or a libprocess process ([`super::driver`]) and what it hears.
+//!
 //! Words for `${...}`: `framework`, `stream`, `offer`, `uuid` of a subscription `S` (`${S.framework}`), the first offer
 //! it ever got (`${S.offer.first}`), `agent`, `master`, `bin` (the folder of the cluster's programs), and what the script
 //! defines by `let`.
@@ -9,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::driver::Driver;
 use super::exchange::{Request, Response, Stream};
 use super::json::{self, Json};
 use super::script::{Api, Ask, Body, Entry, Form, Step};
@@ -24,7 +27,7 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(30);
 /// Events whose number or place is a matter of time, not of the protocol.
-const UNTIMED: [&str; 3] = ["HEARTBEAT", "OFFERS", "RESCIND"];
+const UNTIMED: [&str; 5] = ["HEARTBEAT", "OFFERS", "RESCIND", "ResourceOffersMessage", "RescindResourceOfferMessage"];
 
 /// Stands in the list of events where one was waited for in vain.
 const MISSED: &str = "{\"missed\":\"";
@@ -42,8 +45,27 @@ pub struct Record {
 struct Subscription {
     api: Api,
     form: Form,
-    stream: Option<Stream>,
+    source: Source,
     events: Vec<String>,
+}
+
+/// Where events come from.
+enum Source {
+    /// An answer that ended at once.
+    Nowhere,
+    /// An open answer.
+    Stream(Stream),
+    /// A process that is spoken to.
+    Driver(Driver),
+}
+
+impl Source {
+    fn driver(&self) -> Option<&Driver> {
+        match self {
+            Source::Driver(driver) => Some(driver),
+            _ => None,
+        }
+    }
 }
 
 /// One cluster and what it said so far.
@@ -93,8 +115,24 @@ impl Actor<'_> {
             Step::Open { form, api, json } => self.open(name, *form, *api, json),
             Step::Await { text } => self.wait(name, text),
             Step::Close => self.close(name),
+            Step::Driver { id } => self.driver(name, id),
+            Step::Tell { message, json } => self.tell(name, message, json),
+            Step::Answers(answers) => {
+                let driver = self.subscriptions.get(name).and_then(|s| s.source.driver()).context("no such process")?;
+                if *answers {
+                    driver.unmute()
+                } else {
+                    driver.mute()
+                }
+                Ok(())
+            }
             Step::Settle { daemon, path, text } => self.settle(*daemon, path, text),
             Step::Metrics { daemon } => self.metrics(name, *daemon),
+            Step::Remember { daemon } => {
+                let now = metrics::Snapshot::take(self.target, *daemon)?;
+                self.counters.insert(format!("{daemon:?}"), now);
+                Ok(())
+            }
             Step::Let { text } => {
                 let text = self.filled(text);
                 self.words.insert(name.clone(), text);
@@ -169,7 +207,8 @@ impl Actor<'_> {
             self.words.insert(format!("{name}.stream"), id.to_owned());
         }
         let open = stream.is_some();
-        let subscription = Subscription { api, form, stream, events: Vec::new() };
+        let source = stream.map_or(Source::Nowhere, Source::Stream);
+        let subscription = Subscription { api, form, source, events: Vec::new() };
         self.subscriptions.insert(name.to_owned(), subscription);
         self.record(name, answer);
         if open { self.wait(name, "\"SUBSCRIBED\"") } else { Ok(()) }
@@ -185,10 +224,14 @@ impl Actor<'_> {
         let deadline = Instant::now() + EVENT_WITHIN;
         loop {
             let subscription = self.subscriptions.get_mut(name).context("no such subscription")?;
-            let Some(stream) = &subscription.stream else { return Ok(()) };
             let left = deadline.saturating_duration_since(Instant::now());
             let (api, form) = (subscription.api, subscription.form);
-            let event = match stream.next(left) {
+            let next = match &subscription.source {
+                Source::Nowhere => return Ok(()),
+                Source::Stream(stream) => stream.next(left),
+                Source::Driver(driver) => driver.next(left),
+            };
+            let event = match next {
                 Ok(Some(bytes)) if form == Form::Protobuf => protobuf::decode(api, true, &bytes)?,
                 Ok(Some(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
                 Ok(None) => format!("{MISSED}{} did not come\"}}", text.replace('"', "'")),
@@ -208,20 +251,14 @@ impl Actor<'_> {
     /// Takes the ids out of an event, and acknowledges an update as a driver does.
     fn learn(&mut self, name: &str, event: &str) -> Result<()> {
         let Some(event) = json::parse(event) else { return Ok(()) };
+        if let Some(message) = event.get("message").filter(|_| self.is_driver(name)) {
+            return self.learn_message(name, message);
+        }
         let text = |path: &[&str]| event.at(path).and_then(Json::text).map(str::to_owned);
         if let Some(id) = text(&["subscribed", "framework_id", "value"]) {
             self.words.insert(format!("{name}.framework"), id);
         }
-        let offers = event.at(&["offers", "offers"]).map(Json::entries).unwrap_or_default();
-        for offer in offers {
-            let id = offer.at(&["id", "value"]).and_then(Json::text).unwrap_or_default();
-            self.words.entry(format!("{name}.offer.first")).or_insert_with(|| id.to_owned());
-            self.words.insert(format!("{name}.offer"), id.to_owned());
-            if !self.records.iter().any(|record| record.name == format!("{name}.offer")) {
-                let body = event.to_string().into_bytes();
-                self.record(&format!("{name}.offer"), Response { body, ..Response::default() });
-            }
-        }
+        self.learn_offers(name, event.at(&["offers", "offers"]), &event);
         let status = |field: &str, deeper: &[&str]| text(&[&["update", "status", field], deeper].concat());
         if self.subscriptions.get(name).is_none_or(|s| s.api != Api::Scheduler) {
             return Ok(());
@@ -236,6 +273,70 @@ impl Actor<'_> {
         let stream = self.words.get(&format!("{name}.stream")).cloned().unwrap_or_default();
         request.headers.push(("Mesos-Stream-Id".to_owned(), stream));
         request.send(self.target.address(Daemon::Master)).map(|_| ())
+    }
+
+    /// Remembers the ids of offers, and keeps the first event with some to be compared.
+    fn learn_offers(&mut self, name: &str, offers: Option<&Json>, event: &Json) {
+        for offer in offers.map(Json::entries).unwrap_or_default() {
+            let id = offer.at(&["id", "value"]).and_then(Json::text).unwrap_or_default();
+            self.words.entry(format!("{name}.offer.first")).or_insert_with(|| id.to_owned());
+            self.words.insert(format!("{name}.offer"), id.to_owned());
+            if !self.records.iter().any(|record| record.name == format!("{name}.offer")) {
+                let body = event.to_string().into_bytes();
+                self.record(&format!("{name}.offer"), Response { body, ..Response::default() });
+            }
+        }
+    }
+
+    fn is_driver(&self, name: &str) -> bool {
+        self.subscriptions.get(name).is_some_and(|s| s.source.driver().is_some())
+    }
+
+    fn driver(&mut self, name: &str, id: &str) -> Result<()> {
+        let driver = Driver::new(&self.filled(id), self.target.address(Daemon::Master))?;
+        let port = driver.pid.rsplit(':').next().unwrap_or_default().to_owned();
+        self.words.insert(format!("{name}.port"), port);
+        self.words.insert(format!("{name}.pid"), driver.pid.clone());
+        let source = Source::Driver(driver);
+        let subscription = Subscription { api: Api::Scheduler, form: Form::Json, source, events: Vec::new() };
+        self.subscriptions.insert(name.to_owned(), subscription);
+        Ok(())
+    }
+
+    fn tell(&mut self, name: &str, message: &str, json: &str) -> Result<()> {
+        let json = self.filled(json);
+        let driver = self.subscriptions.get(name).and_then(|s| s.source.driver()).context("no such process")?;
+        driver.tell(message, &json)
+    }
+
+    /// The same as [`Self::learn`] of what a process hears. Updates that ask for it are acknowledged.
+    fn learn_message(&mut self, name: &str, message: &Json) -> Result<()> {
+        let text = |path: &[&str]| message.at(path).and_then(Json::text).map(str::to_owned);
+        // Whoever is told its id is a framework or an agent.
+        if message.get("master_info").is_some()
+            && let Some(id) = text(&["framework_id", "value"])
+        {
+            self.words.insert(format!("{name}.framework"), id);
+        }
+        if message.get("connection").is_some()
+            && let Some(id) = text(&["slave_id", "value"])
+        {
+            self.words.insert(format!("{name}.agent"), id);
+        }
+        self.learn_offers(name, message.get("offers"), message);
+        let Some(uuid) = text(&["update", "uuid"]).filter(|uuid| !uuid.is_empty()) else { return Ok(()) };
+        let of = |path: &[&str]| text(path).unwrap_or_default();
+        if of(&["pid"]).contains("@0.0.0.0:0") {
+            // It comes from the master itself, which waits for nothing.
+            return Ok(());
+        }
+        let ack = format!(
+            r#"{{"framework_id":{{"value":"{}"}},"slave_id":{{"value":"{}"}},"task_id":{{"value":"{}"}},"uuid":"{uuid}"}}"#,
+            of(&["update", "framework_id", "value"]),
+            of(&["update", "slave_id", "value"]),
+            of(&["update", "status", "task_id", "value"]),
+        );
+        self.tell(name, "StatusUpdateAcknowledgementMessage", &ack)
     }
 
     fn close(&mut self, name: &str) -> Result<()> {
@@ -263,7 +364,7 @@ impl Actor<'_> {
         }
     }
 
-    /// The first time remembers; the second time under the same name's stem tells what moved.
+    /// The first time all names are told, then what moved since the last time.
     fn metrics(&mut self, name: &str, daemon: Daemon) -> Result<()> {
         let now = metrics::Snapshot::take(self.target, daemon)?;
         let key = format!("{daemon:?}");
@@ -296,7 +397,10 @@ impl Actor<'_> {
 }
 
 /// Where an event names its task.
-const TASK_OF_EVENT: [&[&str]; 3] = [
+const TASK_OF_EVENT: [&[&str]; 6] = [
+    &["message", "update", "status", "task_id", "value"],
+    &["message", "task", "task_id", "value"],
+    &["message", "task_id", "value"],
     &["update", "status", "task_id", "value"],
     &["task_added", "task", "task_id", "value"],
     &["task_updated", "status", "task_id", "value"],

@@ -94,7 +94,12 @@ fn head(reader: &mut BufReader<TcpStream>) -> Result<Response> {
         return Ok(Response { status: "closed".to_owned(), ..Response::default() });
     }
     let status = line.trim_end().strip_prefix("HTTP/1.1 ").with_context(|| format!("not a status line: {line}"))?;
-    let mut response = Response { status: status.to_owned(), ..Response::default() };
+    Ok(Response { status: status.to_owned(), ..headers(reader)? })
+}
+
+/// The headers up to the empty line.
+pub fn headers(reader: &mut BufReader<TcpStream>) -> Result<Response> {
+    let mut response = Response::default();
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
@@ -103,7 +108,8 @@ fn head(reader: &mut BufReader<TcpStream>) -> Result<Response> {
     }
 }
 
-fn body(reader: &mut BufReader<TcpStream>, response: &Response) -> Result<Vec<u8>> {
+/// What follows the headers.
+pub fn body(reader: &mut BufReader<TcpStream>, response: &Response) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     if is_chunked(response) {
         while let Some(chunk) = chunk(reader)? {

@@ -11,7 +11,7 @@ use super::json::{self, Json};
 use super::target::{Daemon, Target};
 
 /// What moves by itself, by the machine's load, or by how often something is looked at.
-const RESTLESS: [&str; 13] = [
+const RESTLESS: [&str; 15] = [
     "system/",
     "_secs",
     "_ms",
@@ -24,6 +24,8 @@ const RESTLESS: [&str; 13] = [
     "resource_offers",
     "http_cache_hits",
     "/offers/",
+    "/events/offers",
+    "/events/rescind",
     // Sent by an agent some time after it registered: before or after the first snapshot.
     "messages_update_slave",
 ];
@@ -58,7 +60,8 @@ impl Snapshot {
 
     /// The names of what changed, and by how much, as JSON.
     pub fn moved_since(&self, before: &Snapshot) -> String {
-        let steady = |name: &str| !RESTLESS.iter().any(|word| name.contains(word));
+        // The sum of a framework's events has offers among them.
+        let steady = |name: &str| !name.ends_with("/events") && !RESTLESS.iter().any(|word| name.contains(word));
         let number = |text: Option<&String>| text.and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
         let moved = self.0.iter().filter(|(name, _)| steady(name)).filter_map(|(name, value)| {
             let by = number(Some(value)) - number(before.0.get(name));

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 
 use crate::cluster::{Cluster, Flags};
 use crate::tools::Tools;
@@ -17,6 +17,7 @@ use crate::tools::Tools;
 mod actor;
 mod allowed;
 mod compare;
+mod driver;
 pub mod exchange;
 mod json;
 mod metrics;
@@ -54,7 +55,13 @@ const GOLDEN_METRICS: &str = "tests/golden/metrics/mesos-1.11.0.txt";
 fn situation() -> Flags {
     let flag = |name, value: &str| (name, value.to_owned());
     Flags {
-        master: vec![flag("allocation_interval", "100ms"), flag("cluster", "differential")],
+        master: vec![
+            flag("allocation_interval", "100ms"),
+            flag("cluster", "differential"),
+            // An agent of a script is lost after twelve seconds; a real one on a busy machine is not.
+            flag("agent_ping_timeout", "1secs"),
+            flag("max_agent_ping_timeouts", "12"),
+        ],
         agent: vec![
             flag("resources", "cpus:4;mem:4096;disk:4096;ports:[31000-31009, 31020-31029];cpus(ops):1;mem(ops):256"),
             flag("attributes", "rack:r1;level:2.5;slots:[1-3]"),
@@ -63,18 +70,12 @@ fn situation() -> Flags {
     }
 }
 
-#[derive(Default)]
-struct Options {
-    tepui: Option<PathBuf>,
-    clusters: Vec<Target>,
-    tools: Option<PathBuf>,
-    show: bool,
-    print: Option<String>,
-}
+/// `own` has the patterns of what to print.
+type Options = crate::options::Options<Target>;
 
 /// Runs the suite with the words after `differential`.
 pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
-    match options(words).and_then(|options| run(&options)) {
+    match Options::read(words, USAGE, "--print", running).and_then(|options| run(&options)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -82,27 +83,6 @@ pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn options(mut words: impl Iterator<Item = String>) -> Result<Options> {
-    let mut options = Options::default();
-    while let Some(word) = words.next() {
-        if word == "--show" {
-            options.show = true;
-            continue;
-        }
-        let value = words.next().with_context(|| format!("{word}?\n{USAGE}"))?;
-        match word.as_str() {
-            "--tepui" => options.tepui = Some(PathBuf::from(value).canonicalize().context("the binary")?),
-            "--tools" => options.tools = Some(value.into()),
-            "--print" => options.print = Some(value),
-            "--first" => options.clusters.insert(0, running("first", &value)?),
-            "--second" => options.clusters.push(running("second", &value)?),
-            _ => bail!("{word}?\n{USAGE}"),
-        }
-    }
-    ensure!(options.tepui.is_some() != (options.clusters.len() == 2), "--tepui, or --first and --second\n{USAGE}");
-    Ok(options)
 }
 
 /// A cluster given by its addresses.
@@ -128,12 +108,10 @@ fn run(options: &Options) -> Result<bool> {
     let entries = script::load(&folder())?;
     let compatibility = std::fs::read_to_string(repository().join("COMPATIBILITY.md"))?;
     let allowed = allowed::read(&std::fs::read_to_string(folder().join("allowed.txt"))?, &compatibility)?;
-    if let [first, second] = options.clusters.as_slice() {
+    if let Some([first, second]) = &options.clusters {
         return judge(&entries, [first, second], allowed, options);
     }
-    let tools = options.tools.clone().unwrap_or_else(|| "target/interop".into());
-    std::fs::create_dir_all(&tools)?;
-    let tools = tools.canonicalize()?;
+    let tools = options.tools()?;
     let tepui = options.tepui.as_deref().context(USAGE)?;
     let flags = situation();
     let cluster = Cluster::start(tepui, &tools, &flags)?;
@@ -195,7 +173,7 @@ fn judge(
     }
     let mut well = true;
     for name in names(first, second) {
-        if options.print.as_ref().is_some_and(|pattern| allowed::matches(pattern, &name)) {
+        if options.own.iter().any(|pattern| allowed::matches(pattern, &name)) {
             for side in [&*first, &*second] {
                 println!("{name} {} {}", side.target.name, side.shown(&name).unwrap_or_default());
             }

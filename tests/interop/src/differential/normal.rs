@@ -15,11 +15,14 @@ const UUID: usize = 36;
 const UUID_BASE64: usize = 24;
 /// Numbers that are the run's own by their name.
 const OWN_NUMBERS: [&str; 3] = ["executor_pid", "mtime", "uid"];
+/// Texts that are the run's own: what a task has come to while an update of it was on its way.
+const OWN_TEXTS: [&str; 1] = ["latest_state"];
 
 /// What one cluster's ids and places are called.
 pub struct Normal {
     replacements: Vec<(String, String)>,
-    ports: Vec<String>,
+    /// Of the daemons, and of processes that the script plays.
+    ports: BTreeMap<String, String>,
 }
 
 impl Normal {
@@ -36,9 +39,12 @@ impl Normal {
             replacements.push((folder.0.clone(), folder.1.to_owned()));
         }
         let addresses = [Daemon::Master, Daemon::Agent].map(|daemon| target.address(daemon));
-        let ports: Vec<String> =
-            addresses.iter().filter_map(|a| a.rsplit_once(':')).map(|(_, port)| port.to_owned()).collect();
-        replacements.extend(ports.iter().map(|port| (format!(":{port}"), ":<port>".to_owned())));
+        let daemons = addresses.iter().filter_map(|a| a.rsplit_once(':')).map(|(_, port)| (port, "<port>".to_owned()));
+        let played = words.iter().filter(|(word, _)| word.ends_with(".port"));
+        let played = played.map(|(word, port)| (port.as_str(), format!("<{word}>")));
+        let ports: BTreeMap<String, String> =
+            played.chain(daemons).map(|(port, word)| (port.to_owned(), word)).collect();
+        replacements.extend(ports.iter().map(|(port, word)| (format!(":{port}"), format!(":{word}"))));
         // The longest first: a folder may hold another.
         replacements.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
         Normal { replacements, ports }
@@ -60,9 +66,9 @@ impl Normal {
                 Json::Object(entries.iter().map(|(name, v)| (self.text(name), self.json(v, name))).collect())
             }
             Json::Array(entries) => Json::Array(entries.iter().map(|v| self.json(v, key)).collect()),
+            Json::Text(_) if OWN_TEXTS.contains(&key) => Json::Text(format!("<{key}>")),
             Json::Text(text) if text.len() == UUID_BASE64 && text.ends_with("==") => Json::Text("<uuid>".to_owned()),
-            Json::Text(text) if self.ports.contains(text) => Json::Text("<port>".to_owned()),
-            Json::Text(text) => Json::Text(self.text(text)),
+            Json::Text(text) => Json::Text(self.ports.get(text).cloned().unwrap_or_else(|| self.text(text))),
             Json::Token(token) => Json::Token(self.token(token, key)),
         }
     }
@@ -71,8 +77,8 @@ impl Normal {
         if OWN_NUMBERS.contains(&key) {
             return format!("<{key}>");
         }
-        if self.ports.iter().any(|port| port == token) {
-            return "<port>".to_owned();
+        if let Some(word) = self.ports.get(token) {
+            return word.clone();
         }
         match token.parse::<f64>() {
             Ok(number) if SECONDS.contains(&number) && token.contains('.') => "<seconds>".to_owned(),
@@ -144,13 +150,13 @@ mod tests {
         let id = "69acf374-4889-4fc8-8afe-980f7827f923";
         let words = BTreeMap::from([("master".to_owned(), id.to_owned())]);
         let text = format!(
-            r#"{{"id":"{id}-0001","offer":"{id}-O17","run":"/w/agent/3{}","pid":"slave(1)@127.0.0.1:5051","port":5050,"time":1795333596.5,"ns":1795333596500000000,"uuid":"2EYOYr/YTDysyw9sHL+g8g==","n":4.0}}"#,
+            r#"{{"id":"{id}-0001","offer":"{id}-O17","run":"/w/agent/3{}","pid":"slave(1)@127.0.0.1:5051","port":5050,"time":1795333596.5,"ns":1795333596500000000,"uuid":"2EYOYr/YTDysyw9sHL+g8g==","n":4.0,"latest_state":"TASK_RUNNING"}}"#,
             &id[1..]
         );
         let normal = Normal::new(&target, &words).json(&parse(&text).unwrap(), "").to_string();
         assert_eq!(
             normal,
-            r#"{"id":"<framework>","offer":"<offer>","run":"<folder>/<uuid>","pid":"slave(1)@127.0.0.1:<port>","port":<port>,"time":<seconds>,"ns":<nanoseconds>,"uuid":"<uuid>","n":4.0}"#
+            r#"{"id":"<framework>","offer":"<offer>","run":"<folder>/<uuid>","pid":"slave(1)@127.0.0.1:<port>","port":<port>,"time":<seconds>,"ns":<nanoseconds>,"uuid":"<uuid>","n":4.0,"latest_state":"<latest_state>"}"#
         );
     }
 }

@@ -48,8 +48,16 @@ pub enum Step {
     Settle { daemon: Daemon, path: String, text: String },
     /// A word for `${...}`.
     Let { text: String },
-    /// Which counters are remembered (`before`) or compared with what was remembered (`after`).
+    /// A libprocess process of this id, under the entry's name.
+    Driver { id: String },
+    /// What such a process says to the master.
+    Tell { message: String, json: String },
+    /// Whether such a process answers pings.
+    Answers(bool),
+    /// The names of all counters, or what moved since they were last looked at.
     Metrics { daemon: Daemon },
+    /// Looks at the counters and compares nothing.
+    Remember { daemon: Daemon },
 }
 
 /// A request in which `${...}` is not yet replaced.
@@ -151,8 +159,17 @@ fn block(lines: &[&str]) -> Result<Vec<Entry>> {
         }
         "await" => one(Step::Await { text: argument.to_owned() }),
         "close" => one(Step::Close),
+        "driver" => one(Step::Driver { id: argument.to_owned() }),
+        "mute" => one(Step::Answers(false)),
+        "unmute" => one(Step::Answers(true)),
+        "tell" => {
+            let text = whole();
+            let (message, json) = text.split_once(' ').context("tell NAME: MESSAGE {json}")?;
+            one(Step::Tell { message: message.to_owned(), json: json.to_owned() })
+        }
         "let" => one(Step::Let { text: whole() }),
         "metrics" => one(Step::Metrics { daemon: daemon(argument)? }),
+        "remember" => one(Step::Remember { daemon: daemon(argument)? }),
         "settle" => {
             let (path, text) = argument.split_once(' ').context("settle DAEMON: PATH TEXT")?;
             one(Step::Settle { daemon: daemon(name)?, path: path.to_owned(), text: text.trim().to_owned() })
@@ -233,6 +250,14 @@ mod tests {
         assert_eq!(entries[2].step, Step::Call { form: Form::Protobuf, api: Api::Scheduler, stream, json });
         let settle = Step::Settle { daemon: Daemon::Master, path: "/state".to_owned(), text: "\"a b\"".to_owned() };
         assert_eq!(entries[3].step, settle);
+    }
+
+    #[test]
+    fn processes_are_told_what_to_say() {
+        let text = "driver V: scheduler-1\ntell V: KillTaskMessage {\"a\":\n  1}\nmute V\n";
+        let steps: Vec<Step> = read(text).unwrap().into_iter().map(|entry| entry.step).collect();
+        let tell = Step::Tell { message: "KillTaskMessage".to_owned(), json: "{\"a\":1}".to_owned() };
+        assert_eq!(steps, [Step::Driver { id: "scheduler-1".to_owned() }, tell, Step::Answers(false)]);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -39,18 +39,13 @@ const FLAGS: [(&str, &str); 1] = [("allocation_interval", "20ms")];
 /// How long it must be silent before the next action, from the first attempt to the last.
 const SILENCES: [Duration; 3] = [Duration::from_millis(150), Duration::from_millis(500), Duration::from_millis(1500)];
 
-#[derive(Default)]
-struct Options {
-    tepui: Option<PathBuf>,
-    masters: Vec<SocketAddrV4>,
-    tools: Option<PathBuf>,
-    only: Vec<String>,
-    show: bool,
-}
+/// `own` has the names of the scenarios to play, several with commas between them.
+type Options = crate::options::Options<SocketAddrV4>;
 
 /// Runs the scenarios with the words after `scenarios`.
 pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
-    match options(words).and_then(|options| run(&options)) {
+    let running = |_, text: &str| Ok(text.parse()?);
+    match Options::read(words, USAGE, "--only", running).and_then(|options| run(&options)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -60,39 +55,15 @@ pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
-fn options(mut words: impl Iterator<Item = String>) -> Result<Options> {
-    let mut options = Options::default();
-    while let Some(word) = words.next() {
-        if word == "--show" {
-            options.show = true;
-            continue;
-        }
-        let value = words.next().with_context(|| format!("{word}?\n{USAGE}"))?;
-        match word.as_str() {
-            "--tepui" => options.tepui = Some(PathBuf::from(value).canonicalize().context("the binary")?),
-            "--tools" => options.tools = Some(value.into()),
-            "--only" => options.only.extend(value.split(',').map(str::to_owned)),
-            "--first" => options.masters.insert(0, value.parse()?),
-            "--second" => options.masters.push(value.parse()?),
-            _ => bail!("{word}?\n{USAGE}"),
-        }
-    }
-    if options.tepui.is_some() == (options.masters.len() == 2) {
-        bail!("--tepui, or --first and --second\n{USAGE}");
-    }
-    Ok(options)
-}
-
 fn run(options: &Options) -> Result<bool> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let wanted = |scenario: &Scenario| options.only.is_empty() || options.only.contains(&scenario.name);
+    let only: Vec<&str> = options.own.iter().flat_map(|names| names.split(',')).collect();
+    let wanted = |scenario: &Scenario| only.is_empty() || only.contains(&scenario.name.as_str());
     let scenarios: Vec<Scenario> = script::load(&folder)?.into_iter().filter(wanted).collect();
-    if let [first, second] = options.masters[..] {
-        return Ok(judge_all(&scenarios.iter().collect::<Vec<_>>(), [first, second], options.show));
+    if let Some(masters) = options.clusters {
+        return Ok(judge_all(&scenarios.iter().collect::<Vec<_>>(), masters, options.show));
     }
-    let tools = options.tools.clone().unwrap_or_else(|| "target/interop".into());
-    std::fs::create_dir_all(&tools)?;
-    let tools = tools.canonicalize()?;
+    let tools = options.tools()?;
     let tepui = options.tepui.as_deref().context(USAGE)?;
     let mut groups: BTreeMap<Vec<String>, Vec<&Scenario>> = BTreeMap::new();
     for scenario in &scenarios {
