@@ -5,9 +5,7 @@
 
 use crate::Master;
 use crate::cx::Cx;
-use crate::event::NO_PID;
 use crate::pending::Pending;
-use crate::state::status;
 use std::sync::Arc;
 use tepui_allocator::Input;
 use tepui_base::AgentId;
@@ -72,28 +70,11 @@ impl Master {
     pub(crate) fn marked_gone(&mut self, cx: &mut Cx, id: &AgentId, since: i64) {
         self.known.marking_gone.remove(id);
         self.state.gone.insert(id.clone(), since);
-        let agent = self.state.agents[id].clone();
-        self.shut_down(cx, &agent.pid, GONE);
-        for (owner, task_id) in &agent.tasks {
-            let framework = &self.state.frameworks[owner];
-            let state = framework.lost_as(TaskState::TASK_GONE_BY_OPERATOR);
-            let reason = match state {
-                TaskState::TASK_LOST => Reason::REASON_AGENT_REMOVED,
-                _ => Reason::REASON_AGENT_REMOVED_BY_OPERATOR,
-            };
-            let update = status::about(&framework.tasks[task_id], state, reason, GONE.to_owned(), cx.now.wall);
-            let connected = framework.is_connected();
-            self.update_task(cx, owner, task_id, &update);
-            self.remove_task(cx, owner, task_id, false);
-            if connected {
-                self.forward(cx, owner, update, NO_PID);
-            }
-        }
-        for (owner, executor) in &agent.executors {
-            self.remove_executor(cx, owner, id, executor);
-        }
-        self.rescind_agent(cx, id);
-        self.forget_agent(cx, id);
-        self.tell_lost(cx, &agent.info);
+        let pid = self.state.agents[id].pid.clone();
+        self.shut_down(cx, &pid, GONE);
+        self.take_away(cx, id, GONE, |framework| match framework.lost_as(TaskState::TASK_GONE_BY_OPERATOR) {
+            TaskState::TASK_LOST => (TaskState::TASK_LOST, Reason::REASON_AGENT_REMOVED),
+            state => (state, Reason::REASON_AGENT_REMOVED_BY_OPERATOR),
+        });
     }
 }

@@ -5,7 +5,7 @@ use crate::cx::Cx;
 use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
-use crate::state::status;
+use crate::state::{Framework, status};
 use crate::subscribers::Change;
 use tepui_allocator::Input;
 use tepui_base::AgentId;
@@ -44,12 +44,24 @@ impl Master {
         if let Some(reason) = reason {
             self.state.metrics.count(reason);
         }
+        let text = format!("Agent {} removed: {cause}", self.state.agents[id].info.hostname);
+        self.take_away(cx, id, &text, |_| (TaskState::TASK_LOST, Reason::REASON_AGENT_REMOVED));
+        self.publish(cx, Change::AgentRemoved(id));
+    }
+
+    /// Takes an agent away with all that is on it; `end` is what its tasks are said to have come to.
+    pub(super) fn take_away(
+        &mut self,
+        cx: &mut Cx,
+        id: &AgentId,
+        text: &str,
+        end: impl Fn(&Framework) -> (TaskState, Reason),
+    ) {
         let agent = self.state.agents[id].clone();
-        let text = format!("Agent {} removed: {cause}", agent.info.hostname);
         for (owner, task_id) in &agent.tasks {
-            let task = &self.state.frameworks[owner].tasks[task_id];
-            let (state, reason) = (TaskState::TASK_LOST, Reason::REASON_AGENT_REMOVED);
-            let update = status::about(task, state, reason, text.clone(), cx.now.wall);
+            let framework = &self.state.frameworks[owner];
+            let (state, reason) = end(framework);
+            let update = status::about(&framework.tasks[task_id], state, reason, text.to_owned(), cx.now.wall);
             self.update_task(cx, owner, task_id, &update);
             self.remove_task(cx, owner, task_id, false);
             if self.state.frameworks[owner].is_connected() {
@@ -62,7 +74,6 @@ impl Master {
         self.rescind_agent(cx, id);
         self.forget_agent(cx, id);
         self.tell_lost(cx, &agent.info);
-        self.publish(cx, Change::AgentRemoved(id));
     }
 
     /// Takes the emptied record of an agent away.
