@@ -4,6 +4,7 @@
 //! processor time it took itself. The same command runs against Tepui and against a real Mesos master; it uses only
 //! paths below `/master`, which both serve.
 
+mod allocation;
 mod clients;
 pub(crate) mod launched;
 mod memory;
@@ -66,6 +67,12 @@ pub struct Arguments {
     /// Seconds they do so; 0 leaves `/state` out.
     #[arg(long, default_value_t = 5)]
     poll_secs: u64,
+    /// How many frameworks then decline every offer, while the master's allocator is watched; 0 leaves that out.
+    #[arg(long, default_value_t = 0)]
+    frameworks: usize,
+    /// Seconds they do so.
+    #[arg(long, default_value_t = 20)]
+    decline_secs: u64,
     /// Seconds of rest before memory is read.
     #[arg(long, default_value_t = 3)]
     settle: u64,
@@ -128,6 +135,9 @@ async fn load(arguments: &Arguments, target: Target) -> Result<()> {
     memory::Reading::of(target.pid)?.report(before, agents.len());
     if arguments.poll_secs > 0 {
         state::poll(arguments, &target).await?;
+    }
+    if arguments.frameworks > 0 {
+        allocation::run(arguments, &target).await?;
     }
     if arguments.tasks > 0 {
         tasks::run(arguments, &target, &agents).await?;

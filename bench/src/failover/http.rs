@@ -24,10 +24,16 @@ async fn ask(address: SocketAddrV4, request: &str, body: &str) -> Option<(u16, S
     tokio::time::timeout(PATIENCE, exchange).await.ok().flatten()
 }
 
+/// The body of a successful answer.
+pub(crate) async fn get(address: SocketAddrV4, path: &str) -> Option<String> {
+    let (status, body) = ask(address, &format!("GET {path}"), "").await?;
+    (status == 200).then_some(body)
+}
+
 /// Whether the master's replica of the log takes part, as far as the master tells.
 pub(super) async fn votes(address: SocketAddrV4) -> bool {
-    let answer = ask(address, "GET /metrics/snapshot", "").await;
-    answer.is_some_and(|(status, body)| status == 200 && !body.contains("\"registrar/log/recovered\":0.0"))
+    let answer = get(address, "/metrics/snapshot").await;
+    answer.is_some_and(|body| !body.contains("\"registrar/log/recovered\":0.0"))
 }
 
 /// Writes a maintenance schedule that names `mark` into the registry; whether it is there, acknowledged.
@@ -40,6 +46,6 @@ pub(super) async fn write(address: SocketAddrV4, mark: u64) -> bool {
 
 /// Whether the schedule names `mark`.
 pub(super) async fn reads(address: SocketAddrV4, mark: u64) -> bool {
-    let answer = ask(address, "GET /master/maintenance/schedule", "").await;
-    answer.is_some_and(|(status, body)| status == 200 && body.contains(&format!("\"m{mark}\"")))
+    let answer = get(address, "/master/maintenance/schedule").await;
+    answer.is_some_and(|body| body.contains(&format!("\"m{mark}\"")))
 }

@@ -4,7 +4,7 @@
 //! must be read after it; a round in which it is not ends the run with an error. With `--agents`, agents are emulated, and
 //! the time is taken until the last of them has come back.
 
-mod http;
+pub(crate) mod http;
 mod masters;
 
 use crate::durations::Durations;
