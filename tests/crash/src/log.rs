@@ -24,7 +24,7 @@ impl Inside for tepui_log::Log {
 
     fn effect(effect: Effect) -> Result<Effect, Effect> {
         match effect {
-            // Told without being asked.
+            // It is said without being asked for.
             Effect::Answer(Answer::Recovered) => Ok(effect),
             Effect::Answer(_) => Err(effect),
             effect => Ok(effect),

@@ -127,6 +127,8 @@ impl<M: Inside> Replica<M> {
             Ok(tepui_log::Effect::Fetch(id, from, to)) => {
                 tepui_log::Input::Fetched(id, self.store.range(&from, &to).expect("what was opened can be read"))
             }
+            // That it votes now, which nobody has asked.
+            Ok(tepui_log::Effect::Answer(_)) => return,
             Ok(effect) => panic!("{effect:?} of the only replica"),
         };
         let mut out = Outbox::default();

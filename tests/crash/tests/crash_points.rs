@@ -38,8 +38,8 @@ subjects! {
     store, "store", one of 1, again one of 40, at least (1000, 1000);
     small_file, "small-file", one of 1, again one of 1, at least (1, 0);
     sidecar, "sidecar", one of 1, again one of 1, at least (1, 1);
-    log, "log", one of 1, again one of 40, at least (1, 1);
-    registry, "registry", one of 1, again one of 40, at least (1, 1);
-    state_log, "state-log", one of 1, again one of 40, at least (1, 1);
-    state_level_db, "state-leveldb", one of 1, again one of 40, at least (1, 1);
+    log, "log", one of 20, again one of 40, at least (1, 1);
+    registry, "registry", one of 20, again one of 40, at least (1, 1);
+    state_log, "state-log", one of 20, again one of 40, at least (1, 1);
+    state_level_db, "state-leveldb", one of 4, again one of 40, at least (1, 1);
 }
