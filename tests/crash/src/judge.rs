@@ -120,12 +120,12 @@ fn judge_diary<S: Subject>(diary: &Diary<S::Content>, effort: Effort) -> Result<
     let mut tried = Tried { operations: diary.now(), ..Tried::default() };
     let verdict = crashes(&diary.recorder, effort.bounds, |crash| {
         tried.disks += 1;
-        if tried.disks % effort.every != 0 {
+        if !tried.disks.is_multiple_of(effort.every) {
             return ControlFlow::Continue(());
         }
         tried.crashes += 1;
         let allowed = diary.allowed(crash.after);
-        let again = effort.again.is_some_and(|again| tried.crashes % again == 0);
+        let again = effort.again.is_some_and(|again| tried.crashes.is_multiple_of(again));
         let recovered = recover::<S>(&crash.image, &allowed, again.then_some(effort.bounds), &mut tried);
         stop_at(recovered.map_err(|why| format!("after {} operations: {why}", crash.after)))
     });
