@@ -145,7 +145,7 @@ pub fn check_and_record(
 ) -> Result<(), Error> {
     wanted.check_majority()?;
     let file = file(directory);
-    let recorded = match read(disk, &file) {
+    let recorded = match recorded(disk, directory) {
         Err(Error::Contradiction(_)) if accept => None,
         other => other?,
     };
@@ -166,9 +166,11 @@ pub fn check_and_record(
     Ok(())
 }
 
-fn read(disk: &Arc<dyn Disk>, file: &Path) -> Result<Option<Membership>, Error> {
-    let Some(bytes) = small_file::read(disk, file)? else { return Ok(None) };
-    let unreadable = |what| Contradiction::Unreadable { file: file.to_owned(), what };
+/// What the log of a directory was last started with, if it ever was.
+pub fn recorded(disk: &Arc<dyn Disk>, directory: &Path) -> Result<Option<Membership>, Error> {
+    let file = file(directory);
+    let Some(bytes) = small_file::read(disk, &file)? else { return Ok(None) };
+    let unreadable = |what| Contradiction::Unreadable { file: file.clone(), what };
     let text = String::from_utf8(bytes).map_err(|_| unreadable("it is not text".to_owned()))?;
     Ok(Some(Membership::from_text(&text).map_err(unreadable)?))
 }

@@ -19,6 +19,7 @@ use tepui_net::Node;
 use tepui_proto::json::{self, Names};
 use tepui_registry::{Input, Output, Registrar, State, Timeouts};
 use tepui_wire::Response;
+use tokio::sync::watch;
 
 /// What the registrar of a process learns.
 pub(crate) enum Asked {
@@ -94,6 +95,8 @@ struct Shared {
 #[derive(Clone)]
 pub(crate) struct Registry {
     shared: Arc<Mutex<Shared>>,
+    /// Whether there is a mailbox in `shared`, for who waits for one.
+    runs: watch::Sender<bool>,
     timeouts: Timeouts,
     /// Where masters elect by its log.
     lease: Option<Lease>,
@@ -102,7 +105,7 @@ pub(crate) struct Registry {
 impl Registry {
     /// No registrar yet.
     fn new(timeouts: Timeouts, lease: Option<Lease>) -> Registry {
-        Registry { shared: Arc::default(), timeouts, lease }
+        Registry { shared: Arc::default(), runs: watch::Sender::new(false), timeouts, lease }
     }
 
     /// Starts a registrar in memory.
@@ -143,6 +146,12 @@ impl Registry {
         if self.lease.is_some() {
             self.ask_log(Request::Resign);
         }
+    }
+
+    /// Waits until there is a registrar.
+    pub async fn runs(&self) {
+        // The sender is as old as this registry.
+        let _ = self.runs.subscribe().wait_for(|runs| *runs).await;
     }
 
     /// What the log says of who leads, if masters elect by it.
@@ -229,11 +238,9 @@ impl Keeper for Registry {
     }
 
     fn start(&self, mailbox: Mailbox<Fenced>) {
-        let Some(lease) = self.lease.clone() else {
-            self.lock().mailbox = Some(mailbox);
-            return;
-        };
         self.lock().mailbox = Some(mailbox);
+        self.runs.send_replace(true);
+        let Some(lease) = self.lease.clone() else { return };
         if let Some(request) = lease.request() {
             self.ask_log(request);
         }
@@ -245,6 +252,7 @@ impl Keeper for Registry {
     }
 
     fn stop(&self) {
+        self.runs.send_replace(false);
         let mut shared = self.lock();
         shared.mailbox = None;
         if let Some(asking) = &shared.asking {

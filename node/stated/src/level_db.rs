@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tepui_state::{Entry, Uuid, check_expunge, check_set};
+use tepui_store::disk::Disk;
 use tepui_store::{Change, Durability, Options, Store};
 
 /// See the module's text.
@@ -15,8 +16,8 @@ pub(crate) struct LevelDb(Arc<Mutex<Store>>);
 
 impl LevelDb {
     /// Opens the directory, and makes it if there is none.
-    pub fn open(directory: &Path, options: Options) -> Result<LevelDb, Error> {
-        Ok(LevelDb(Arc::new(Mutex::new(Store::open(directory, options)?))))
+    pub fn open(disk: Arc<dyn Disk>, directory: &Path, options: Options) -> Result<LevelDb, Error> {
+        Ok(LevelDb(Arc::new(Mutex::new(Store::open_on(disk, directory, options)?))))
     }
 
     pub async fn get(&self, name: &str) -> Result<Option<Entry>, Error> {

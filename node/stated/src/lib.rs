@@ -36,6 +36,7 @@ use tepui_logd::{Replica, replica};
 use tepui_net::Node;
 use tepui_state::{Entry, Uuid};
 use tepui_store::Options;
+use tepui_store::disk::{Disk, RealDisk};
 use znodes::Znodes;
 
 /// Why nothing was answered. A change may or may not have been made.
@@ -88,7 +89,12 @@ impl State {
 
     /// Variables in a LevelDB directory, which is this process' alone until all clones are dropped.
     pub fn level_db(directory: impl AsRef<Path>) -> Result<State, Error> {
-        State::over(Storage::LevelDb(Arc::new(LevelDb::open(directory.as_ref(), Options::default())?)))
+        State::level_db_on(Arc::new(RealDisk), directory, Options::default())
+    }
+
+    /// The same on another disk, and with a store that is kept otherwise.
+    pub fn level_db_on(disk: Arc<dyn Disk>, directory: impl AsRef<Path>, options: Options) -> Result<State, Error> {
+        State::over(Storage::LevelDb(Arc::new(LevelDb::open(disk, directory.as_ref(), options)?)))
     }
 
     /// Variables in ZooKeeper, each in a znode.

@@ -33,10 +33,14 @@ impl Daemon {
     pub fn start(&mut self) -> Result<()> {
         if self.child.is_none() {
             self.lives += 1;
-            let log = self.logs.join(format!("{}.{}.log", self.name, self.lives));
-            self.child = Some(Child::start(self.name, &mut (self.recipe)(), log)?);
+            self.child = Some(Child::start(self.name, &mut (self.recipe)(), self.log())?);
         }
         Ok(())
+    }
+
+    /// What its present life, or its last one, writes.
+    pub fn log(&self) -> PathBuf {
+        self.logs.join(format!("{}.{}.log", self.name, self.lives))
     }
 
     /// Fails if it has ended by itself.

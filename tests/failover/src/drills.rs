@@ -1,5 +1,7 @@
 //! The operations drills: what people have done to clusters of Mesos, each with what must come of it.
 
+mod disk_full;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -31,7 +33,7 @@ pub struct Drill {
 }
 
 /// All drills.
-pub const DRILLS: [Drill; 7] = [
+pub const DRILLS: [Drill; 8] = [
     Drill {
         name: "masters-deleted",
         about: "drill A: masters stopped, their work directories deleted, ZooKeeper kept: services are not affected",
@@ -73,6 +75,12 @@ pub const DRILLS: [Drill; 7] = [
         about: "the partition without ZooKeeper (--masters)",
         election: Election::List,
         run: jepsen_2015,
+    },
+    Drill {
+        name: "disk-full",
+        about: "the disk of the only master fills up: it serves nothing and says why; with space it serves again by itself",
+        election: Election::Alone,
+        run: disk_full::run,
     },
 ];
 

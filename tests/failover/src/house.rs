@@ -37,6 +37,18 @@ pub enum Election {
     ZooKeeper,
     /// Among themselves (`--masters`).
     List,
+    /// There is one master only.
+    Alone,
+}
+
+impl Election {
+    /// The hosts that have a master.
+    fn masters(self) -> &'static [&'static str] {
+        match self {
+            Election::ZooKeeper | Election::List => &MASTERS,
+            Election::Alone => &MASTERS[..1],
+        }
+    }
 }
 
 /// See the module's text.
@@ -63,27 +75,27 @@ impl House {
             Election::ZooKeeper => {
                 Some(Ensemble::new(SERVERS.iter().map(|name| lab.host(name)).collect(), &folder.join("zookeeper"))?)
             }
-            Election::List => None,
+            Election::List | Election::Alone => None,
         };
         if let Some(ensemble) = &mut ensemble {
             ensemble.start()?;
         }
-        let find = ensemble.as_ref().map_or_else(|| list(&lab), |ensemble| ensemble.url("/mesos"));
+        let find = ensemble.as_ref().map_or_else(|| list(&lab, election), |ensemble| ensemble.url("/mesos"));
         let bin = programs(tepui, folder)?;
         let logs = folder.join("logs");
         std::fs::create_dir_all(&logs)?;
-        let masters = MASTERS.map(|name| {
+        let masters = election.masters().iter().map(|name| {
             let (program, host, folder, find) =
                 (bin.join("mesos-master"), lab.host(name), folder.join(name), find.clone());
             Daemon::new(name, logs.clone(), move || master(&program, &host, &folder, &find, election))
         });
+        let masters = masters.collect();
         let agents = AGENTS.map(|name| {
             let (program, host, folder, find) =
                 (bin.join("mesos-agent"), lab.host(name), folder.join(name), find.clone());
             Daemon::new(name, logs.clone(), move || agent(&program, &host, &folder, &find))
         });
-        let (masters, agents) = (Vec::from(masters), Vec::from(agents));
-        let mut house = House { lab, ensemble, masters, agents, folder: folder.to_owned() };
+        let mut house = House { lab, ensemble, masters, agents: agents.into(), folder: folder.to_owned() };
         house.masters.iter_mut().chain(&mut house.agents).try_for_each(Daemon::start)?;
         house.wait_for_agents(AGENTS.len(), READY_WITHIN)?;
         house.wait_for_replicas()?;
@@ -94,7 +106,7 @@ impl House {
     /// majority without it, in Mesos as here.
     fn wait_for_replicas(&self) -> Result<()> {
         wait_for("replicas that vote", READY_WITHIN, || {
-            (0..MASTERS.len()).all(|number| self.votes(number)).then_some(())
+            (0..self.masters.len()).all(|number| self.votes(number)).then_some(())
         })
     }
 
@@ -106,7 +118,7 @@ impl House {
 
     /// `host:port` of each master.
     pub fn addresses(&self) -> Vec<String> {
-        MASTERS.iter().map(|name| format!("{}:{MASTER_PORT}", self.lab.host(name).ip)).collect()
+        self.masters.iter().map(|master| format!("{}:{MASTER_PORT}", self.lab.host(master.name).ip)).collect()
     }
 
     /// What a framework is told about where the masters are.
@@ -179,8 +191,9 @@ pub fn leads(address: &str) -> bool {
     http::get_within(address, "/maintenance/status", LOOK_WITHIN).is_ok()
 }
 
-fn list(lab: &Lab) -> String {
-    let addresses: Vec<String> = MASTERS.iter().map(|name| format!("{}:{MASTER_PORT}", lab.host(name).ip)).collect();
+fn list(lab: &Lab, election: Election) -> String {
+    let addresses: Vec<String> =
+        election.masters().iter().map(|name| format!("{}:{MASTER_PORT}", lab.host(name).ip)).collect();
     addresses.join(",")
 }
 
@@ -207,6 +220,7 @@ fn master(program: &Path, host: &Host, folder: &Path, find: &str, election: Elec
     match election {
         Election::ZooKeeper => command.arg(format!("--zk={find}")).arg("--quorum=2").args(session_timeout()),
         Election::List => command.arg(format!("--masters={find}")),
+        Election::Alone => &mut command,
     };
     command
 }

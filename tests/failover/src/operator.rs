@@ -29,7 +29,7 @@ impl Writer {
     /// Writes until it is stopped.
     pub fn start(masters: Vec<String>, history: History) -> std::io::Result<Writer> {
         let is_over = Arc::new(AtomicBool::new(false));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = runtime()?;
         let over = is_over.clone();
         let thread = std::thread::spawn(move || runtime.block_on(run(masters, history, over)));
         Ok(Writer { is_over, thread: Some(thread) })
@@ -41,6 +41,25 @@ impl Writer {
         let thread = self.thread.take().expect("a writer is stopped once");
         thread.join().map_err(|_| anyhow::anyhow!("the operator panicked"))
     }
+}
+
+/// Stores one schedule at a master; whether it was acknowledged.
+pub fn store(master: &str, number: u64) -> anyhow::Result<bool> {
+    let operator = Operator::new(master)?;
+    let answer =
+        async { tokio::time::timeout(ANSWER_WITHIN, operator.update_maintenance_schedule(schedule(number))).await };
+    Ok(matches!(runtime()?.block_on(answer), Ok(Ok(()))))
+}
+
+/// The number of the schedule that a master has.
+pub fn stored(master: &str) -> anyhow::Result<u64> {
+    let operator = Operator::new(master)?;
+    let answer = async { tokio::time::timeout(ANSWER_WITHIN, operator.maintenance_schedule()).await };
+    Ok(number(&runtime()?.block_on(answer)??))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 async fn run(masters: Vec<String>, history: History, is_over: Arc<AtomicBool>) {

@@ -1,6 +1,6 @@
 //! A damaged directory is refused by name and offset; a torn end is left out.
 
-use crate::judge::{Content, content, put, small};
+use crate::content::{Content, content, put, small};
 use std::path::Path;
 use std::sync::Arc;
 use tepui_store::disk::{Image, Node, Recorder};

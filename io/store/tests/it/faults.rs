@@ -1,6 +1,6 @@
 //! Full and failing disks: said so, nothing lost, and it goes on when there is room.
 
-use crate::judge::{content, put, small};
+use crate::content::{content, put, small};
 use std::sync::Arc;
 use tepui_store::disk::{Disk, Fault, Recorder};
 use tepui_store::{Durability, Error, Store, Trouble};

@@ -1,9 +1,7 @@
 //! Tests of the store from outside.
 
-mod crash_points;
+mod content;
 mod damage;
 mod faults;
-mod judge;
 mod lock;
-mod small_file;
 mod store;

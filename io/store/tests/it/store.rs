@@ -1,6 +1,6 @@
 //! A store does what it says, on real files.
 
-use crate::judge::{Content, content, delete, put, small};
+use crate::content::{Content, content, delete, put, small};
 use tepui_store::{Change, Durability, Error, Options, Store, verify};
 
 #[test]

@@ -49,7 +49,7 @@ impl Elections {
     /// Begins to follow the election that the settings ask for.
     pub fn open(settings: &Settings, clock: Clock, registry: &Registry) -> Result<Elections, Error> {
         Ok(match &settings.contest {
-            Contest::Alone => Elections::Alone(Alone::new(clock)),
+            Contest::Alone => Elections::Alone(Alone::new(clock, registry.clone())),
             Contest::ZooKeeper { url, session_timeout } => {
                 Elections::ZooKeeper(ZooKeeper::open(url, *session_timeout, clock))
             }

@@ -1,0 +1,91 @@
+//! A LevelDB directory by itself.
+
+use crate::judge::{Diary, Subject};
+use crate::replica::small;
+use crate::skip::Skip;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tepui_store::disk::Disk;
+use tepui_store::{Change, Durability, Store};
+
+const DIR: &str = "/work/log";
+
+/// See the module's text.
+pub struct LevelDb;
+
+fn put(key: &str, value: impl Into<Bytes>) -> Change {
+    Change::Put(key.as_bytes().to_vec(), value.into())
+}
+
+/// Like a log: metadata is overwritten, positions are appended, some of them twice, and truncated lazily. Values of many
+/// sectors among them; tables are written and merged several times.
+fn writes() -> Vec<(Vec<Change>, Durability)> {
+    let mut writes = Vec::new();
+    for position in 1..=14u8 {
+        let key = format!("{position:010}");
+        let length = if position % 5 == 0 { 1500 } else { 90 };
+        if position % 4 == 1 {
+            writes.push((vec![put("0000000000", vec![b'p', position])], Durability::Sync));
+        }
+        let value = scrambled(length, u32::from(position));
+        writes.push((vec![put(&key, value.clone())], Durability::Sync));
+        writes.push((vec![put(&key, [&value[..], b"learned"].concat())], Durability::Lazy));
+        if position % 3 == 0 {
+            let forgotten =
+                (position - 2..position).map(|position| Change::Delete(format!("{position:010}").into_bytes()));
+            writes.push((forgotten.collect(), Durability::Lazy));
+        }
+    }
+    writes
+}
+
+/// Bytes that do not compress, so that a table has several blocks.
+pub fn scrambled(length: u32, seed: u32) -> Vec<u8> {
+    (0..length).map(|n| (n.wrapping_mul(n).wrapping_mul(seed) >> 3) as u8).collect()
+}
+
+fn content(store: &Store) -> Result<BTreeMap<Vec<u8>, Bytes>, String> {
+    store.iterate().map(|pair| pair.map_err(|error| error.to_string())).collect()
+}
+
+impl Subject for LevelDb {
+    type Content = BTreeMap<Vec<u8>, Bytes>;
+
+    const SYNCS: &'static [Skip] = &[
+        Skip::File(".log"),
+        Skip::File(".ldb"),
+        Skip::File("MANIFEST"),
+        Skip::File(".dbtmp"),
+        Skip::DirAfterRename(DIR),
+        Skip::DirOtherwise(DIR),
+        Skip::DirOtherwise("/work"),
+        Skip::DirOtherwise("/"),
+    ];
+
+    fn work(disk: Arc<dyn Disk>, diary: &mut Diary<Self::Content>) {
+        let mut store = Store::open_on(disk, DIR, small()).unwrap();
+        let mut expected = BTreeMap::new();
+        for (changes, durability) in writes() {
+            let begun = diary.now();
+            store.apply(&changes, durability).unwrap();
+            for change in changes {
+                match change {
+                    Change::Put(key, value) => expected.insert(key, value),
+                    Change::Delete(key) => expected.remove(&key),
+                };
+            }
+            match durability {
+                Durability::Sync => diary.acknowledged(begun, &expected),
+                Durability::Lazy => diary.lazy(begun, &expected),
+            }
+        }
+        assert_eq!(content(&store).unwrap(), expected);
+        // An orderly end would keep lazy writes.
+        std::mem::forget(store);
+    }
+
+    fn recover(disk: Arc<dyn Disk>) -> Result<Self::Content, String> {
+        content(&Store::open_on(disk, DIR, small()).map_err(|error| error.to_string())?)
+    }
+}
