@@ -166,7 +166,7 @@ impl World {
             return self.at(until, event);
         }
         self.tally.events += 1;
-        self.write_down(&event);
+        self.note(|| describe(&event));
         match event {
             Event::Arrive(node, bytes) => {
                 if let (true, Some(message)) =
@@ -192,10 +192,11 @@ impl World {
         }
     }
 
-    fn write_down(&mut self, event: &Event) {
+    /// Writes a line into the file of events, if somebody asked for one.
+    pub fn note(&mut self, text: impl FnOnce() -> String) {
         let Some(log) = &mut self.log else { return };
         // A file that cannot be written is the business of whoever asked for it.
-        let _ = writeln!(log, "{:.9} {}", self.now as f64 / 1e9, describe(event));
+        let _ = writeln!(log, "{:.9} {}", self.now as f64 / 1e9, text());
     }
 
     /// Whether this very process runs.
@@ -241,6 +242,7 @@ impl World {
             Ok(()) if self.nodes[id].replaced <= self.now => return true,
             Ok(()) => self.nodes[id].replaced - self.now,
             Err(DiskError::Corrupt) => {
+                self.note(|| format!("{id} has lost its disk"));
                 self.nodes[id].disk.wipe();
                 self.nodes[id].replaced = self.now + REPLACE_NANOS;
                 self.checks.wiped(id);
@@ -260,6 +262,8 @@ impl World {
         }
         node.paused = 0;
         node.client = Client::default();
+        self.note(|| format!("{id} ends"));
+        let node = &mut self.nodes[id];
         let (life, batches) = (node.life, node.disk.crash(&mut self.rng));
         self.checks.durable(self.now, id, &self.nodes[id].disk, &batches);
         self.checks.ended(id);

@@ -100,7 +100,7 @@ impl Checks {
             Stored::Record(Record::Metadata(status, promised)) => {
                 // A replica promises to its own writer without a message.
                 self.clients.promised(node, *promised, node);
-                found.extend(self.replicas.status(node, *status, disk, &self.ledger));
+                found.extend(self.replicas.status(node, *status, disk, &mut self.ledger));
             }
             Stored::Deleted(_) => {}
         }
@@ -125,7 +125,7 @@ impl Checks {
 
     /// A replica has lost all it had.
     pub fn wiped(&mut self, node: NodeId) {
-        self.replicas.wiped(node, &self.ledger);
+        self.replicas.wiped(node);
         self.ledger.wiped(node);
     }
 

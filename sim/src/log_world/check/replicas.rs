@@ -22,8 +22,6 @@ struct Replica {
     last: u64,
     disk: Held,
     status: Option<Status>,
-    /// It has lost its disk, and must hold all that was decided up to here before it votes.
-    owes: Option<u64>,
 }
 
 /// A change of a disk.
@@ -65,12 +63,12 @@ impl Replicas {
     }
 
     /// It has lost its disk.
-    pub fn wiped(&mut self, node: NodeId, ledger: &Ledger) {
-        self.0[node] = Replica { owes: Some(ledger.end()), ..Replica::default() };
+    pub fn wiped(&mut self, node: NodeId) {
+        self.0[node] = Replica::default();
     }
 
     /// Its disk says this of it now.
-    pub fn status(&mut self, node: NodeId, status: Status, disk: &Disk, ledger: &Ledger) -> Vec<String> {
+    pub fn status(&mut self, node: NodeId, status: Status, disk: &Disk, ledger: &mut Ledger) -> Vec<String> {
         let replica = &mut self.0[node];
         let before = replica.status.replace(status);
         let mut found = Vec::new();
@@ -78,7 +76,7 @@ impl Replicas {
             found.push(format!("a voting member became {status:?}"));
         }
         if status == Status::VOTING
-            && let Some(owed) = replica.owes.take()
+            && let Some(owed) = ledger.votes(node)
         {
             let first = lacks(disk, ledger, false).into_iter().find(|(position, _)| *position <= owed);
             found.extend(first.map(|(_, text)| format!("votes again, but {text}")));
