@@ -30,7 +30,7 @@ pub const SESSION_NANOS: u64 = 10 * SECOND;
 pub const REPLACE_NANOS: u64 = 120 * SECOND;
 
 /// One in so many messages is put into the bytes of its HTTP request and read from them again; the others are handed over
-/// as what would be read. Framing has no state, and would take a third of the time.
+/// as what would be read: framing has no state.
 const FRAMED_EVERY: u64 = 64;
 
 /// What is going to happen. The number after a node is that of the process it is for.
@@ -330,6 +330,11 @@ impl World {
 
     /// Hands a machine what it learns.
     pub fn input(&mut self, id: NodeId, input: Input) {
+        self.hand(id, input);
+        self.settle(id);
+    }
+
+    fn hand(&mut self, id: NodeId, input: Input) {
         let now = self.nodes[id].clock.read(self.now);
         if self.planted.is_nothing() {
             self.handle(id, now, input);
@@ -337,7 +342,6 @@ impl World {
             let inputs = self.planted.input(id, input);
             inputs.into_iter().for_each(|input| self.handle(id, now, input));
         }
-        self.settle(id);
     }
 
     fn handle(&mut self, id: NodeId, now: Now, input: Input) {
@@ -370,9 +374,7 @@ impl World {
 
     /// Lets out what may leave, begins a sync if one is called for, and plans the next tick.
     fn settle(&mut self, id: NodeId) {
-        let Some(process) = &mut self.nodes[id].process else { return };
-        self.planted.output(id, &mut process.out);
-        process.queue.submit(&mut process.out);
+        self.submit(id);
         while let Some(effect) = self.nodes[id].process.as_mut().and_then(|process| process.queue.pop_ready()) {
             self.perform(id, effect);
         }
@@ -384,6 +386,13 @@ impl World {
             self.after(wait.as_nanos() as u64, Event::Synced(id, life));
         }
         self.arm(id);
+    }
+
+    fn submit(&mut self, id: NodeId) {
+        if let Some(process) = &mut self.nodes[id].process {
+            self.planted.output(id, &mut process.out);
+            process.queue.submit(&mut process.out);
+        }
     }
 
     fn arm(&mut self, id: NodeId) {
@@ -403,7 +412,12 @@ impl World {
                 let (life, wait) = (self.nodes[id].life, MILLI / 10 + self.rng.below(5 * MILLI));
                 self.after(wait, Event::Fetched(id, life, fetch, from, to));
             }
-            Effect::Durable(key) => self.input(id, Input::Durable(key)),
+            // Whoever lets effects out goes on with what comes of it: one sync may make thousands of writes durable, too many
+            // for as many calls within each other.
+            Effect::Durable(key) => {
+                self.hand(id, Input::Durable(key));
+                self.submit(id);
+            }
             Effect::Answer(answer) => {
                 self.checks.answered(self.now, id, &answer);
                 self.nodes[id].client.answered(&answer);
