@@ -47,23 +47,31 @@ const SLOW_NANOS: u64 = 3_000_000_000;
 /// One disk.
 #[derive(Debug, Default)]
 pub struct Disk {
-    /// What would be found after a crash now.
-    durable: BTreeMap<Vec<u8>, Bytes>,
     /// What a read finds.
     seen: BTreeMap<Vec<u8>, Bytes>,
-    /// What is in `seen` and not in `durable`, in order.
-    unsynced: Vec<Vec<Change>>,
+    /// What is in `seen` and not durable, in order, each with the way back.
+    unsynced: Vec<Unsynced>,
     corrupt: bool,
     /// What it is like at present.
     pub health: Health,
+}
+
+/// A batch that may be lost.
+#[derive(Debug)]
+struct Unsynced {
+    batch: Vec<Change>,
+    /// For each change what was there before it.
+    before: Vec<Option<Bytes>>,
 }
 
 impl Disk {
     /// Takes batches, each of which is there whole or not at all. They are read from now on and durable after the next
     /// [`Disk::sync`].
     pub fn write(&mut self, batches: Vec<Vec<Change>>) {
-        batches.iter().for_each(|batch| apply(&mut self.seen, batch));
-        self.unsynced.extend(batches);
+        for batch in batches {
+            let before = batch.iter().map(|change| apply(&mut self.seen, change)).collect();
+            self.unsynced.push(Unsynced { batch, before });
+        }
     }
 
     /// How long a sync begun now will take.
@@ -76,11 +84,7 @@ impl Disk {
     /// ([`Disk::crash`]), and it has to be opened again.
     pub fn sync(&mut self) -> Result<Vec<Vec<Change>>, DiskError> {
         match self.health {
-            Health::Good | Health::Slow => {
-                let batches = std::mem::take(&mut self.unsynced);
-                batches.iter().for_each(|batch| apply(&mut self.durable, batch));
-                Ok(batches)
-            }
+            Health::Good | Health::Slow => Ok(self.unsynced.drain(..).map(|unsynced| unsynced.batch).collect()),
             Health::Full => Err(DiskError::Full),
             Health::Failing => {
                 self.health = Health::Good;
@@ -91,16 +95,19 @@ impl Disk {
 
     /// Power is lost: so is any suffix of what was not synced. Gives what became durable all the same.
     pub fn crash(&mut self, rng: &mut Rng) -> Vec<Vec<Change>> {
-        let mut batches = std::mem::take(&mut self.unsynced);
-        batches.truncate(rng.below(batches.len() as u64 + 1) as usize);
-        batches.iter().for_each(|batch| apply(&mut self.durable, batch));
-        self.seen = self.durable.clone();
-        batches
+        let kept = rng.below(self.unsynced.len() as u64 + 1) as usize;
+        for Unsynced { batch, before } in self.unsynced.drain(kept..).rev() {
+            batch.into_iter().zip(before).rev().for_each(|(change, before)| undo(&mut self.seen, change, before));
+        }
+        self.unsynced.drain(..).map(|unsynced| unsynced.batch).collect()
     }
 
     /// One bit of what is stored changes, if anything is.
     pub fn flip(&mut self) -> bool {
-        self.corrupt = !self.durable.is_empty();
+        let mut unsynced = self.unsynced.iter().flat_map(|unsynced| &unsynced.batch);
+        // What was there before the first of them, or was not touched by any, is durable.
+        self.corrupt = self.seen.keys().any(|key| self.durable(key).is_some())
+            || unsynced.any(|change| self.durable(key_of(change)).is_some());
         self.corrupt
     }
 
@@ -133,17 +140,34 @@ impl Disk {
 
     /// What would be found under a key after a crash now.
     pub fn durable(&self, key: &[u8]) -> Option<&Bytes> {
-        self.durable.get(key)
+        let changes = self.unsynced.iter().flat_map(|unsynced| unsynced.batch.iter().zip(&unsynced.before));
+        match changes.into_iter().find(|(change, _)| key_of(change) == key) {
+            Some((_, before)) => before.as_ref(),
+            None => self.seen.get(key),
+        }
     }
 }
 
-fn apply(map: &mut BTreeMap<Vec<u8>, Bytes>, batch: &[Change]) {
-    for change in batch {
-        match change {
-            Change::Put(key, value) => map.insert(key.clone(), value.clone()),
-            Change::Delete(key) => map.remove(key),
-        };
+fn key_of(change: &Change) -> &[u8] {
+    match change {
+        Change::Put(key, _) | Change::Delete(key) => key,
     }
+}
+
+/// Gives what was there before.
+fn apply(map: &mut BTreeMap<Vec<u8>, Bytes>, change: &Change) -> Option<Bytes> {
+    match change {
+        Change::Put(key, value) => map.insert(key.clone(), value.clone()),
+        Change::Delete(key) => map.remove(key),
+    }
+}
+
+fn undo(map: &mut BTreeMap<Vec<u8>, Bytes>, change: Change, before: Option<Bytes>) {
+    let (Change::Put(key, _) | Change::Delete(key)) = change;
+    match before {
+        Some(value) => map.insert(key, value),
+        None => map.remove(&key),
+    };
 }
 
 #[cfg(test)]
@@ -155,7 +179,8 @@ mod tests {
     }
 
     fn keys(disk: &Disk) -> Vec<u8> {
-        disk.durable.keys().map(|key| key[0]).collect()
+        let all = disk.read_all();
+        all.iter().map(|(key, _)| key[0]).filter(|key| disk.durable(&[*key]).is_some()).collect()
     }
 
     #[test]
@@ -169,10 +194,30 @@ mod tests {
             assert_eq!(disk.read(&[2], &[9]).len(), 3, "what is written is read at once");
             disk.crash(&mut rng);
             assert_eq!(disk.read_all().len(), keys(&disk).len());
+            assert!(disk.sync().unwrap().is_empty(), "what is left is durable");
             seen.insert(keys(&disk));
         }
         let all: Vec<Vec<u8>> = seen.into_iter().collect();
         assert_eq!(all, [vec![1], vec![1, 2, 3], vec![1, 2, 3, 4]]);
+    }
+
+    #[test]
+    fn what_was_written_over_comes_back_in_a_crash() {
+        let value = |text: &'static str| Change::Put(vec![1], Bytes::from_static(text.as_bytes()));
+        let found = |disk: &Disk| disk.durable(&[1]).map(|value| value.to_vec());
+        for seed in 0..50 {
+            let (mut disk, mut rng) = (Disk::default(), Rng::new(seed));
+            disk.write(vec![vec![value("old")]]);
+            disk.sync().unwrap();
+            disk.write(vec![vec![value("new"), Change::Delete(vec![1])], vec![value("newest")]]);
+            assert_eq!(found(&disk), Some(b"old".to_vec()));
+            let expected = match disk.crash(&mut rng).len() {
+                0 => Some(b"old".to_vec()),
+                1 => None,
+                _ => Some(b"newest".to_vec()),
+            };
+            assert_eq!((found(&disk), disk.read_all().len()), (expected.clone(), usize::from(expected.is_some())));
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn strike(world: &mut World) {
     let (kind, _) =
         KINDS.iter().find(|(_, weight)| at.checked_sub(*weight).map(|rest| at = rest).is_none()).unwrap_or(&KINDS[0]);
     let phase = phase(world);
+    world.note(|| format!("fault: {kind}"));
     if cause(world, kind).is_some() {
         world.tally.fault(kind, phase);
     }

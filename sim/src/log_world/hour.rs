@@ -66,6 +66,7 @@ fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
     rest(&mut world);
     world.tally.nanos = world.now;
     world.tally.done.insert("acknowledged writes", world.checks.written());
+    world.tally.done.insert("messages", world.messages);
     world.tally.done.insert("elections", world.checks.elections());
     Outcome { tally: world.tally, violations: world.checks.violations }
 }

@@ -80,7 +80,7 @@ pub fn said(message: &Message) -> Result<Said, String> {
         "PromiseResponse" => codec::decode(body).map(promise_response),
         "WriteRequest" => codec::decode(body).map(write_request),
         "WriteResponse" => codec::decode(body).map(write_response),
-        "LearnedMessage" => codec::decode(body).map(|m: proto::LearnedMessage| Said::Learned(action(&m.action))),
+        "LearnedMessage" => codec::decode(body).map(learned),
         "RecoverResponse" => codec::decode(body).map(|m: proto::RecoverResponse| {
             Said::RecoverResponse(m.status, m.begin.and_then(|begin| m.end.map(|end| (begin, end))))
         }),
@@ -89,13 +89,17 @@ pub fn said(message: &Message) -> Result<Said, String> {
     read.map_err(|error| format!("{} cannot be read: {error}", message.name))
 }
 
+fn learned(m: proto::LearnedMessage) -> Said {
+    Said::Learned(action(m.action.into_option().unwrap_or_default()))
+}
+
 fn promise_response(m: proto::PromiseResponse) -> Said {
     let kind = m.r#type.unwrap_or(if m.okay { Promised::ACCEPT } else { Promised::REJECT });
-    Said::PromiseResponse(kind, m.proposal, m.position, m.action.as_option().map(action))
+    Said::PromiseResponse(kind, m.proposal, m.position, m.action.into_option().map(action))
 }
 
 fn write_request(m: proto::WriteRequest) -> Said {
-    let value = value(m.r#type, &m.nop, &m.append, &m.truncate);
+    let value = value(m.r#type, &m.nop, m.append, &m.truncate);
     Said::WriteRequest(m.proposal, m.position, value)
 }
 
@@ -107,24 +111,24 @@ fn write_response(m: proto::WriteResponse) -> Said {
 fn value(
     kind: proto::action::Type,
     nop: &MessageField<proto::action::Nop>,
-    append: &MessageField<proto::action::Append>,
+    append: MessageField<proto::action::Append>,
     truncate: &MessageField<proto::action::Truncate>,
 ) -> Value {
     match kind {
         proto::action::Type::NOP if nop.tombstone == Some(true) => Value::Tombstone,
         proto::action::Type::NOP => Value::Nop,
-        proto::action::Type::APPEND => Value::Append(Bytes::copy_from_slice(&append.bytes)),
+        proto::action::Type::APPEND => Value::Append(append.into_option().unwrap_or_default().bytes.into()),
         proto::action::Type::TRUNCATE => Value::Truncate(truncate.to),
     }
 }
 
-fn action(m: &proto::Action) -> Action {
+fn action(m: proto::Action) -> Action {
     Action {
         position: m.position,
         promised: m.promised,
         performed: m.performed,
         learned: m.learned == Some(true),
-        value: m.r#type.map(|kind| value(kind, &m.nop, &m.append, &m.truncate)),
+        value: m.r#type.map(|kind| value(kind, &m.nop, m.append, &m.truncate)),
     }
 }
 
@@ -134,7 +138,7 @@ pub fn record(bytes: &[u8]) -> Result<Record, String> {
     match record.r#type {
         proto::record::Type::METADATA => Ok(Record::Metadata(record.metadata.status, record.metadata.promised)),
         proto::record::Type::PROMISE => Ok(Record::Metadata(Status::VOTING, record.promise.proposal)),
-        proto::record::Type::ACTION => Ok(Record::Action(action(&record.action))),
+        proto::record::Type::ACTION => Ok(Record::Action(action(record.action.into_option().unwrap_or_default()))),
     }
 }
 

@@ -12,11 +12,10 @@ use super::planted::Planted;
 use crate::disk::{DiskError, Health};
 use crate::packet::digest;
 use crate::report::Tally;
-use bytes::Bytes;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::io::Write;
-use tepui_base::{EffectQueue, Machine, Outbox, Rng};
+use tepui_base::{EffectQueue, Machine, Now, Outbox, Rng};
 use tepui_log::{Change, Config, Effect, FetchId, Input, Log, Request, Restored};
 use tepui_wire::decode::{Decoded, Decoder, Limits};
 use tepui_wire::{Message, Upid};
@@ -30,10 +29,14 @@ pub const SESSION_NANOS: u64 = 10 * SECOND;
 /// docs/simulation.md.
 pub const REPLACE_NANOS: u64 = 120 * SECOND;
 
+/// One in so many messages is put into the bytes of its HTTP request and read from them again; the others are handed over
+/// as what would be read: framing has no state.
+const FRAMED_EVERY: u64 = 64;
+
 /// What is going to happen. The number after a node is that of the process it is for.
 pub enum Event {
-    /// The bytes of a message reach a node.
-    Arrive(NodeId, Bytes),
+    /// A message reaches a node.
+    Arrive(NodeId, Box<Message>),
     /// A machine's deadline.
     Tick(NodeId, u32),
     /// A sync ends.
@@ -109,6 +112,8 @@ pub struct World {
     pub planted: Planted,
     /// What is counted.
     pub tally: Tally,
+    /// Messages sent.
+    pub messages: u64,
     /// How clients behave.
     pub mood: Mood,
     /// Whether the faults are over.
@@ -132,6 +137,7 @@ impl World {
             checks: Checks::new(group.nodes, group.quorum),
             planted,
             tally: Tally::default(),
+            messages: 0,
             mood: Mood::Steady,
             quiet: false,
             log,
@@ -166,13 +172,11 @@ impl World {
             return self.at(until, event);
         }
         self.tally.events += 1;
-        self.write_down(&event);
+        self.note(|| describe(&event));
         match event {
-            Event::Arrive(node, bytes) => {
-                if let (true, Some(message)) =
-                    (self.nodes[node].process.is_some(), read(&bytes, &self.nodes[node].upid))
-                {
-                    self.input(node, Input::Message(message));
+            Event::Arrive(node, message) => {
+                if self.nodes[node].process.is_some() {
+                    self.input(node, Input::Message(*message));
                 }
             }
             Event::Tick(node, life) if self.runs(node, life) => self.tick(node),
@@ -192,10 +196,11 @@ impl World {
         }
     }
 
-    fn write_down(&mut self, event: &Event) {
+    /// Writes a line into the file of events, if somebody asked for one.
+    pub fn note(&mut self, text: impl FnOnce() -> String) {
         let Some(log) = &mut self.log else { return };
         // A file that cannot be written is the business of whoever asked for it.
-        let _ = writeln!(log, "{:.9} {}", self.now as f64 / 1e9, describe(event));
+        let _ = writeln!(log, "{:.9} {}", self.now as f64 / 1e9, text());
     }
 
     /// Whether this very process runs.
@@ -241,6 +246,7 @@ impl World {
             Ok(()) if self.nodes[id].replaced <= self.now => return true,
             Ok(()) => self.nodes[id].replaced - self.now,
             Err(DiskError::Corrupt) => {
+                self.note(|| format!("{id} has lost its disk"));
                 self.nodes[id].disk.wipe();
                 self.nodes[id].replaced = self.now + REPLACE_NANOS;
                 self.checks.wiped(id);
@@ -260,6 +266,8 @@ impl World {
         }
         node.paused = 0;
         node.client = Client::default();
+        self.note(|| format!("{id} ends"));
+        let node = &mut self.nodes[id];
         let (life, batches) = (node.life, node.disk.crash(&mut self.rng));
         self.checks.durable(self.now, id, &self.nodes[id].disk, &batches);
         self.checks.ended(id);
@@ -322,13 +330,24 @@ impl World {
 
     /// Hands a machine what it learns.
     pub fn input(&mut self, id: NodeId, input: Input) {
-        let now = self.nodes[id].clock.read(self.now);
-        for input in self.planted.input(id, input) {
-            if let Some(process) = &mut self.nodes[id].process {
-                process.log.handle(now, input, &mut process.out);
-            }
-        }
+        self.hand(id, input);
         self.settle(id);
+    }
+
+    fn hand(&mut self, id: NodeId, input: Input) {
+        let now = self.nodes[id].clock.read(self.now);
+        if self.planted.is_nothing() {
+            self.handle(id, now, input);
+        } else {
+            let inputs = self.planted.input(id, input);
+            inputs.into_iter().for_each(|input| self.handle(id, now, input));
+        }
+    }
+
+    fn handle(&mut self, id: NodeId, now: Now, input: Input) {
+        if let Some(process) = &mut self.nodes[id].process {
+            process.log.handle(now, input, &mut process.out);
+        }
     }
 
     fn synced(&mut self, id: NodeId) {
@@ -355,9 +374,7 @@ impl World {
 
     /// Lets out what may leave, begins a sync if one is called for, and plans the next tick.
     fn settle(&mut self, id: NodeId) {
-        let Some(process) = &mut self.nodes[id].process else { return };
-        self.planted.output(id, &mut process.out);
-        process.queue.submit(&mut process.out);
+        self.submit(id);
         while let Some(effect) = self.nodes[id].process.as_mut().and_then(|process| process.queue.pop_ready()) {
             self.perform(id, effect);
         }
@@ -369,6 +386,13 @@ impl World {
             self.after(wait.as_nanos() as u64, Event::Synced(id, life));
         }
         self.arm(id);
+    }
+
+    fn submit(&mut self, id: NodeId) {
+        if let Some(process) = &mut self.nodes[id].process {
+            self.planted.output(id, &mut process.out);
+            process.queue.submit(&mut process.out);
+        }
     }
 
     fn arm(&mut self, id: NodeId) {
@@ -383,12 +407,17 @@ impl World {
 
     fn perform(&mut self, id: NodeId, effect: Effect) {
         match effect {
-            Effect::Send(message) => self.send(id, &message),
+            Effect::Send(message) => self.send(id, Box::new(message)),
             Effect::Fetch(fetch, from, to) => {
                 let (life, wait) = (self.nodes[id].life, MILLI / 10 + self.rng.below(5 * MILLI));
                 self.after(wait, Event::Fetched(id, life, fetch, from, to));
             }
-            Effect::Durable(key) => self.input(id, Input::Durable(key)),
+            // Whoever lets effects out goes on with what comes of it: one sync may make thousands of writes durable, too many
+            // for as many calls within each other.
+            Effect::Durable(key) => {
+                self.hand(id, Input::Durable(key));
+                self.submit(id);
+            }
             Effect::Answer(answer) => {
                 self.checks.answered(self.now, id, &answer);
                 self.nodes[id].client.answered(&answer);
@@ -397,16 +426,20 @@ impl World {
         }
     }
 
-    fn send(&mut self, id: NodeId, message: &Message) {
-        self.checks.sent(self.now, id, &self.nodes[id].disk, message);
+    fn send(&mut self, id: NodeId, mut message: Box<Message>) {
+        self.checks.sent(self.now, id, &self.nodes[id].disk, &message);
         let to = node_of(&message.to);
         if to >= self.nodes.len() {
             return self.checks.object(self.now, id, format!("a message to {}, where nobody is", message.to));
         }
-        *self.tally.done.entry("messages").or_default() += 1;
-        let bytes = Bytes::from(message.encode().concat());
-        for at in self.network.send(self.now, id, to, &mut self.rng).into_iter().flatten() {
-            self.at(at, Event::Arrive(to, bytes.clone()));
+        self.messages += 1;
+        if self.messages.is_multiple_of(FRAMED_EVERY) {
+            *message = framed(&message);
+        }
+        let [first, echo] = self.network.send(self.now, id, to, &mut self.rng);
+        let copy = echo.map(|at| (at, message.clone()));
+        for (at, message) in first.map(|at| (at, message)).into_iter().chain(copy) {
+            self.at(at, Event::Arrive(to, message));
         }
     }
 
@@ -436,22 +469,23 @@ fn subject(event: &Event) -> Option<NodeId> {
     }
 }
 
-/// Reads a message as a receiver does.
-fn read(bytes: &Bytes, at: &Upid) -> Option<Message> {
+/// What the receiver reads of the bytes that a message is on the wire.
+fn framed(message: &Message) -> Message {
     let mut decoder = Decoder::new(Limits::default());
-    decoder.buffer().extend_from_slice(bytes);
+    decoder.buffer().extend_from_slice(&message.encode().concat());
     match decoder.decode() {
-        Ok(Some(Decoded::Message(Ok(envelope), payload))) => Some(envelope.with_body(at.address(), payload.body)),
+        Ok(Some(Decoded::Message(Ok(envelope), payload))) => envelope.with_body(message.to.address(), payload.body),
         other => panic!("what a machine sends is a message: {other:?}"),
     }
 }
 
 fn describe(event: &Event) -> String {
     match event {
-        Event::Arrive(node, bytes) => {
+        Event::Arrive(node, message) => {
+            let bytes = message.encode().concat();
             let head: Vec<&[u8]> = bytes.split(|byte| *byte == b'\r').take(2).collect();
             let text = String::from_utf8_lossy(&head.concat()).replace('\n', " ");
-            format!("-> {node} {text} {} {:016x}", bytes.len(), digest(bytes))
+            format!("-> {node} {text} {} {:016x}", bytes.len(), digest(&bytes))
         }
         Event::Tick(node, life) => format!("{node}.{life} tick"),
         Event::Synced(node, life) => format!("{node}.{life} synced"),

@@ -2,6 +2,11 @@
 //! is called decided that is not.
 //!
 //! A value is decided once a quorum of disks has held it, accepted under the same proposal, whatever they hold later.
+//!
+//! That is so even if one of these disks was lost before another one accepted: whoever has lost its disk promises nothing
+//! to anybody, so every quorum that can still come together has one in it that accepted, or that will refuse to. It ends
+//! when the replica votes again. Until then it has to have learned what was decided with its help; what was not decided by
+//! then it has forgotten for good.
 
 use super::super::observe::{Action, Value};
 use super::{NodeId, show};
@@ -21,6 +26,8 @@ pub struct Ledger {
     order: BTreeMap<u64, u64>,
     /// Nothing before this has to be kept.
     truncated: u64,
+    /// Who has lost its disk and does not vote yet, with the last position decided before that or with its help.
+    lost: BTreeMap<NodeId, u64>,
 }
 
 struct Proposal {
@@ -40,6 +47,7 @@ impl Ledger {
             writers: HashMap::new(),
             order: BTreeMap::new(),
             truncated: 0,
+            lost: BTreeMap::new(),
         }
     }
 
@@ -91,6 +99,9 @@ impl Ledger {
         if let Some(proposal) = self.proposals.get_mut(&(position, performed)) {
             proposal.accepted |= 1 << node;
             if proposal.accepted.count_ones() as usize >= self.quorum {
+                let accepted = proposal.accepted;
+                let helped = self.lost.iter_mut().filter(|(lost, _)| accepted & (1 << **lost) != 0);
+                helped.for_each(|(_, last)| *last = position.max(*last));
                 found.extend(self.decide(position, value));
             }
         }
@@ -149,12 +160,16 @@ impl Ledger {
         }
     }
 
-    /// A disk has lost what it held: what is not decided yet needs others.
+    /// A disk has lost what it held.
     pub fn wiped(&mut self, node: NodeId) {
-        for proposal in self.proposals.values_mut() {
-            if (proposal.accepted.count_ones() as usize) < self.quorum {
-                proposal.accepted &= !(1 << node);
-            }
-        }
+        self.lost.insert(node, self.end());
+    }
+
+    /// A replica votes. If it had lost its disk it must hold all that was decided up to the position that is given.
+    pub fn votes(&mut self, node: NodeId) -> Option<u64> {
+        let owed = self.lost.remove(&node)?;
+        let undecided = self.proposals.values_mut().filter(|one| (one.accepted.count_ones() as usize) < self.quorum);
+        undecided.for_each(|proposal| proposal.accepted &= !(1 << node));
+        Some(owed)
     }
 }

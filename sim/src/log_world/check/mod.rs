@@ -9,6 +9,7 @@ mod tests;
 
 use super::observe::{self, Promised, Record, Said, Value};
 use crate::disk::Disk;
+use bytes::Bytes;
 use clients::Clients;
 pub use ledger::Ledger;
 use replicas::{Replicas, Scope, Stored};
@@ -27,7 +28,9 @@ pub struct Checks {
     replicas: Replicas,
     clients: Clients,
     /// What the promises that were asked for are about, by who asked; nothing once it is not clear.
-    scopes: HashMap<(Upid, u64), Option<Scope>>,
+    scopes: HashMap<Upid, Vec<(u64, Option<Scope>)>>,
+    /// What was said last: most messages go to several nodes, with one body.
+    last: Option<Last>,
     /// Objections; empty: nothing.
     pub violations: Vec<String>,
 }
@@ -40,22 +43,34 @@ impl Checks {
             replicas: Replicas::new(nodes),
             clients: Clients::new(nodes, quorum),
             scopes: HashMap::new(),
+            last: None,
             violations: Vec::new(),
         }
     }
 
     /// A message leaves a node whose disk is this one.
     pub fn sent(&mut self, now: u64, node: NodeId, disk: &Disk, message: &Message) {
-        let said = match observe::said(message) {
-            Ok(said) => said,
-            Err(text) => return self.object(now, node, text),
+        let last = match self.last.take().filter(|last| last.is_of(message)) {
+            Some(last) => last,
+            None => match observe::said(message) {
+                Ok(said) => Last { body: message.body.clone(), name: message.name.clone(), said },
+                Err(text) => return self.object(now, node, text),
+            },
         };
+        self.judge(now, node, disk, message, &last.said);
+        self.last = Some(last);
+    }
+
+    fn judge(&mut self, now: u64, node: NodeId, disk: &Disk, message: &Message, said: &Said) {
         let mut found = Vec::new();
-        match &said {
+        match said {
             Said::PromiseRequest(proposal, position) => {
                 let scope = Some(position.map_or(Scope::General, Scope::Position));
-                let known = self.scopes.entry((message.from.clone(), *proposal)).or_insert(scope);
-                *known = known.filter(|known| Some(*known) == scope);
+                let of_process = self.scopes.entry(message.from.clone()).or_default();
+                match of_process.iter_mut().find(|(asked, _)| asked == proposal) {
+                    Some((_, known)) => *known = known.filter(|known| Some(*known) == scope),
+                    None => of_process.push((*proposal, scope)),
+                }
             }
             Said::WriteRequest(proposal, position, value) => {
                 found.extend(self.clients.appended(value));
@@ -64,18 +79,18 @@ impl Checks {
             Said::Learned(action) => found.extend(self.ledger.told(action)),
             _ => {}
         }
-        let scope = self.scope(&message.to, &said);
-        if let (Said::PromiseResponse(Promised::ACCEPT, proposal, ..), Some(Scope::General)) = (&said, scope) {
+        let scope = self.scope(&message.to, said);
+        if let (Said::PromiseResponse(Promised::ACCEPT, proposal, ..), Some(Scope::General)) = (said, scope) {
             self.clients.promised(node_of(&message.to), *proposal, node);
         }
-        found.extend(self.replicas.sent(node, &said, scope, disk, &self.ledger));
+        found.extend(self.replicas.sent(node, said, scope, disk, &self.ledger));
         found.into_iter().for_each(|text| self.object(now, node, text));
     }
 
     /// What the promise is about that is told to this process.
     fn scope(&self, to: &Upid, said: &Said) -> Option<Scope> {
         let Said::PromiseResponse(_, proposal, ..) = said else { return None };
-        self.scopes.get(&(to.clone(), *proposal)).copied().flatten()
+        self.scopes.get(to)?.iter().find(|(asked, _)| asked == proposal)?.1
     }
 
     /// Batches became durable on a node's disk.
@@ -100,7 +115,7 @@ impl Checks {
             Stored::Record(Record::Metadata(status, promised)) => {
                 // A replica promises to its own writer without a message.
                 self.clients.promised(node, *promised, node);
-                found.extend(self.replicas.status(node, *status, disk, &self.ledger));
+                found.extend(self.replicas.status(node, *status, disk, &mut self.ledger));
             }
             Stored::Deleted(_) => {}
         }
@@ -125,7 +140,7 @@ impl Checks {
 
     /// A replica has lost all it had.
     pub fn wiped(&mut self, node: NodeId) {
-        self.replicas.wiped(node, &self.ledger);
+        self.replicas.wiped(node);
         self.ledger.wiped(node);
     }
 
@@ -159,6 +174,21 @@ impl Checks {
     /// Times a writer was elected.
     pub fn elections(&self) -> u64 {
         self.clients.elections
+    }
+}
+
+/// What was said last.
+struct Last {
+    body: Bytes,
+    name: String,
+    said: Said,
+}
+
+impl Last {
+    /// Whether this message has the same bytes in the same place. What is held cannot be replaced by others there.
+    fn is_of(&self, message: &Message) -> bool {
+        let (one, other) = (&self.body, &message.body);
+        one.as_ptr() == other.as_ptr() && one.len() == other.len() && self.name == message.name
     }
 }
 

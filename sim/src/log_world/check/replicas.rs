@@ -22,8 +22,6 @@ struct Replica {
     last: u64,
     disk: Held,
     status: Option<Status>,
-    /// It has lost its disk, and must hold all that was decided up to here before it votes.
-    owes: Option<u64>,
 }
 
 /// A change of a disk.
@@ -65,12 +63,12 @@ impl Replicas {
     }
 
     /// It has lost its disk.
-    pub fn wiped(&mut self, node: NodeId, ledger: &Ledger) {
-        self.0[node] = Replica { owes: Some(ledger.end()), ..Replica::default() };
+    pub fn wiped(&mut self, node: NodeId) {
+        self.0[node] = Replica::default();
     }
 
     /// Its disk says this of it now.
-    pub fn status(&mut self, node: NodeId, status: Status, disk: &Disk, ledger: &Ledger) -> Vec<String> {
+    pub fn status(&mut self, node: NodeId, status: Status, disk: &Disk, ledger: &mut Ledger) -> Vec<String> {
         let replica = &mut self.0[node];
         let before = replica.status.replace(status);
         let mut found = Vec::new();
@@ -78,7 +76,7 @@ impl Replicas {
             found.push(format!("a voting member became {status:?}"));
         }
         if status == Status::VOTING
-            && let Some(owed) = replica.owes.take()
+            && let Some(owed) = ledger.votes(node)
         {
             let first = lacks(disk, ledger, false).into_iter().find(|(position, _)| *position <= owed);
             found.extend(first.map(|(_, text)| format!("votes again, but {text}")));
@@ -114,13 +112,13 @@ impl Replicas {
         let replica = &mut self.0[node];
         match (said, scope) {
             (Said::PromiseResponse(Promised::ACCEPT, proposal, end, _), Some(Scope::General)) => {
-                replica.promises_all(*proposal, end.unwrap_or_default(), disk)
+                replica.promises_all(*proposal, end.unwrap_or_default())
             }
             (Said::PromiseResponse(Promised::ACCEPT, proposal, _, action), Some(Scope::Position(position))) => {
-                replica.promises_one(*proposal, position, action.as_ref(), disk, ledger)
+                replica.promises_one(*proposal, position, action.as_ref(), ledger)
             }
             (Said::WriteResponse(Accepted::ACCEPT, proposal, position), _) => {
-                replica.accepts(*proposal, *position, disk, ledger)
+                replica.accepts(*proposal, *position, ledger)
             }
             (Said::RecoverResponse(Status::VOTING, range), _) => replica.describes(*range, disk),
             _ => Vec::new(),
@@ -129,6 +127,12 @@ impl Replicas {
 }
 
 impl Held {
+    /// What it would hold at a position after a crash; nothing if the position may be gone.
+    fn at(&self, position: u64, ledger: &Ledger) -> Option<(u64, Option<u64>, bool)> {
+        let held = self.actions.get(&position).copied();
+        held.or_else(|| (position >= ledger.truncated()).then_some((0, None, false)))
+    }
+
     fn promises(&mut self, promised: u64) -> Option<String> {
         let highest = self.promises.last_key_value().map_or(0, |(proposal, _)| *proposal);
         let end = self.actions.last_key_value().map_or(0, |(position, _)| *position);
@@ -162,7 +166,7 @@ impl Held {
 }
 
 impl Replica {
-    fn promises_all(&mut self, proposal: u64, end: u64, disk: &Disk) -> Vec<String> {
+    fn promises_all(&mut self, proposal: u64, end: u64) -> Vec<String> {
         let mut found = Vec::new();
         if let Some((before, _)) = self.general.range(proposal..).next_back() {
             found.push(format!("promised {proposal} after {before}"));
@@ -170,22 +174,14 @@ impl Replica {
         if end < self.last {
             found.push(format!("promised {proposal} up to {end}, having accepted position {}", self.last));
         }
-        let durable = disk.durable(observe::METADATA_KEY).map(|bytes| observe::record(bytes));
-        if !matches!(durable, Some(Ok(Record::Metadata(_, promised))) if promised >= proposal) {
+        if self.disk.promises.last_key_value().is_none_or(|(promised, _)| *promised < proposal) {
             found.push(format!("promised {proposal} before that was durable"));
         }
         self.general.insert(proposal, end);
         found
     }
 
-    fn promises_one(
-        &mut self,
-        proposal: u64,
-        position: u64,
-        action: Option<&Action>,
-        disk: &Disk,
-        ledger: &Ledger,
-    ) -> Vec<String> {
+    fn promises_one(&mut self, proposal: u64, position: u64, action: Option<&Action>, ledger: &Ledger) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(action) = action {
             found.extend(if action.learned { ledger.told(action) } else { ledger.accepted(action) });
@@ -204,7 +200,7 @@ impl Replica {
         if accepted.is_some_and(|accepted| action.and_then(|action| action.performed) < Some(*accepted)) {
             found.push(format!("does not tell what it accepted at position {position}"));
         }
-        if stored(disk, position, ledger).is_some_and(|held| held.promised < proposal && !held.learned) {
+        if self.disk.at(position, ledger).is_some_and(|(promised, _, learned)| promised < proposal && !learned) {
             found.push(format!("promised {proposal} at position {position} before that was durable"));
         }
         self.single.insert(position, proposal);
@@ -217,13 +213,13 @@ impl Replica {
         general.max(self.single.get(&position).copied())
     }
 
-    fn accepts(&mut self, proposal: u64, position: u64, disk: &Disk, ledger: &Ledger) -> Vec<String> {
+    fn accepts(&mut self, proposal: u64, position: u64, ledger: &Ledger) -> Vec<String> {
         let mut found = Vec::new();
         if let Some(before) = self.promised(position).filter(|before| *before > proposal) {
             found.push(format!("accepted {proposal} at position {position} after it had promised {before}"));
         }
-        let held = stored(disk, position, ledger);
-        if held.is_some_and(|held| held.performed < Some(proposal) && !held.learned) {
+        let held = self.disk.at(position, ledger);
+        if held.is_some_and(|(_, performed, learned)| performed < Some(proposal) && !learned) {
             found.push(format!("accepted {proposal} at position {position} before that was durable"));
         }
         let accepted = self.accepted.entry(position).or_insert(proposal);

@@ -369,6 +369,44 @@ fn a_replica_that_lost_all_and_votes_too_early() {
     scene.objects("votes again, but holds None at position 0 instead of Nop");
 }
 
+/// Node 0 writes `b` at position 2, which replica 1 has accepted when it loses its disk. The first that found it is seed
+/// 234509136835296: a flipped bit between the answer of one replica and the end of another's slow sync.
+fn accepted_and_lost() -> Scene {
+    let mut scene = Scene::with_an_append();
+    scene.ask(0, Request::Append(RequestId(2), Bytes::from_static(b"b")));
+    scene.accept(1, 2, 1, &append("b"));
+    scene.disks[1].wipe();
+    scene.checks.wiped(1);
+    scene
+}
+
+#[test]
+fn what_a_lost_disk_had_accepted_counts_until_its_replica_votes_again() {
+    let mut scene = accepted_and_lost();
+    scene.accept(0, 2, 1, &append("b"));
+    scene.answer(0, Answer::Written(RequestId(2), 2));
+    [(0, Value::Nop), (1, append("a")), (2, append("b"))].iter().for_each(|(at, value)| scene.accept(1, *at, 3, value));
+    scene.store(1, observe::metadata(Status::VOTING, 3));
+    assert_eq!(scene.checks.violations, [""; 0]);
+
+    let mut scene = accepted_and_lost();
+    [(0, Value::Nop), (1, append("a"))].iter().for_each(|(at, value)| scene.accept(1, *at, 3, value));
+    scene.store(1, observe::metadata(Status::VOTING, 3));
+    scene.accept(0, 2, 1, &append("b"));
+    assert_eq!(scene.checks.violations, [""; 0], "nothing is decided at position 2");
+    scene.answer(0, Answer::Written(RequestId(2), 2));
+    scene.objects("where None is decided");
+}
+
+#[test]
+fn a_replica_that_lost_all_owes_what_was_decided_with_its_help() {
+    let mut scene = accepted_and_lost();
+    scene.accept(0, 2, 1, &append("b"));
+    [(0, Value::Nop), (1, append("a"))].iter().for_each(|(at, value)| scene.accept(1, *at, 3, value));
+    scene.store(1, observe::metadata(Status::VOTING, 3));
+    scene.objects("votes again, but holds None at position 2 instead of append");
+}
+
 #[test]
 fn forgotten_in_a_crash() {
     let mut scene = Scene::with_an_append();

@@ -90,6 +90,11 @@ impl Planted {
         Planted { bug, ..Planted::default() }
     }
 
+    /// Whether there is none.
+    pub fn is_nothing(&self) -> bool {
+        self.bug.is_none()
+    }
+
     /// Whether it is this one.
     fn is(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
@@ -110,7 +115,10 @@ impl Planted {
     pub fn opened(&mut self, node: NodeId, stored: Vec<(Vec<u8>, Bytes)>) -> Vec<(Vec<u8>, Bytes)> {
         self.held.remove(&node);
         self.heard.remove(&node);
-        self.bug.map_or(stored.clone(), |bug| disk::opened(bug, stored))
+        match self.bug {
+            Some(bug) => disk::opened(bug, stored),
+            None => stored,
+        }
     }
 
     /// What reaches a machine.
