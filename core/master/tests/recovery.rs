@@ -226,6 +226,20 @@ fn an_agent_that_is_to_be_gone_is_gone_when_it_has_drained() {
 }
 
 #[test]
+fn operators_are_not_told_of_an_agent_that_is_gone_as_of_one_that_is_removed() {
+    let (mut world, scheduler) = drains(true);
+    let headers = [("content-type", "application/json"), ("accept", "application/json")];
+    let (operator, _) = world.http(request("POST", "/api/v1", "", &headers, br#"{"type":"SUBSCRIBE"}"#));
+    world.records.remove(&operator);
+    end_task(&mut world, &scheduler);
+    assert!(world.registry().gone.contains_key(&AgentId::from("A1")));
+    let told = world.records.remove(&operator).unwrap_or_default();
+    let told: Vec<Value> = told.iter().map(|record| serde_json::from_slice(record).unwrap()).collect();
+    let told: Vec<&str> = told.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(told, ["TASK_UPDATED"], "the last task's end, and no AGENT_REMOVED");
+}
+
+#[test]
 fn an_unreachable_agent_that_drained_still_does_when_it_comes_back() {
     let mut world = World::with(config(), registrar(&json!({}), &[draining(false)]));
     world.advance(Duration::from_secs(601));

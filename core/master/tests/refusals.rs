@@ -128,6 +128,18 @@ fn a_disconnected_framework_is_not_subscribed() {
 }
 
 #[test]
+fn a_negative_failover_timeout_is_never_over() {
+    let mut world = World::new();
+    for (secs, left) in [(-1.0, 1), (-0.5, 2), (-1e-10, 2), (0.0, 2)] {
+        let info = FrameworkInfo { failover_timeout: Some(secs), ..framework("f", &[]) };
+        let scheduler = world.subscribe(info, ContentType::Json);
+        world.input(tepui_wire::NetInput::StreamClosed(scheduler.stream));
+        world.advance(Duration::from_secs(20_000));
+        assert_eq!(world.master.snapshot().frameworks.len(), left, "after one of {secs} seconds");
+    }
+}
+
+#[test]
 fn a_driver_has_no_authenticator_and_no_stream() {
     let mut world = World::new();
     let driver = scheduler_pid(1);

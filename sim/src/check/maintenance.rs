@@ -34,6 +34,8 @@ pub struct Maintenance {
     /// Machines in the schedule, by host name.
     machines: BTreeMap<String, Planned>,
     outstanding: BTreeMap<String, Asked>,
+    /// Questions that may stand or not ([`Fact::ToldAgain`]): whoever has one may be asked again, and need not be.
+    doubtful: BTreeMap<String, Asked>,
     ever: BTreeSet<String>,
     /// Who does not want to be asked about an agent, until when.
     refused: BTreeMap<(String, String), u64>,
@@ -71,6 +73,7 @@ impl Maintenance {
             }
             Fact::InverseRescinded { offer } => {
                 self.outstanding.remove(offer);
+                self.doubtful.remove(offer);
                 self.due.remove(offer);
             }
             Fact::Call { framework, call, .. } => self.call(now, framework, call),
@@ -98,6 +101,8 @@ impl Maintenance {
             let left = (until - now) / 1_000_000;
             found.push(format!("framework {framework} is asked about agent {agent} again, {left} ms early"));
         }
+        // The master asks one at a time, so what it asked before stands no more.
+        self.doubtful.retain(|_, before| before.framework != *framework || before.agent != *agent);
         self.missed.remove(&key);
         self.outstanding.insert(id.to_owned(), asked);
     }
@@ -120,6 +125,11 @@ impl Maintenance {
     fn answered(&mut self, now: u64, framework: &str, ids: &[OfferID], secs: Option<f64>) {
         let until = now + (secs.unwrap_or(5.0) * 1e9) as u64;
         for id in ids {
+            // If it stood, it was answered, and if not, a refusal of it counts for nothing.
+            if let Some(asked) = self.doubtful.remove(&id.value).filter(|asked| asked.framework == framework) {
+                let refused = self.perhaps_refused.entry((asked.framework, asked.agent)).or_default();
+                *refused = until.max(*refused);
+            }
             let is_own = self.outstanding.get(&id.value).is_some_and(|asked| asked.framework == framework);
             let own = is_own.then(|| self.outstanding.remove(&id.value)).flatten();
             if let Some(asked) = own {
@@ -168,11 +178,23 @@ impl Maintenance {
                 self.must_be_taken_back(id);
             }
             Fact::Reregistering { id, .. } => self.refused.retain(|(_, agent), _| agent != id),
-            Fact::Subscribed { framework, .. } | Fact::FrameworkLost { framework } => {
+            Fact::Subscribed { framework, .. } => {
                 self.refused.retain(|(of, _), _| of != framework);
                 self.outstanding.retain(|_, asked| asked.framework != *framework);
             }
-            Fact::Subscription { of } | Fact::ToldAgain { of } => self.outstanding.retain(|_, asked| asked.to != *of),
+            Fact::FrameworkLost { framework } => {
+                self.refused.retain(|(of, _), _| of != framework);
+                self.outstanding.retain(|_, asked| asked.framework != *framework);
+                self.doubtful.retain(|_, asked| asked.framework != *framework);
+            }
+            Fact::Subscription { of } => {
+                self.outstanding.retain(|_, asked| asked.to != *of);
+                self.doubtful.retain(|_, asked| asked.to != *of);
+            }
+            Fact::ToldAgain { of } => {
+                let theirs = self.outstanding.extract_if(.., |_, asked| asked.to == *of);
+                self.doubtful.extend(theirs);
+            }
             Fact::StepEnd => self.step_end(found),
             Fact::MasterEnded => {
                 let ever = std::mem::take(&mut self.ever);
@@ -191,6 +213,7 @@ impl Maintenance {
     }
 
     fn must_be_taken_back(&mut self, agent: &str) {
+        self.doubtful.retain(|_, asked| asked.agent != *agent);
         let about = self.outstanding.iter().filter(|(_, asked)| asked.agent == *agent);
         self.due.extend(about.map(|(id, _)| id.clone()));
     }
@@ -213,7 +236,8 @@ impl Maintenance {
             let key = (task.framework.clone(), task.agent.clone());
             let planned = model.known.host_of(&task.agent).is_some_and(|host| self.machines.contains_key(host));
             let there = model.known.connected.contains(&task.agent) && model.roster.is_connected(&task.framework);
-            let asked = self.outstanding.values().any(|asked| asked.framework == key.0 && asked.agent == key.1);
+            let mut questions = self.outstanding.values().chain(self.doubtful.values());
+            let asked = questions.any(|asked| asked.framework == key.0 && asked.agent == key.1);
             let refused = self.perhaps_refused.get(&key).is_some_and(|until| *until + 2_000_000_000 > now);
             if planned && there && !asked && !refused {
                 let looks = self.missed.get(&key).copied().unwrap_or(0) + 1;
@@ -224,5 +248,68 @@ impl Maintenance {
             found.push(format!("framework {framework} has tasks on agent {agent}, will lose it, and is not asked"));
         }
         self.missed = missed;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Via;
+    use super::*;
+
+    const HOST: HostId = 9;
+
+    /// A framework that has a task on an agent which will be away, and was asked.
+    fn asked() -> (Maintenance, Model) {
+        let (mut judge, mut model) = (Maintenance::default(), Model::default());
+        let via = Via::Pid("scheduler(1)@10.0.0.30:9000".to_owned());
+        let (framework, agent) = ("F".to_owned(), "A".to_owned());
+        let facts = [
+            Fact::Admitted { id: agent.clone() },
+            Fact::AgentAt { id: agent.clone(), pid: "slave(1)@10.0.0.11:5051".to_owned() },
+            Fact::Subscribed { framework: framework.clone(), host: HOST, via },
+            Fact::Run {
+                framework: framework.clone(),
+                checkpoint: true,
+                agent: agent.clone(),
+                task: "t".to_owned(),
+                amount: (100, 128),
+                executor: None,
+            },
+            Fact::Scheduled { machines: [("10.0.0.11".to_owned(), 5)].into() },
+            Fact::InverseOffered { to: HOST, framework, offer: "O1".to_owned(), agent, start: 5 },
+        ];
+        for fact in &facts {
+            model.roster.see(0, fact, &mut Vec::new());
+            model.known.see(fact, &BTreeSet::new());
+            let mut found = Vec::new();
+            judge.see(0, fact, &model, &mut found);
+            assert_eq!(found, [""; 0]);
+        }
+        (judge, model)
+    }
+
+    fn look(judge: &mut Maintenance, model: &Model) -> usize {
+        let mut found = Vec::new();
+        (0..MISSED_LOOKS).for_each(|_| judge.overdue(0, model, &mut found));
+        found.len()
+    }
+
+    #[test]
+    fn a_driver_that_is_told_again_that_it_is_registered_may_still_be_asked() {
+        let (mut judge, model) = asked();
+        let via = Via::Pid("scheduler(1)@10.0.0.30:9000".to_owned());
+        judge.see(0, &Fact::ToldAgain { of: HOST }, &model, &mut Vec::new());
+        judge.see(0, &Fact::Subscribed { framework: "F".to_owned(), host: HOST, via }, &model, &mut Vec::new());
+        assert_eq!(look(&mut judge, &model), 0);
+        judge.see(0, &Fact::InverseRescinded { offer: "O1".to_owned() }, &model, &mut Vec::new());
+        assert_eq!(look(&mut judge, &model), 1, "now it must be asked");
+    }
+
+    #[test]
+    fn a_subscription_ends_what_was_asked_before() {
+        let (mut judge, model) = asked();
+        assert_eq!(look(&mut judge, &model), 0);
+        judge.see(0, &Fact::Subscription { of: HOST }, &model, &mut Vec::new());
+        assert_eq!(look(&mut judge, &model), 1);
     }
 }

@@ -12,6 +12,8 @@ struct Task {
     framework: String,
     launched: u64,
     last: Option<TaskState>,
+    /// Updates that its framework has heard.
+    heard: BTreeSet<Vec<u8>>,
     /// The state it ended with, as its executor or agent said.
     end: Option<TaskState>,
 }
@@ -76,7 +78,12 @@ impl Tasks {
             }
             _ => {}
         }
-        task.last = Some(update.state);
+        // Frameworks pass over a repeat. One that comes after the master has called the task lost does not bring it back
+        // to life: the master has forgotten it by then, and nobody asks about it.
+        let is_repeat = is_from_agent && !task.heard.insert(update.uuid.clone());
+        if !is_repeat {
+            task.last = Some(update.state);
+        }
         // Of an agent that comes back the master tells the latest state at once, before the updates that led there.
         if is_final(update) && is_from_agent {
             task.end = Some(update.state);
@@ -119,5 +126,39 @@ impl Tasks {
 
     pub fn launched(&self) -> usize {
         self.sent.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tell(tasks: &mut Tasks, state: TaskState, uuid: &[u8]) -> Vec<String> {
+        let (task, agent, uuid) = ("t".to_owned(), "A".to_owned(), uuid.to_vec());
+        let update = Update { task, agent, uuid, state, reason: None, source: None };
+        let mut found = Vec::new();
+        tasks.see(0, &Fact::Told { framework: 1, update }, &mut found);
+        found
+    }
+
+    fn at_rest(tasks: &Tasks) -> usize {
+        let mut found = Vec::new();
+        tasks.at_rest(&Roster::default(), &mut found);
+        found.len()
+    }
+
+    #[test]
+    fn a_repeat_does_not_bring_a_lost_task_back_and_an_update_does() {
+        let mut tasks = Tasks::default();
+        assert!(tell(&mut tasks, TaskState::TASK_RUNNING, b"1").is_empty());
+        assert_eq!(at_rest(&tasks), 1, "its end is not known");
+        tell(&mut tasks, TaskState::TASK_LOST, b"");
+        tell(&mut tasks, TaskState::TASK_RUNNING, b"1");
+        assert_eq!(at_rest(&tasks), 0);
+        tell(&mut tasks, TaskState::TASK_RUNNING, b"2");
+        assert_eq!(at_rest(&tasks), 1);
+        tell(&mut tasks, TaskState::TASK_FINISHED, b"3");
+        assert_eq!(at_rest(&tasks), 0);
+        assert_eq!(tell(&mut tasks, TaskState::TASK_RUNNING, b"2").len(), 1, "not even a repeat may follow an end");
     }
 }

@@ -26,12 +26,15 @@ impl Master {
     }
 
     /// Takes the offers back and gives the framework its failover timeout to come back in.
+    ///
+    /// A negative one never ends: Mesos computes when it would be over as a moment beyond all others.
     fn framework_lost(&mut self, cx: &mut Cx, id: &FrameworkId) {
         let number = self.next_disconnection();
         let framework = self.state.framework_mut(id).expect("only registered frameworks are reached");
         framework.disconnection = number;
-        let secs = framework.info.failover_timeout.unwrap_or(0.0);
-        let patience = duration::from_secs_f64(secs).unwrap_or(Duration::ZERO);
+        // Whole nanoseconds, so that what is next to nothing is nothing, on either side.
+        let nanos = (framework.info.failover_timeout.unwrap_or(0.0) * 1e9).trunc();
+        let patience = duration::from_secs_f64(nanos.abs() / 1e9).filter(|_| nanos >= 0.0);
         if framework.is_connected() {
             if framework.active {
                 self.deactivate_framework(cx, id, true);
@@ -40,7 +43,9 @@ impl Master {
             framework.connection = Connection::Disconnected;
             framework.http = None;
         }
-        self.timers.set(cx.now.monotonic + patience, Timer::Failover(id.clone(), number));
+        if let Some(patience) = patience {
+            self.timers.set(cx.now.monotonic + patience, Timer::Failover(id.clone(), number));
+        }
     }
 
     /// The framework did not come back in time.

@@ -27,7 +27,7 @@ pub fn subscription(info: &FrameworkInfo, suppressed: &[String], state: &Snapsho
     if info.id.is_set() && state.is_completed(&info.id.id()) {
         return Err("Framework has been removed".to_owned());
     }
-    // A negative one is none, in Mesos as here.
+    // A negative one is valid, and never over.
     let failover_timeout = info.failover_timeout.unwrap_or(0.0);
     if duration::from_secs_f64(failover_timeout.abs()).is_none() {
         let text = many_seconds(failover_timeout);
