@@ -106,6 +106,8 @@ pub enum Fact {
     Admitted { id: String },
     /// The registry has an agent as unreachable.
     MarkedUnreachable { id: String },
+    /// The master asks for that.
+    GivenUp { id: String },
     /// The registry has an agent no more.
     AgentRemoved { id: String },
     /// The registry has another schedule: when each machine will be away.

@@ -34,14 +34,12 @@ impl Patience {
                 self.lost.entry(id.clone()).or_insert(now);
             }
             Fact::Recovered { admitted, .. } => self.awaited = admitted.iter().map(|id| (id.clone(), now)).collect(),
-            Fact::MarkedUnreachable { id } => {
-                if !self.may_give_up(now, id) {
-                    let heard = self.heard.get(id).map(|at| (now - at) / 1_000_000);
-                    found.push(format!("agent {id} is given up too early; last heard {heard:?} ms ago"));
-                }
-                self.forget(id);
+            // An answer that comes while the registrar works changes nothing, in Mesos neither.
+            Fact::GivenUp { id } if !self.may_give_up(now, id) => {
+                let heard = self.heard.get(id).map(|at| (now - at) / 1_000_000);
+                found.push(format!("agent {id} is given up too early; last heard {heard:?} ms ago"));
             }
-            Fact::AgentRemoved { id } => self.forget(id),
+            Fact::MarkedUnreachable { id } | Fact::AgentRemoved { id } => self.forget(id),
             Fact::MasterEnded => *self = Patience::default(),
             _ => {}
         }
