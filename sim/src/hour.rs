@@ -6,7 +6,7 @@ use crate::check::Amount;
 use crate::host::Local;
 use crate::kind::{Kind, Outcome, Plan};
 use crate::network::HostId;
-use crate::planted::{Bug, Planted};
+use crate::planted::{Bug, Planted, masters};
 use crate::stage::{AGENTS, Stage};
 use crate::world::{Event, World};
 use std::io::Write;
@@ -30,31 +30,39 @@ impl Kind for Cluster {
     type Bug = Bug;
 
     fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
-        run(plan, log, |world| Stage::alone(world, plan.seed.is_multiple_of(2)))
+        let planted = Planted::new(plan.bug);
+        run(plan.seed, plan.seconds, planted, log, |world| Stage::alone(world, plan.seed.is_multiple_of(2)))
     }
 }
 
-/// A cluster with three masters.
+/// A cluster with three or five masters.
 pub struct Masters;
 
 impl Kind for Masters {
     const NAME: &'static str = "masters";
-    const CAST: &'static str = "3 masters, ZooKeeper, 3 agents, 5 frameworks";
+    const CAST: &'static str = "3 or 5 masters, with ZooKeeper or by lease, 3 agents, 5 frameworks";
     const PLANTED_SECONDS: u64 = 20 * 60;
     const ENOUGH: (&'static str, u64) = ("task transitions", 1000);
-    type Bug = Bug;
+    type Bug = masters::Bug;
 
-    fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>) -> Outcome {
-        run(plan, log, Stage::of_many)
+    fn run(plan: &Plan<masters::Bug>, log: Option<Box<dyn Write>>) -> Outcome {
+        let planted = Planted::in_masters(plan.bug);
+        run(plan.seed, plan.seconds, planted, log, |world| Stage::of_many(world, plan.seed))
     }
 }
 
 /// Runs a world.
-fn run(plan: &Plan<Bug>, log: Option<Box<dyn Write>>, build: impl Fn(&mut World) -> Stage) -> Outcome {
-    let mut world = World::new(plan.seed, Planted::new(plan.bug), log);
+fn run(
+    seed: u64,
+    seconds: u64,
+    planted: Planted,
+    log: Option<Box<dyn Write>>,
+    build: impl Fn(&mut World) -> Stage,
+) -> Outcome {
+    let mut world = World::new(seed, planted, log);
     let stage = build(&mut world);
     world.after(20 * SECOND, Event::Fault);
-    go_on(&mut world, plan.seconds * SECOND);
+    go_on(&mut world, seconds * SECOND);
     world.tally.fault_nanos = world.now;
     quiet(&mut world, &stage);
     leave(&mut world, &stage);
@@ -81,7 +89,12 @@ fn quiet(world: &mut World, stage: &Stage) {
     stage.servers.iter().for_each(|host| world.start(*host));
     leaders(world).iter().for_each(|host| world.start(*host));
     let since = world.now;
-    go_on(world, QUIET_NANOS);
+    go_on(world, stage.leader_within() * SECOND);
+    let now = world.now;
+    if world.checks.violations.is_empty() {
+        world.checks.has_leader(now);
+    }
+    go_on(world, QUIET_NANOS - stage.leader_within() * SECOND);
     let now = world.now;
     if world.checks.violations.is_empty() {
         world.checks.at_rest(now, since);

@@ -19,6 +19,7 @@ mod packet;
 mod planted;
 mod report;
 mod session;
+mod skew;
 mod stage;
 mod task;
 #[cfg(test)]
@@ -33,8 +34,8 @@ use std::process::ExitCode;
 /// Runs simulated clusters and looks for what must not happen.
 #[derive(Parser)]
 struct Args {
-    /// What is simulated: `cluster`, a master with agents and frameworks; `masters`, three of them with a replicated log
-    /// and ZooKeeper; or `log`, the replicated log alone.
+    /// What is simulated: `cluster`, a master with agents and frameworks; `masters`, several of them with a replicated log,
+    /// with ZooKeeper or without; or `log`, the replicated log alone.
     #[arg(long, default_value = "cluster", value_parser = ["cluster", "masters", "log"])]
     world: String,
     /// Where all chance comes from.

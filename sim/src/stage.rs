@@ -1,5 +1,5 @@
-//! Who is in a world of masters, agents and frameworks, and where: with one master that everybody knows, or with three of
-//! which ZooKeeper knows who leads.
+//! Who is in a world of masters, agents and frameworks, and where: with one master that everybody knows, or with three or
+//! five, of which ZooKeeper or they themselves know who leads.
 
 use crate::cast::{CAST, Disk, PROBE, Profile, Speech};
 use crate::detector::Detector;
@@ -9,7 +9,7 @@ use crate::host::framework::FrameworkHost;
 use crate::host::framework_v0::FrameworkV0Host;
 use crate::host::master::{Keeper, MasterHost, config};
 use crate::host::operator::OperatorHost;
-use crate::host::replica::ReplicaHost;
+use crate::host::replica::{Electorate, ReplicaHost};
 use crate::host::zookeeper::ZooKeeperHost;
 use crate::network::HostId;
 use crate::world::World;
@@ -20,15 +20,22 @@ use tepui_wire::Upid;
 pub const AGENTS: usize = 3;
 /// Frameworks of a world.
 pub const FRAMEWORKS: usize = CAST.len();
-/// Masters of a world that has more than one.
-const MASTERS: u8 = 3;
-
 /// See the module's text.
 pub struct Stage {
     masters: Vec<SocketAddrV4>,
-    zookeeper: Option<HostId>,
+    finder: Finder,
     /// Those that have to run for a cluster to be whole, beside frameworks.
     pub servers: Vec<HostId>,
+}
+
+/// How a leader is found.
+enum Finder {
+    /// There is one master.
+    Alone,
+    /// ZooKeeper is asked.
+    ZooKeeper(HostId),
+    /// The masters are.
+    List(Vec<HostId>),
 }
 
 fn address(last: u8, port: u16) -> SocketAddrV4 {
@@ -42,27 +49,39 @@ impl Stage {
         let master = MasterHost::new(Upid::at("master", at), Keeper::Own { keeps });
         let id = world.add(Box::new(master), at, None);
         world.checks.masters.insert(id);
-        let mut stage = Stage { masters: vec![at], zookeeper: None, servers: vec![id] };
+        let mut stage = Stage { masters: vec![at], finder: Finder::Alone, servers: vec![id] };
         stage.populate(world);
         stage
     }
 
-    /// Three masters on machines of their own, each with a replica of the log, and ZooKeeper.
-    pub fn of_many(world: &mut World) -> Stage {
-        let zookeeper = world.add(Box::<ZooKeeperHost>::default(), address(111, 2181), None);
+    /// Three or five masters on machines of their own, each with a replica of the log; with ZooKeeper or without.
+    pub fn of_many(world: &mut World, seed: u64) -> Stage {
+        let (masters, by_lease) = (if seed % 4 < 2 { 3 } else { 5 }, seed % 2 == 1);
+        let mut stage = Stage { masters: Vec::new(), finder: Finder::Alone, servers: Vec::new() };
+        let mut electorate = Electorate::List;
+        if !by_lease {
+            let zookeeper = world.add(Box::<ZooKeeperHost>::default(), address(111, 2181), None);
+            stage.servers.push(zookeeper);
+            (stage.finder, electorate) = (Finder::ZooKeeper(zookeeper), Electorate::ZooKeeper(zookeeper));
+        }
         let replica_at = |number: u8| Upid::at("log-replica(1)", address(1 + number, 5052));
-        let group: Vec<Upid> = (0..MASTERS).map(replica_at).collect();
-        let mut stage = Stage { masters: Vec::new(), zookeeper: Some(zookeeper), servers: vec![zookeeper] };
-        for number in 0..MASTERS {
+        let group: Vec<Upid> = (0..masters).map(replica_at).collect();
+        let mut replicas = Vec::new();
+        for number in 0..masters {
             let (at, replica) = (address(1 + number, 5050), world.slots.len() + 1);
             let pid = Upid::at("master", at);
             let master = world.add(Box::new(MasterHost::new(pid.clone(), Keeper::Replica(replica))), at, None);
             world.checks.masters.insert(master);
             let own = replica_at(number);
-            let host = ReplicaHost::new(own.clone(), group.clone(), master, config(&pid), zookeeper);
-            stage.servers.push(world.add(Box::new(host), own.address(), Some(master)));
+            let host = ReplicaHost::new(own.clone(), group.clone(), master, config(&pid), electorate, &mut world.rng);
+            replicas.push(world.add(Box::new(host), own.address(), Some(master)));
             stage.masters.push(at);
         }
+        stage.servers.extend(&replicas);
+        if by_lease {
+            stage.finder = Finder::List(replicas);
+        }
+        *world.tally.done.entry(if by_lease { "worlds by lease" } else { "worlds by ZooKeeper" }).or_default() += 1;
         stage.populate(world);
         stage
     }
@@ -85,9 +104,18 @@ impl Stage {
     }
 
     fn detector(&self) -> Detector {
-        match self.zookeeper {
-            Some(zookeeper) => Detector::group(zookeeper),
-            None => Detector::Fixed(Upid::at("master", self.masters[0])),
+        match &self.finder {
+            Finder::Alone => Detector::Fixed(Upid::at("master", self.masters[0])),
+            Finder::ZooKeeper(zookeeper) => Detector::group(*zookeeper),
+            Finder::List(replicas) => Detector::list(replicas.clone()),
+        }
+    }
+
+    /// How long it may take until somebody leads when all is well, in seconds: with ZooKeeper a session has to end first.
+    pub fn leader_within(&self) -> u64 {
+        match self.finder {
+            Finder::List(_) => 10,
+            Finder::Alone | Finder::ZooKeeper(_) => 30,
         }
     }
 

@@ -5,6 +5,7 @@
 //! master, and each checker objects to what may not be. One file per concern.
 
 mod agents;
+mod authority;
 pub mod containers;
 mod filters;
 mod groups;
@@ -106,6 +107,8 @@ pub enum Fact {
     Admitted { id: String },
     /// The registry has an agent as unreachable.
     MarkedUnreachable { id: String },
+    /// The master asks for that.
+    GivenUp { id: String },
     /// The registry has an agent no more.
     AgentRemoved { id: String },
     /// The registry has another schedule: when each machine will be away.
@@ -255,6 +258,7 @@ pub struct Checks {
     reconcile: reconcile::Reconcile,
     containers: containers::Containers,
     registry: registry::Registry,
+    authority: authority::Authority,
     /// Hosts of masters.
     pub masters: BTreeSet<HostId>,
     /// Masters whose end was seen: it may be seen when another begins, and again when they notice.
@@ -284,6 +288,9 @@ impl Checks {
         for text in found {
             self.object(now, text);
         }
+        if let Fact::Ended(process) = fact {
+            self.authority.ended(*process);
+        }
         if let Fact::Ended(process) = fact
             && self.masters.contains(&process.host)
             && self.masters_ended.insert(*process)
@@ -297,6 +304,41 @@ impl Checks {
         if let Some(before) = self.registry.term_begins(term) {
             self.see(now, &Fact::Ended(before));
         }
+    }
+
+    /// The election says that this master leads until then.
+    pub fn leads(&mut self, now: u64, term: Process, epoch: Option<u64>, until: u64) {
+        self.objections(now, |checks, found| checks.authority.leads(now, term, epoch, until, found));
+    }
+
+    /// A master does something that others can see, with its epoch if it says one.
+    pub fn acts(&mut self, now: u64, term: Process, what: &str) {
+        if self.masters.len() > 1 {
+            self.objections(now, |checks, found| checks.authority.acts(now, term, what, found));
+        }
+    }
+
+    /// A master sends a message with this epoch.
+    pub fn speaks(&mut self, now: u64, term: Process, epoch: Option<u64>) {
+        self.objections(now, |checks, found| checks.authority.speaks(term, epoch, found));
+    }
+
+    /// An agent hears of an epoch; says whether what it hears is of an older one than its detector has named.
+    pub fn epoch_heard(&mut self, agent: Process, input: &tepui_agent::Input) -> bool {
+        self.authority.heard(agent, input)
+    }
+
+    /// There must be a leader by now.
+    pub fn has_leader(&mut self, now: u64) {
+        if self.masters.len() > 1 && !self.authority.has_leader(now) {
+            self.object(now, "all is well, and nobody leads".to_owned());
+        }
+    }
+
+    fn objections(&mut self, now: u64, judge: impl FnOnce(&mut Checks, &mut Vec<String>)) {
+        let mut found = Vec::new();
+        judge(self, &mut found);
+        found.into_iter().for_each(|text| self.object(now, text));
     }
 
     /// A master asks the registrar of its machine.

@@ -162,13 +162,15 @@ impl Offers {
         if !self.ever.insert(id.to_owned()) {
             found.push(format!("offer {id} is made a second time"));
         }
-        let agent = offer.agent.clone();
+        let (agent, new) = (offer.agent.clone(), offer.amount);
         self.outstanding.insert(id.to_owned(), offer);
         let offers = self.outstanding.values().filter(|offer| offer.agent == agent).map(|offer| offer.amount);
         let held = model.known.held(&agent, |_| true);
         let sum = offers.fold(held, |sum, amount| (sum.0 + amount.0, sum.1 + amount.1));
         let total = total();
-        if sum.0 > total.0 || sum.1 > total.1 {
+        // An agent may come back to a new master with more than it has: when its link broke, the old master forgot the
+        // tasks of frameworks that do not checkpoint, as in Mesos, and gave away what they hold.
+        if (new.0 > 0 && sum.0 > total.0) || (new.1 > 0 && sum.1 > total.1) {
             let others = self.outstanding.iter().filter(|(_, offer)| offer.agent == agent);
             let others: Vec<_> = others.map(|(id, offer)| (id, offer.to, offer.amount)).collect();
             found

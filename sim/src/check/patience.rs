@@ -4,8 +4,8 @@ use super::{Fact, Model};
 use crate::host::master::{MAX_PINGS_MISSED, PING_TIMEOUT, REREGISTER_TIMEOUT};
 use std::collections::BTreeMap;
 
-/// How much later than it may the master must have given an agent up: it looks at each ping, and the registrar takes its
-/// time.
+/// How much later than it may the master must have given an agent up: it looks at each ping, and its machine may sleep for
+/// nearly a session without the loss of its place.
 const SLACK_NANOS: u64 = 15_000_000_000;
 /// How much the order of events at the same moment may hide.
 const EARLY_NANOS: u64 = 1_000_000;
@@ -34,14 +34,15 @@ impl Patience {
                 self.lost.entry(id.clone()).or_insert(now);
             }
             Fact::Recovered { admitted, .. } => self.awaited = admitted.iter().map(|id| (id.clone(), now)).collect(),
-            Fact::MarkedUnreachable { id } => {
+            // An answer that comes while the registrar works changes nothing, in Mesos neither.
+            Fact::GivenUp { id } => {
                 if !self.may_give_up(now, id) {
                     let heard = self.heard.get(id).map(|at| (now - at) / 1_000_000);
                     found.push(format!("agent {id} is given up too early; last heard {heard:?} ms ago"));
                 }
                 self.forget(id);
             }
-            Fact::AgentRemoved { id } => self.forget(id),
+            Fact::MarkedUnreachable { id } | Fact::AgentRemoved { id } => self.forget(id),
             Fact::MasterEnded => *self = Patience::default(),
             _ => {}
         }

@@ -15,6 +15,7 @@ pub fn cause(world: &mut World, kind: &str) -> bool {
         "replica pause" => any(world).is_some_and(|machine| pause(world, machine)),
         "master isolated" => leader(world).is_some_and(|master| isolate(world, master, true)),
         "master without zookeeper" => leader(world).is_some_and(|master| away(world, &[master])),
+        "masters split" => split(world),
         "replica isolated" => any(world).is_some_and(|machine| isolate(world, machine, false)),
         "zookeeper away" => {
             let all: Vec<HostId> = (0..world.slots.len()).filter(|host| world.slots[*host].machine == *host).collect();
@@ -63,7 +64,8 @@ fn any(world: &mut World) -> Option<HostId> {
 }
 
 fn pause(world: &mut World, machine: HostId) -> bool {
-    let longest = if world.rng.below(2) == 0 { 40 * SECOND } else { 5 * SECOND };
+    // Longer than a session, about as long as a few renewals of one, and about as long as a lease.
+    let longest = [40 * SECOND, 5 * SECOND, SECOND][world.rng.below(3) as usize];
     let nanos = world.rng.below(longest);
     world.pause(machine, nanos);
     true
@@ -78,6 +80,18 @@ fn isolate(world: &mut World, machine: HostId, from_zookeeper: bool) -> bool {
     }
     others.iter().for_each(|other| part(world, machine, *other, until));
     true
+}
+
+/// The masters fall apart into two parts; everybody else hears both.
+fn split(world: &mut World) -> bool {
+    let until = world.now + SECOND + world.rng.below(40 * SECOND);
+    let all: Vec<(HostId, bool)> =
+        world.checks.masters.clone().into_iter().map(|master| (master, world.rng.below(2) == 0)).collect();
+    let (one, other): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, is_one)| *is_one);
+    for (a, b) in one.iter().flat_map(|a| other.iter().map(move |b| (a.0, b.0))) {
+        part(world, a, b, until);
+    }
+    !one.is_empty() && !other.is_empty()
 }
 
 /// ZooKeeper is away from these machines.

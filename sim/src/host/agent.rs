@@ -13,7 +13,7 @@ use crate::world::{Event, World};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
-use tepui_agent::{Agent, Config, ContainerCommand, ContainerEvent, Effect, Input as In};
+use tepui_agent::{Agent, Config, ContainerCommand, ContainerEvent, Effect, Input as In, Leader};
 use tepui_base::{ContainerId, Instant, WaitStatus};
 use tepui_proto::mesos::VersionInfo;
 use tepui_proto::mesos::containerizer::{ContainerConfig, ContainerTermination};
@@ -177,6 +177,7 @@ impl Host for AgentHost {
         };
         let input = match input {
             Input::Net(input) => In::Net(input),
+            Input::Local(Local::Epoch(epoch)) => In::Leader(Leader { epoch: Some(epoch), ..Leader::default() }),
             Input::Local(Local::Detected(master)) => In::Detected(master),
             Input::Local(Local::Container(event)) => In::Container(event),
             Input::Local(Local::Leave(unregister)) => In::Terminate { unregister },
@@ -191,9 +192,13 @@ impl Host for AgentHost {
             _ => return,
         };
         observe::agent_input(world, me, &input);
+        let is_old = world.checks.epoch_heard(me, &input);
         for input in crate::planted::agent_input(world, me, input) {
             let (Some(agent), now) = (&mut self.process, world.clock()) else { return };
             let effects = agent.handle(now, input);
+            if is_old && !effects.is_empty() {
+                world.checks.object(world.now, format!("agent {me:?} does what a master of an older epoch says"));
+            }
             self.perform(world, me, effects);
         }
     }

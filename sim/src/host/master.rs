@@ -17,7 +17,7 @@ use tepui_base::Instant;
 use tepui_hooks::NoHooks;
 use tepui_master::{Config, Effect, Input as In, Master};
 use tepui_registry::{Operation, OperationId, Registrar};
-use tepui_wire::{NetEffect, Upid};
+use tepui_wire::{Message, NetEffect, Upid};
 
 /// How long an offer may stay unanswered.
 pub const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -48,6 +48,8 @@ pub struct MasterHost {
     keeper: Keeper,
     /// It may speak as the leader until then.
     until: u64,
+    /// The number of its leadership, where leaders have one.
+    epoch: Option<u64>,
 }
 
 struct Machines {
@@ -55,6 +57,7 @@ struct Machines {
     /// None if the registry is kept elsewhere.
     registrar: Option<Driven<Registrar>>,
     replica: Option<HostId>,
+    epoch: Option<u64>,
     allocator: Driven<Hierarchical>,
     /// What the registrar was asked and has not answered.
     asked: BTreeMap<OperationId, Operation>,
@@ -65,7 +68,7 @@ struct Machines {
 impl MasterHost {
     /// A master that will listen there.
     pub fn new(pid: Upid, keeper: Keeper) -> MasterHost {
-        MasterHost { pid, process: None, keeper, until: u64::MAX }
+        MasterHost { pid, process: None, keeper, until: u64::MAX, epoch: None }
     }
 
     fn begin(&mut self, world: &mut World, me: Process, seed: u64, registrar: Option<Driven<Registrar>>) {
@@ -77,6 +80,7 @@ impl MasterHost {
             master: Driven::new(Master::new(config(&self.pid), seed, Arc::new(NoHooks))),
             registrar,
             replica,
+            epoch: self.epoch,
             allocator: Driven::new(Hierarchical::new(Options::default(), seed, world.clock())),
             asked: BTreeMap::new(),
             last: [0; 4],
@@ -86,7 +90,7 @@ impl MasterHost {
 
     /// Whether it still leads. One that does not says nothing more, whoever knows of it.
     fn holds(&mut self, world: &mut World, me: Process) -> bool {
-        let holds = world.now < self.until;
+        let holds = world.now < self.until || world.planted.acts_after_the_end();
         if let (false, Some(_), Keeper::Replica(replica)) = (holds, self.process.take_if(|_| !holds), &self.keeper) {
             let replica = world.process(*replica);
             world.after(0, Event::Local(replica, Local::TermOver(me)));
@@ -121,9 +125,9 @@ impl Machines {
             for effect in crate::planted::master_effect(world, me, effect) {
                 observe::master_effect(world, me, &effect);
                 match effect {
-                    Effect::Net(effect) => world.net(me, effect),
+                    Effect::Net(effect) => self.say(world, me, effect),
                     Effect::Show(stream, first) => {
-                        world.net(me, NetEffect::StreamWrite(stream, first.record()));
+                        self.say(world, me, NetEffect::StreamWrite(stream, first.record()));
                     }
                     Effect::Registry(input) => {
                         observe::registry_input(world, &input);
@@ -139,6 +143,20 @@ impl Machines {
             }
         }
         observe::step_end(world);
+    }
+
+    /// Lets something out, under the epoch of its leadership.
+    fn say(&self, world: &mut World, me: Process, effect: NetEffect) {
+        world.checks.acts(world.now, me, "acts");
+        let effect = match effect {
+            NetEffect::Send(message) => {
+                let epoch = world.planted.epoch_said(self.epoch);
+                world.checks.speaks(world.now, me, epoch);
+                NetEffect::Send(Message { epoch, ..message })
+            }
+            other => other,
+        };
+        world.net(me, effect);
     }
 
     fn answered(&mut self, world: &mut World, output: &tepui_registry::Output) {
@@ -180,8 +198,8 @@ impl Host for MasterHost {
     }
 
     fn input(&mut self, world: &mut World, me: Process, input: Input) {
-        if let Input::Local(Local::Lead(seed, until)) = input {
-            self.until = until;
+        if let Input::Local(Local::Lead(seed, until, epoch)) = input {
+            (self.until, self.epoch) = (until, epoch);
             return self.begin(world, me, seed, None);
         }
         if !self.holds(world, me) {

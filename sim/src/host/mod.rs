@@ -45,8 +45,8 @@ pub enum Local {
     ToAllocator(tepui_allocator::Input),
     /// From it.
     FromAllocator(tepui_allocator::Effect),
-    /// A term begins, with this seed, and lasts until then.
-    Lead(u64, u64),
+    /// A term begins, with this seed, and lasts until then; with an epoch where masters elect by their log.
+    Lead(u64, u64, Option<u64>),
     /// It lasts until then.
     Extended(u64),
     /// The term of this process is over; the master says so.
@@ -57,6 +57,10 @@ pub enum Local {
     ZooKeeperTold(zookeeper::Told),
     /// From it: the group may have changed.
     GroupChanged,
+    /// Somebody asks a master of a list who leads.
+    AskLeader(Process),
+    /// Its answer.
+    LeaderTold(Process, tepui_election::list::Answer),
     /// ZooKeeper ends the sessions of a host.
     EndSession(HostId),
     /// A sync of the disk ends.
@@ -65,6 +69,8 @@ pub enum Local {
     Fetched(tepui_log::FetchId, Vec<u8>, Vec<u8>),
     /// The detector has looked.
     Detected(Option<Upid>),
+    /// The leader that follows leads in this epoch.
+    Epoch(u64),
     /// The containerizer speaks.
     Container(ContainerEvent),
     /// An executor's process has ended by itself or was killed.
@@ -100,12 +106,15 @@ impl Local {
             Local::AskZooKeeper(_) => "ask zookeeper",
             Local::ZooKeeperTold(_) => "zookeeper told",
             Local::GroupChanged => "group changed",
+            Local::AskLeader(_) => "ask leader",
+            Local::LeaderTold(..) => "leader told",
             Local::EndSession(_) => "end session",
             Local::Synced => "synced",
             Local::Fetched(..) => "fetched",
             Local::ToAllocator(_) => "to allocator",
             Local::FromAllocator(_) => "from allocator",
             Local::Detected(_) => "detected",
+            Local::Epoch(_) => "epoch",
             Local::Container(_) => "container",
             Local::ExecutorEnded(..) => "executor ended",
             Local::Start(_) => "start container",

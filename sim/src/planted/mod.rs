@@ -3,6 +3,7 @@
 
 mod agent;
 mod master;
+pub mod masters;
 
 pub use agent::{agent_effect, agent_input};
 pub use master::{allocator_effect, master_effect, master_input, registry_output};
@@ -84,6 +85,10 @@ crate::kind::bugs! {
 pub struct Planted {
     /// Which, if any.
     pub bug: Option<Bug>,
+    /// Which of several masters, if any.
+    pub of_masters: Option<masters::Bug>,
+    /// The epochs that agents have heard of.
+    named: BTreeMap<Process, u64>,
     sent: BTreeSet<Vec<u8>>,
     first_id: Option<(Upid, AgentID)>,
     acknowledge: BTreeMap<Process, Vec<AgentInput>>,

@@ -37,6 +37,8 @@ pub fn agent_effect(world: &mut World, agent: Process, effect: &Effect) {
 /// What an agent learns.
 pub fn agent_input(world: &mut World, agent: Process, input: &Input) {
     match input {
+        // Whoever leads, it has to register first.
+        Input::Detected(_) => see(world, &Fact::Detached { agent }),
         Input::Net(NetInput::Message(message)) => {
             message_taken(world, agent, message);
         }

@@ -235,8 +235,14 @@ fn sent(world: &mut World, of: &FrameworkInfo, executor: Option<&ExecutorInfo>, 
 
 /// What the master asks of the registry.
 pub fn registry_input(world: &mut World, input: &RegistryInput) {
-    if let RegistryInput::Apply(_, Operation::MarkAgentReachable(info) | Operation::UpdateAgent(info)) = input {
-        see(world, &Fact::ReturnBegun { id: info.id.value.clone() });
+    match input {
+        RegistryInput::Apply(_, Operation::MarkAgentReachable(info) | Operation::UpdateAgent(info)) => {
+            see(world, &Fact::ReturnBegun { id: info.id.value.clone() });
+        }
+        RegistryInput::Apply(_, Operation::MarkAgentUnreachable(info, _)) => {
+            see(world, &Fact::GivenUp { id: info.id.value.clone() });
+        }
+        _ => {}
     }
 }
 
