@@ -174,10 +174,8 @@ impl World {
         self.tally.events += 1;
         self.note(|| describe(&event));
         match event {
-            Event::Arrive(node, message) => {
-                if self.nodes[node].process.is_some() {
-                    self.input(node, Input::Message(*message));
-                }
+            Event::Arrive(node, message) if self.nodes[node].process.is_some() => {
+                self.input(node, Input::Message(*message));
             }
             Event::Tick(node, life) if self.runs(node, life) => self.tick(node),
             Event::Synced(node, life) if self.runs(node, life) => self.synced(node),
