@@ -2,7 +2,7 @@
 
 use super::roster::Roster;
 use super::{CallType, Fact, Update};
-use crate::network::Process;
+use crate::network::{HostId, Process};
 use std::collections::{BTreeMap, BTreeSet};
 use tepui_framework::scheduler::is_terminal;
 use tepui_proto::mesos::TaskState;
@@ -16,6 +16,8 @@ struct Task {
     heard: BTreeSet<Vec<u8>>,
     /// The state it ended with, as its executor or agent said.
     end: Option<TaskState>,
+    /// Which instances of its framework have heard of it: one that was replaced may hear what went before late.
+    knowing: BTreeSet<HostId>,
 }
 
 #[derive(Default)]
@@ -61,19 +63,19 @@ impl Tasks {
                 found.extend((!is_first).then(|| format!("task {task} runs a second time")));
             }
             Fact::ExecutorUpdate { .. } => self.transitions += 1,
-            Fact::Told { update, .. } => self.told(update, found),
+            Fact::Told { framework, update } => self.told(*framework, update, found),
             _ => {}
         }
     }
 
-    fn told(&mut self, update: &Update, found: &mut Vec<String>) {
+    fn told(&mut self, by: HostId, update: &Update, found: &mut Vec<String>) {
         use TaskState::{TASK_KILLING, TASK_RUNNING, TASK_STAGING, TASK_STARTING};
         let task = self.tasks.entry(update.task.clone()).or_default();
         let is_alive = matches!(update.state, TASK_STAGING | TASK_STARTING | TASK_RUNNING | TASK_KILLING);
         let is_from_agent = !update.uuid.is_empty();
         match task.end {
             // The master may say of an ended task that it is out of its sight, or that it has forgotten it.
-            Some(end) if end != update.state && (is_from_agent || is_alive) => {
+            Some(end) if end != update.state && (is_from_agent || is_alive) && task.knowing.contains(&by) => {
                 found.push(format!("task {} ended with {end:?} and is now {:?}", update.task, update.state));
             }
             _ => {}
@@ -87,6 +89,7 @@ impl Tasks {
         // Of an agent that comes back the master tells the latest state at once, before the updates that led there.
         if is_final(update) && is_from_agent {
             task.end = Some(update.state);
+            task.knowing.insert(by);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::event::{Event, HEARTBEAT_SECS};
 use crate::state::Connection;
 use crate::timers::Timer;
 use std::time::Duration;
-use tepui_base::{FrameworkId, duration};
+use tepui_base::FrameworkId;
 use tepui_wire::{RequestId, Upid};
 
 impl Master {
@@ -34,7 +34,7 @@ impl Master {
         framework.disconnection = number;
         // Whole nanoseconds, so that what is next to nothing is nothing, on either side.
         let nanos = (framework.info.failover_timeout.unwrap_or(0.0) * 1e9).trunc();
-        let patience = duration::from_secs_f64(nanos.abs() / 1e9).filter(|_| nanos >= 0.0);
+        let patience = (nanos >= 0.0).then(|| Duration::from_nanos(nanos as u64));
         if framework.is_connected() {
             if framework.active {
                 self.deactivate_framework(cx, id, true);
