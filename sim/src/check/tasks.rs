@@ -137,10 +137,14 @@ mod tests {
     use super::*;
 
     fn tell(tasks: &mut Tasks, state: TaskState, uuid: &[u8]) -> Vec<String> {
+        tell_instance(tasks, 1, state, uuid)
+    }
+
+    fn tell_instance(tasks: &mut Tasks, framework: HostId, state: TaskState, uuid: &[u8]) -> Vec<String> {
         let (task, agent, uuid) = ("t".to_owned(), "A".to_owned(), uuid.to_vec());
         let update = Update { task, agent, uuid, state, reason: None, source: None };
         let mut found = Vec::new();
-        tasks.see(0, &Fact::Told { framework: 1, update }, &mut found);
+        tasks.see(0, &Fact::Told { framework, update }, &mut found);
         found
     }
 
@@ -163,5 +167,14 @@ mod tests {
         tell(&mut tasks, TaskState::TASK_FINISHED, b"3");
         assert_eq!(at_rest(&tasks), 0);
         assert_eq!(tell(&mut tasks, TaskState::TASK_RUNNING, b"2").len(), 1, "not even a repeat may follow an end");
+    }
+
+    /// Seed 73654368053834: the update was under way to the old instance when the new one subscribed.
+    #[test]
+    fn an_instance_that_was_replaced_may_hear_late_what_went_before_an_end() {
+        let mut tasks = Tasks::default();
+        assert!(tell_instance(&mut tasks, 2, TaskState::TASK_FINISHED, b"2").is_empty());
+        assert!(tell_instance(&mut tasks, 1, TaskState::TASK_RUNNING, b"1").is_empty());
+        assert_eq!(tell_instance(&mut tasks, 2, TaskState::TASK_RUNNING, b"1").len(), 1);
     }
 }
