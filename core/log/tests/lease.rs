@@ -203,6 +203,22 @@ fn a_leader_that_resigns_is_followed_at_once() {
     assert!(matches!(told, Some(Answer::Follows { .. })), "{told:?}");
 }
 
+/// Nobody was told that it leads, so nobody would know that it has to say again that it wants to.
+#[test]
+fn a_writer_that_never_led_contends_on() {
+    let mut world = masters(1, 3, Faults::NONE);
+    world.clients_resign = false;
+    (world.nodes[1].masters_only_watch, world.nodes[2].masters_only_watch) = (true, true);
+    world.unheard = Some("tepui.internal.log.LeaseResponse");
+    let is_writer = |world: &World| world.nodes[0].figures().is_some_and(|figures| figures.proposal.is_some());
+    world.run_until("a writer", is_writer);
+    world.nodes[0].masters_only_watch = true;
+    world.run(tepui_log::LEASE * 3);
+    assert!(world.checks.led.is_empty(), "nobody has confirmed its lease");
+    world.unheard = None;
+    world.run_until("it to lead", |world| world.checks.leader(world.now) == Some(0));
+}
+
 /// A replica of Mesos would promise in the middle of a lease, so its votes do not count and it is promised nothing.
 #[test]
 fn replicas_that_know_no_leases_are_refused_and_named_once() {

@@ -196,7 +196,8 @@ impl Host for AgentHost {
         for input in crate::planted::agent_input(world, me, input) {
             let (Some(agent), now) = (&mut self.process, world.clock()) else { return };
             let effects = agent.handle(now, input);
-            if is_old && !effects.is_empty() {
+            // That it does nothing is noted.
+            if is_old && effects.iter().any(|effect| !matches!(effect, Effect::Note(_))) {
                 world.checks.object(world.now, format!("agent {me:?} does what a master of an older epoch says"));
             }
             self.perform(world, me, effects);

@@ -55,6 +55,8 @@ struct Machines {
     registrar: Registrar,
     queue: EffectQueue<Output>,
     out: Outbox<Output>,
+    /// Something is on its way out.
+    settling: bool,
     /// The session with ZooKeeper, where that elects.
     session: Option<Session>,
     /// Where the masters elect themselves: what is known of the leader, and who has asked for it when.
@@ -102,14 +104,19 @@ impl ReplicaHost {
         self.settle(world, me);
     }
 
-    /// Lets out what may leave, and begins a sync if one is called for.
+    /// Lets out what may leave, and begins a sync if one is called for. What follows from something that leaves has its turn
+    /// after what was there before.
     fn settle(&mut self, world: &mut World, me: Process) {
+        if self.process.as_mut().is_none_or(|machines| std::mem::replace(&mut machines.settling, true)) {
+            return;
+        }
         while let Some(machines) = &mut self.process {
             machines.queue.submit(&mut machines.out);
             let Some(output) = machines.queue.pop_ready() else { break };
             self.perform(world, me, output);
         }
         let Some(machines) = &mut self.process else { return };
+        machines.settling = false;
         if let Some(writes) = machines.queue.begin_sync() {
             let early = world.planted.synced_late();
             if early.is_some() {
@@ -282,11 +289,10 @@ impl ReplicaHost {
     }
 
     fn log_config(&mut self, world: &mut World) -> Config {
-        let mut config = match self.electorate {
+        let config = match self.electorate {
             Electorate::ZooKeeper(_) => Config::new(self.pid.clone(), self.group.len() / 2 + 1),
             Electorate::List => Config::of_masters(self.pid.clone(), self.group.iter().cloned().collect()),
         };
-        config.quorum = world.planted.quorum(config.quorum);
         if let (Electorate::List, Some(thousandths)) = (self.electorate, world.planted.clock_error()) {
             self.skew = Skew::within(thousandths, &mut world.rng);
         }
@@ -336,6 +342,7 @@ impl Host for ReplicaHost {
             registrar: Registrar::durable(log, world.rng.next_u64(), Timeouts::default()),
             queue: EffectQueue::default(),
             out: Outbox::default(),
+            settling: false,
             session: match self.electorate {
                 Electorate::ZooKeeper(zookeeper) => Some(Session::new(zookeeper)),
                 Electorate::List => None,

@@ -104,8 +104,6 @@ fn is_custom_launch(chunk: &[u8]) -> bool {
 /// What an agent learns, with the bug.
 pub fn agent_input(world: &mut World, me: Process, input: AgentInput) -> Vec<AgentInput> {
     let planted = &mut world.planted;
-    let mut input = input;
-    planted.heard(me, &mut input);
     if let AgentInput::Net(NetInput::Message(message)) = &input
         && planted.bug == Some(Bug::ShutdownIgnored)
         && message.name == "mesos.internal.ShutdownExecutorMessage"

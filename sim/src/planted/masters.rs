@@ -1,23 +1,19 @@
-//! Bugs of masters among several, of their replicas, and of who hears them.
+//! Bugs of masters among several, and of their replicas.
 
 use super::Planted;
-use crate::network::Process;
-use tepui_agent::{Input as AgentInput, Leader};
 use tepui_base::Now;
 use tepui_log::LEASE;
 use tepui_registry::{Input, Output, State};
-use tepui_wire::{Message, NetInput};
+use tepui_wire::Message;
 
 crate::kind::bugs! {
     ActsAfterTheEnd "acts-after-the-end" "A master goes on when its session or its lease is over.",
     AcknowledgedUnwritten "acknowledged-unwritten" "One of five changes of the registry is confirmed and not written.",
     ClocksWild "clocks-wild" "Clocks are wrong by twenty times what masters reckon with.",
     EndsTooLate "ends-too-late" "A master believes its session or its lease to last a second longer.",
-    EpochAccepted "epoch-accepted" "Agents hear masters of an older epoch.",
     EpochUnsaid "epoch-unsaid" "One of a hundred messages of the master carries no epoch.",
     NamesItself "names-itself" "A master names itself the leader when its lease is over.",
     PromiseNotWithheld "promise-not-withheld" "Replicas promise to others before a lease that they granted is over.",
-    QuorumTooSmall "quorum-too-small" "One replica less than a majority decides.",
     RegistryStale "registry-stale" "A master that leads again goes on from the registry that it has read before.",
     ResignsTooEarly "resigns-too-early" "A leader releases the others before it has ceased to act.",
     SyncedLate "synced-late" "Replicas answer a minute before their disks have what they say.",
@@ -92,11 +88,6 @@ impl Planted {
         self.has(Bug::SyncedLate).then_some(SYNC_NANOS)
     }
 
-    /// How many replicas decide.
-    pub fn quorum(&self, quorum: usize) -> usize {
-        if self.has(Bug::QuorumTooSmall) { quorum - 1 } else { quorum }
-    }
-
     /// How much clocks are wrong, in thousandths, if not as much as they may.
     pub fn clock_error(&self) -> Option<u32> {
         self.has(Bug::ClocksWild).then_some(WILD)
@@ -108,20 +99,5 @@ impl Planted {
             return Now { monotonic: now.monotonic + LEASE, ..now };
         }
         now
-    }
-
-    /// What an agent takes a message for that it hears.
-    pub fn heard(&mut self, agent: Process, input: &mut AgentInput) {
-        match input {
-            _ if !self.has(Bug::EpochAccepted) => {}
-            AgentInput::Leader(Leader { epoch: Some(epoch), .. }) => {
-                let named = self.named.entry(agent).or_default();
-                *named = (*named).max(*epoch);
-            }
-            AgentInput::Net(NetInput::Message(message)) => {
-                message.epoch = message.epoch.max(self.named.get(&agent).copied().filter(|_| message.epoch.is_some()));
-            }
-            _ => {}
-        }
     }
 }

@@ -87,8 +87,6 @@ pub struct Planted {
     pub bug: Option<Bug>,
     /// Which of several masters, if any.
     pub of_masters: Option<masters::Bug>,
-    /// The epochs that agents have heard of.
-    named: BTreeMap<Process, u64>,
     sent: BTreeSet<Vec<u8>>,
     first_id: Option<(Upid, AgentID)>,
     acknowledge: BTreeMap<Process, Vec<AgentInput>>,

@@ -17,8 +17,10 @@ const HOURS: &str = "1";
 const RANDOM_TIME: Duration = Duration::from_secs(60);
 /// Hours of the replicated log, each with a seed of its own that follows from the day's.
 const LOG_HOURS: &str = "6";
+/// Hours of several masters, the same way: about a minute.
+const MASTERS_HOURS: &str = "12";
 /// Bugs that can be planted in a world, at least.
-const PLANTED_MIN: [(&str, usize); 2] = [("cluster", 60), ("log", 51)];
+const PLANTED_MIN: [(&str, usize); 3] = [("cluster", 60), ("masters", 10), ("log", 51)];
 /// How it is started.
 const SIM: [&str; 6] = ["run", "--release", "--quiet", "-p", "sim", "--"];
 /// No single run may take longer, build included.
@@ -32,7 +34,7 @@ pub fn run(setting: &Setting, log: &mut Log) -> Result<Tally> {
         tally.add(one(setting, log, *seed)?);
     }
     for (world, least) in PLANTED_MIN {
-        // The log's bugs take a minute to find.
+        // The others' bugs take a minute to find.
         if world == "cluster" || !setting.quick {
             tally.add(planted(setting, log, world, least)?);
         }
@@ -42,6 +44,8 @@ pub fn run(setting: &Setting, log: &mut Log) -> Result<Tally> {
     if setting.quick {
         return Ok(tally);
     }
+    let first = fresh_seed().to_string();
+    tally.add(simulate(setting, log, &["--world", "masters", "--seed", &first, "--hours", MASTERS_HOURS])?);
     let start = std::time::Instant::now();
     let mut seed = fresh_seed();
     while start.elapsed() < RANDOM_TIME && tally.failures.is_empty() {

@@ -132,10 +132,14 @@ impl Log {
     pub(crate) fn lease_lost(&mut self, out: &mut Outbox<Effect>) {
         let Some(lease) = &mut self.lease else { return };
         lease.candidacy = Candidacy::Resting;
-        if lease.leading.take().is_some_and(|leading| leading.serves) {
-            lease.contending = None;
-            lease.tell(Told::NoLeader, out);
+        if !lease.leading.take().is_some_and(|leading| leading.serves) {
+            return;
         }
+        // Who was not told that it leads is not told that this is over either, and contends on.
+        if lease.told == Told::Leads {
+            lease.contending = None;
+        }
+        lease.tell(Told::NoLeader, out);
     }
 
     /// Whoever granted a lease to this master need not wait for its end.

@@ -74,6 +74,8 @@ pub struct World {
     pub checks: Checks,
     /// Pairs of nodes that cannot talk.
     pub cut: BTreeSet<(usize, usize)>,
+    /// Messages of this name are lost.
+    pub unheard: Option<&'static str>,
     /// Nodes whose votes are those of Mesos.
     pub as_mesos: BTreeSet<usize>,
     pub clients_active: bool,
@@ -108,6 +110,7 @@ impl World {
             nodes: (0..replicas).map(|at| Node::new(pid(at), replicas)).collect(),
             checks: Checks::default(),
             cut: BTreeSet::new(),
+            unheard: None,
             as_mesos: BTreeSet::new(),
             clients_active: true,
             clients_resign: true,
@@ -195,7 +198,7 @@ impl World {
             Event::Message(from, message) => {
                 let to = index(&message.to);
                 let cut = self.cut.contains(&(from.min(to), from.max(to)));
-                if !cut {
+                if !cut && self.unheard != Some(message.name.as_str()) {
                     self.handle(to, Input::Message(message));
                 }
             }
