@@ -51,7 +51,7 @@ impl Elections {
         Ok(match &settings.contest {
             Contest::Alone => Elections::Alone(Alone::new(clock, registry.clone())),
             Contest::ZooKeeper { url, session_timeout } => {
-                Elections::ZooKeeper(ZooKeeper::open(url, *session_timeout, clock))
+                Elections::ZooKeeper(ZooKeeper::open(url, *session_timeout, clock, registry.clone()))
             }
             Contest::Masters(_) => Elections::List(List::open(registry)?),
         })

@@ -1,7 +1,10 @@
 //! Elections by a group in ZooKeeper, as in Mesos 1.11: the lowest member leads, as long as its session is sure to live.
+//!
+//! A master whose registrar does not run, because the disk below it is full, does not contend: it could only give the place back.
 
 use super::Change;
 use crate::authority::Authority;
+use crate::registry::Registry;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_coordination::Url;
@@ -12,24 +15,36 @@ use tepui_proto::mesos::MasterInfo;
 /// A contest, and the authority it has given.
 pub(crate) struct ZooKeeper {
     contest: Contest,
+    registry: Registry,
+    /// Under which name it will contend once its registrar runs.
+    waiting: Option<Arc<MasterInfo>>,
     clock: Clock,
     authority: Option<Arc<Authority>>,
 }
 
 impl ZooKeeper {
     /// Follows the group at `url`.
-    pub fn open(url: &Url, session_timeout: Duration, clock: Clock) -> ZooKeeper {
-        ZooKeeper { contest: Contest::open(url, session_timeout, clock), clock, authority: None }
+    pub fn open(url: &Url, session_timeout: Duration, clock: Clock, registry: Registry) -> ZooKeeper {
+        let contest = Contest::open(url, session_timeout, clock);
+        ZooKeeper { contest, registry, waiting: None, clock, authority: None }
     }
 
-    pub fn contend(&self, info: Arc<MasterInfo>) {
-        self.contest.contend(info);
+    pub fn contend(&mut self, info: Arc<MasterInfo>) {
+        self.waiting = Some(info);
     }
 
     /// The next change; waiting for it can be given up.
     pub async fn next(&mut self) -> Change {
         loop {
-            match self.contest.next().await {
+            let change = tokio::select! {
+                biased;
+                () = self.registry.runs(), if self.waiting.is_some() => {
+                    self.waiting.take().inspect(|info| self.contest.contend(info.clone()));
+                    continue;
+                }
+                change = self.contest.next() => change,
+            };
+            match change {
                 Contested::Elected(until) => {
                     let authority = Authority::lasting(self.clock, until);
                     self.authority = Some(authority.clone());
