@@ -72,6 +72,8 @@ fn check_log(world: &mut World, at: usize) {
         _ => None,
     });
     let (begin, end) = elected.expect("elected");
+    let truncated = world.checks.truncated_to();
+    assert!(begin >= truncated, "the log begins at {begin}, and everything before {truncated} is truncated");
     let id = RequestId(u64::MAX);
     world.request(at, Request::Read(id, begin, end));
     let read = |node: &Node| match node.answers.last() {
