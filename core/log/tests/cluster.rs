@@ -161,3 +161,26 @@ fn replicas_that_start_together_do_not_wait_long_for_each_other() {
         assert!(world.nodes.iter().all(recovered), "seed {seed}: {figures:?}");
     }
 }
+
+/// Nobody writes meanwhile, so that nothing but its own clock wakes it up.
+#[test]
+fn a_replica_that_lost_its_disk_comes_back_in_a_quiet_group() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, 3, Faults::NONE);
+        world.clients_active = false;
+        world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+        world.run_until_elected(0);
+        for _ in 0..20 {
+            let (id, bytes) = world.checks.new_append(0);
+            world.request(0, Request::Append(id, bytes));
+        }
+        world.run_until("all of them", |world| world.checks.acknowledged.len() == 20);
+        world.run(SECOND);
+        let end = world.nodes[0].figures().map(|figures| figures.end);
+        world.crash(2);
+        world.nodes[2].disk.clear();
+        world.run(SECOND * 3);
+        let figures = world.nodes[2].figures().expect("it runs");
+        assert_eq!((figures.recovered, Some(figures.end), figures.missing), (true, end, 0), "seed {seed}");
+    }
+}
