@@ -184,3 +184,20 @@ fn a_replica_that_lost_its_disk_comes_back_in_a_quiet_group() {
         assert_eq!((figures.recovered, Some(figures.end), figures.missing), (true, end, 0), "seed {seed}");
     }
 }
+
+#[test]
+fn an_empty_group_waits_for_its_operator_and_says_so() {
+    let mut world = World::new(3, 3, Faults::NONE);
+    world.clients_active = false;
+    for at in 0..3 {
+        world.crash(at);
+        world.nodes[at].auto_initialize = false;
+        world.nodes[at].disk.clear();
+    }
+    world.run(SECOND * 5);
+    for node in &world.nodes {
+        let figures = node.figures().expect("it runs");
+        assert!(!figures.recovered && figures.not_initialized, "{figures:?}");
+        assert!(node.disk.is_empty(), "and nobody has begun anything");
+    }
+}
