@@ -33,7 +33,8 @@ impl Replica {
     fn with(promised: u64, held: impl IntoIterator<Item = Action>) -> Replica {
         let metadata = Metadata { status: Status::Voting, promised };
         let metadata = (METADATA_KEY.to_vec(), records::metadata_value(metadata));
-        let held = held.into_iter().map(|action| (records::key(action.position).unwrap(), records::action_value(&action)));
+        let held =
+            held.into_iter().map(|action| (records::key(action.position).unwrap(), records::action_value(&action)));
         let restored = Restored::from_pairs([metadata].into_iter().chain(held)).unwrap();
         let config = Config::new(pid("log-replica(1)", 1), 2);
         let log = Log::new(config, 1, restored);

@@ -201,3 +201,49 @@ fn an_empty_group_waits_for_its_operator_and_says_so() {
         assert!(node.disk.is_empty(), "and nobody has begun anything");
     }
 }
+
+/// Two of three have lost everything, so nothing can be written; the client hears of it after some tries.
+#[test]
+fn nobody_is_elected_where_too_few_vote() {
+    let mut world = World::new(4, 3, Faults::NONE);
+    world.clients_active = false;
+    world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+    for at in [1, 2] {
+        world.crash(at);
+        world.nodes[at].disk.clear();
+    }
+    world.run(SECOND);
+    let promised = |world: &World| world.nodes[0].figures().map(|figures| figures.promised);
+    let before = promised(&world);
+    world.request(0, Request::Elect);
+    world.run_until("the end of the election", |world| world.nodes[0].answers.contains(&Answer::NotElected));
+    assert_eq!(world.checks.elections, 0);
+    assert_eq!(promised(&world), before.map(|before| before + 3), "its own replica promised something each time");
+}
+
+/// More than one position is under way only where every member seals, and then no more than the next writer seals.
+#[test]
+fn as_much_is_under_way_as_the_next_writer_decides() {
+    let all = tepui_log::WINDOW as usize;
+    for (replicas, as_mesos, most) in [(1, None, all), (3, None, all), (5, None, all), (3, Some(1), 1), (5, Some(4), 1)]
+    {
+        let mut world = World::new(6, replicas, Faults::NONE);
+        world.clients_active = false;
+        world.as_mesos.extend(as_mesos);
+        world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+        // All of them answer, though a quorum is enough.
+        world.run(SECOND);
+        world.run_until_elected(0);
+        for _ in 0..200 {
+            let (id, bytes) = world.checks.new_append(0);
+            world.request(0, Request::Append(id, bytes));
+        }
+        let mut seen = 0;
+        for _ in 0..10_000 {
+            world.run(Duration::from_millis(1));
+            seen = seen.max(world.nodes[0].figures().map_or(0, |figures| figures.in_flight));
+        }
+        assert_eq!(world.checks.acknowledged.len(), 200);
+        assert_eq!(seen, most, "{replicas} replicas, {as_mesos:?} is one of Mesos");
+    }
+}
