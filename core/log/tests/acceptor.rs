@@ -231,3 +231,16 @@ fn a_decision_is_written_once() {
     replica.learn(truncation(3, 2));
     assert_eq!(replica.sync(), [], "neither what is truncated nor what is known");
 }
+
+/// Writers of Mesos may truncate what is to come. Such a truncation may itself be truncated when it arrives late.
+#[test]
+fn the_furthest_truncation_counts_wherever_it_stands() {
+    let mut replica = Replica::new();
+    replica.learn(truncation(2, 9));
+    replica.learn(truncation(5, 20));
+    replica.learn(truncation(3, 12));
+    assert_eq!(replica.log.figures().begin, 20);
+    let changes = replica.sync();
+    assert!(changes.iter().any(|change| matches!(change, Change::Put(at, _) if *at == key(5))), "{changes:?}");
+    assert!(!changes.contains(&Change::Delete(key(5))) && changes.contains(&Change::Delete(key(2))), "{changes:?}");
+}
