@@ -148,3 +148,73 @@ pub fn initialize(restored: &Restored) -> Option<Vec<crate::Change>> {
     let value = records::metadata_value(Metadata { status: Status::Voting, promised: restored.metadata.promised });
     empty.then(|| vec![crate::Change::Put(METADATA_KEY.to_vec(), value)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn stored(position: u64, value: Value, learned: bool) -> (Vec<u8>, Bytes) {
+        (records::known_key(position), records::action_value(&Action::of(position, 2, value, learned)))
+    }
+
+    fn entry(position: u64) -> (Vec<u8>, Bytes) {
+        stored(position, Value::Append(Bytes::from_static(b"x")), true)
+    }
+
+    fn restored(pairs: &[(Vec<u8>, Bytes)]) -> Restored {
+        let forward = Restored::from_pairs(pairs.iter().cloned()).unwrap();
+        let backward = Restored::from_pairs(pairs.iter().rev().cloned()).unwrap();
+        assert_eq!(
+            (forward.range(), &forward.stale, forward.anchor),
+            (backward.range(), &backward.stale, backward.anchor)
+        );
+        forward
+    }
+
+    #[test]
+    fn a_truncation_that_was_decided_is_in_force_and_one_that_was_not_is_none() {
+        let held = restored(&[entry(1), entry(2), entry(3), stored(5, Value::Truncate(3), true)]);
+        assert_eq!((held.range(), held.missing(), held.anchor), ((3, 5), 1, Some(5)));
+        assert_eq!(held.stale, BTreeSet::from([1, 2]), "their deletes were lost");
+        assert!(held.slots.keys().eq(&[3, 5]) && held.bodies.get(2).is_none() && held.bodies.get(3).is_some());
+        let held = restored(&[entry(1), stored(5, Value::Truncate(3), false)]);
+        assert_eq!((held.range(), held.missing(), held.anchor), ((0, 5), 5, None));
+        let held = restored(&[entry(1), stored(4, Value::Nop { tombstone: true }, true)]);
+        assert_eq!((held.range(), held.anchor), ((5, 4), Some(4)), "what is truncated was before a later position");
+    }
+
+    /// If it went, the next start would find the log to begin at zero.
+    #[test]
+    fn the_record_that_says_where_the_log_begins_stays_though_it_is_truncated() {
+        let held = restored(&[entry(1), stored(2, Value::Truncate(9), true)]);
+        assert_eq!((held.range(), held.anchor), ((9, 2), Some(2)));
+        assert_eq!(held.stale, BTreeSet::from([1]));
+    }
+
+    #[test]
+    fn what_stands_under_the_key_of_another_is_refused() {
+        let metadata = records::metadata_value(Metadata { status: Status::Voting, promised: 7 });
+        let promise = Bytes::from_static(&[8, 1, 18, 2, 8, 6]);
+        for value in [&metadata, &promise, &entry(2).1] {
+            let error = Restored::from_pairs([(records::known_key(1), value)]).unwrap_err();
+            assert!(matches!(error, Error::Misplaced { .. }), "{error}");
+        }
+        let error = Restored::from_pairs([(METADATA_KEY, entry(2).1)]).unwrap_err();
+        assert!(matches!(error, Error::Misplaced { .. }), "{error}");
+        let held = |value| Restored::from_pairs([(METADATA_KEY, value)]).unwrap().metadata();
+        assert_eq!(held(metadata), Metadata { status: Status::Voting, promised: 7 });
+        assert_eq!(held(promise), Metadata { status: Status::Voting, promised: 6 });
+    }
+
+    #[test]
+    fn only_an_empty_replica_is_initialized() {
+        let voting = Metadata { status: Status::Voting, promised: 0 };
+        let change = crate::Change::Put(METADATA_KEY.to_vec(), records::metadata_value(voting));
+        assert_eq!(initialize(&Restored::default()), Some(vec![change]));
+        for status in [Status::Voting, Status::Recovering, Status::Starting] {
+            let begun = Restored { metadata: Metadata { status, promised: 0 }, ..Restored::default() };
+            assert_eq!(initialize(&begun), None, "{status:?}");
+        }
+    }
+}

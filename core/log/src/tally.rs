@@ -206,3 +206,136 @@ impl RecoverTally {
         Verdict::Inconclusive(!self.auto_initialize && self.empty >= 2 * quorum - 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    /// A promise for one position by a replica that has accepted this, under that proposal.
+    fn accepted(position: u64, performed: u64, learned: bool) -> PromiseReply {
+        let action = Action::of(position, performed, Value::Truncate(performed), learned);
+        PromiseReply { action: Some(action), ..PromiseReply::new(Vote::Accept, 9) }
+    }
+
+    fn empty(position: u64) -> PromiseReply {
+        PromiseReply { position: Some(position), ..PromiseReply::new(Vote::Accept, 9) }
+    }
+
+    fn found(performed: u64) -> Counted {
+        let action = Action::of(4, performed, Value::Truncate(performed), false);
+        Counted::Decides(Verdict::Found(Some(action)))
+    }
+
+    #[test]
+    fn the_value_with_the_highest_proposal_is_found_in_any_order() {
+        for order in [[3, 7, 5], [7, 3, 5], [3, 5, 7]] {
+            let mut tally = PromiseTally::new(9, Some(4));
+            assert_eq!(tally.count(3, &accepted(4, order[0], false)), Counted::Yes);
+            assert_eq!(tally.count(3, &accepted(4, order[1], false)), Counted::Yes);
+            assert_eq!(tally.count(3, &accepted(4, order[2], false)), found(7), "{order:?}");
+        }
+        let mut tally = PromiseTally::new(9, Some(4));
+        assert_eq!(tally.count(2, &accepted(4, 3, false)), Counted::Yes);
+        assert_eq!(tally.count(2, &empty(4)), found(3), "one that holds nothing does not take it away");
+    }
+
+    #[test]
+    fn what_is_decided_needs_no_quorum() {
+        let mut tally = PromiseTally::new(9, Some(4));
+        let decided = Counted::Decides(Verdict::Found(Some(Action::of(4, 3, Value::Truncate(3), true))));
+        assert_eq!(tally.count(3, &accepted(4, 3, true)), decided);
+    }
+
+    #[test]
+    fn answers_to_something_else_are_not_counted() {
+        let mut tally = PromiseTally::new(9, Some(4));
+        assert_eq!(tally.count(1, &empty(5)), Counted::No);
+        assert_eq!(tally.count(1, &accepted(5, 3, true)), Counted::No);
+        assert_eq!(tally.count(1, &PromiseReply { proposal: 8, ..empty(4) }), Counted::No);
+        assert_eq!(tally.count(1, &PromiseReply::new(Vote::Accept, 9)), Counted::No, "it names no position");
+        assert_eq!(PromiseTally::new(9, None).count(1, &PromiseReply::new(Vote::Accept, 9)), Counted::No);
+        let mut tally = WriteTally::new(9, 4);
+        let reply = |vote, proposal, position| WriteReply { vote, proposal, position, seals: true };
+        assert_eq!(tally.count(1, &reply(Vote::Accept, 9, 5)), Counted::No);
+        assert_eq!(tally.count(1, &reply(Vote::Reject, 10, 5)), Counted::No);
+        assert_eq!(tally.count(1, &reply(Vote::Accept, 8, 4)), Counted::No);
+        assert_eq!(tally.count(1, &reply(Vote::Accept, 9, 4)), Counted::Decides(Verdict::Written));
+    }
+
+    /// One refusal among a quorum of answers is enough, and the highest is told.
+    #[test]
+    fn one_refusal_refuses() {
+        let refusal = |proposal| PromiseReply::new(Vote::Reject, proposal);
+        let mut tally = PromiseTally::new(9, Some(4));
+        assert_eq!(tally.count(3, &refusal(12)), Counted::Yes);
+        assert_eq!(tally.count(3, &refusal(11)), Counted::Yes);
+        assert_eq!(tally.count(3, &accepted(4, 3, true)), Counted::Decides(Verdict::Rejected(12)));
+        let reply = |vote, proposal| WriteReply { vote, proposal, position: 4, seals: true };
+        let mut tally = WriteTally::new(9, 4);
+        assert_eq!(tally.count(3, &reply(Vote::Reject, 12)), Counted::Yes);
+        assert_eq!(tally.count(3, &reply(Vote::Accept, 9)), Counted::Yes);
+        assert_eq!(tally.count(3, &reply(Vote::Reject, 11)), Counted::Decides(Verdict::Rejected(12)));
+    }
+
+    #[test]
+    fn the_highest_end_is_promised() {
+        let mut tally = PromiseTally::new(9, None);
+        assert_eq!(tally.count(3, &empty(4)), Counted::Yes);
+        assert_eq!(tally.count(3, &empty(7)), Counted::Yes);
+        assert_eq!(tally.count(3, &empty(5)), Counted::Decides(Verdict::Promised(7)));
+    }
+
+    fn recover(tally: &mut RecoverTally, replies: &[(Status, Option<(u64, u64)>)]) -> Counted {
+        let mut last = Counted::No;
+        for (at, (status, range)) in replies.iter().enumerate() {
+            last = tally.count(2, &RecoverReply { status: *status, range: *range });
+            assert!(at + 1 == replies.len() || last == Counted::Yes, "{last:?} after {at}");
+        }
+        last
+    }
+
+    fn next(status: Status, range: (u64, u64)) -> Counted {
+        Counted::Decides(Verdict::Next(status, range))
+    }
+
+    #[test]
+    fn a_quorum_that_votes_is_caught_up_with() {
+        for own in [Status::Empty, Status::Starting, Status::Recovering] {
+            for auto_initialize in [false, true] {
+                let mut tally = RecoverTally::new(own, auto_initialize);
+                let replies = [(Status::Voting, Some((3, 9))), (Status::Empty, None), (Status::Voting, Some((1, 7)))];
+                assert_eq!(recover(&mut tally, &replies), next(Status::Recovering, (1, 9)), "{own:?}");
+            }
+        }
+    }
+
+    /// Fewer than all three would begin anew while the third one may hold what the others have lost.
+    #[test]
+    fn a_group_begins_when_all_of_it_is_new() {
+        use Status::{Empty, Recovering, Starting, Voting};
+        let mut tally = RecoverTally::new(Empty, true);
+        let replies = [(Empty, None), (Recovering, None), (Starting, None), (Empty, None)];
+        assert_eq!(recover(&mut tally, &replies), next(Starting, (0, 0)));
+        let mut tally = RecoverTally::new(Starting, true);
+        let replies = [(Starting, None), (Empty, None), (Voting, Some((0, 0))), (Starting, None)];
+        assert_eq!(recover(&mut tally, &replies), next(Voting, (0, 0)));
+        for own in [Empty, Starting] {
+            let mut tally = RecoverTally::new(own, false);
+            assert_eq!(recover(&mut tally, &[(own, None); 3]), Counted::Yes, "an operator begins it");
+        }
+        let mut tally = RecoverTally::new(Recovering, true);
+        assert_eq!(recover(&mut tally, &[(Empty, None); 3]), Counted::Yes, "it has lost what it knew");
+    }
+
+    #[test]
+    fn a_group_waits_for_its_operator_when_all_of_it_is_empty() {
+        let mut tally = RecoverTally::new(Status::Empty, false);
+        recover(&mut tally, &[(Status::Empty, None); 2]);
+        assert_eq!(tally.inconclusive(2), Verdict::Inconclusive(false));
+        recover(&mut tally, &[(Status::Empty, None)]);
+        assert_eq!(tally.inconclusive(2), Verdict::Inconclusive(true));
+        let tally = RecoverTally { auto_initialize: true, ..tally };
+        assert_eq!(tally.inconclusive(2), Verdict::Inconclusive(false));
+    }
+}

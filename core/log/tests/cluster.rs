@@ -72,6 +72,8 @@ fn check_log(world: &mut World, at: usize) {
         _ => None,
     });
     let (begin, end) = elected.expect("elected");
+    let truncated = world.checks.truncated_to();
+    assert!(begin >= truncated, "the log begins at {begin}, and everything before {truncated} is truncated");
     let id = RequestId(u64::MAX);
     world.request(at, Request::Read(id, begin, end));
     let read = |node: &Node| match node.answers.last() {
@@ -157,5 +159,91 @@ fn replicas_that_start_together_do_not_wait_long_for_each_other() {
         let recovered = |node: &Node| node.figures().is_some_and(|figures| figures.recovered);
         let figures: Vec<_> = world.nodes.iter().map(Node::figures).collect();
         assert!(world.nodes.iter().all(recovered), "seed {seed}: {figures:?}");
+    }
+}
+
+/// Nobody writes meanwhile, so that nothing but its own clock wakes it up.
+#[test]
+fn a_replica_that_lost_its_disk_comes_back_in_a_quiet_group() {
+    for seed in 0..10 {
+        let mut world = World::new(seed, 3, Faults::NONE);
+        world.clients_active = false;
+        world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+        world.run_until_elected(0);
+        for _ in 0..20 {
+            let (id, bytes) = world.checks.new_append(0);
+            world.request(0, Request::Append(id, bytes));
+        }
+        world.run_until("all of them", |world| world.checks.acknowledged.len() == 20);
+        world.run(SECOND);
+        let end = world.nodes[0].figures().map(|figures| figures.end);
+        world.crash(2);
+        world.nodes[2].disk.clear();
+        world.run(SECOND * 3);
+        let figures = world.nodes[2].figures().expect("it runs");
+        assert_eq!((figures.recovered, Some(figures.end), figures.missing), (true, end, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_empty_group_waits_for_its_operator_and_says_so() {
+    let mut world = World::new(3, 3, Faults::NONE);
+    world.clients_active = false;
+    for at in 0..3 {
+        world.crash(at);
+        world.nodes[at].auto_initialize = false;
+        world.nodes[at].disk.clear();
+    }
+    world.run(SECOND * 5);
+    for node in &world.nodes {
+        let figures = node.figures().expect("it runs");
+        assert!(!figures.recovered && figures.not_initialized, "{figures:?}");
+        assert!(node.disk.is_empty(), "and nobody has begun anything");
+    }
+}
+
+/// Two of three have lost everything, so nothing can be written; the client hears of it after some tries.
+#[test]
+fn nobody_is_elected_where_too_few_vote() {
+    let mut world = World::new(4, 3, Faults::NONE);
+    world.clients_active = false;
+    world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+    for at in [1, 2] {
+        world.crash(at);
+        world.nodes[at].disk.clear();
+    }
+    world.run(SECOND);
+    let promised = |world: &World| world.nodes[0].figures().map(|figures| figures.promised);
+    let before = promised(&world);
+    world.request(0, Request::Elect);
+    world.run_until("the end of the election", |world| world.nodes[0].answers.contains(&Answer::NotElected));
+    assert_eq!(world.checks.elections, 0);
+    assert_eq!(promised(&world), before.map(|before| before + 3), "its own replica promised something each time");
+}
+
+/// More than one position is under way only where every member seals, and then no more than the next writer seals.
+#[test]
+fn as_much_is_under_way_as_the_next_writer_decides() {
+    let all = tepui_log::WINDOW as usize;
+    for (replicas, as_mesos, most) in [(1, None, all), (3, None, all), (5, None, all), (3, Some(1), 1), (5, Some(4), 1)]
+    {
+        let mut world = World::new(6, replicas, Faults::NONE);
+        world.clients_active = false;
+        world.as_mesos.extend(as_mesos);
+        world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+        // All of them answer, though a quorum is enough.
+        world.run(SECOND);
+        world.run_until_elected(0);
+        for _ in 0..200 {
+            let (id, bytes) = world.checks.new_append(0);
+            world.request(0, Request::Append(id, bytes));
+        }
+        let mut seen = 0;
+        for _ in 0..10_000 {
+            world.run(Duration::from_millis(1));
+            seen = seen.max(world.nodes[0].figures().map_or(0, |figures| figures.in_flight));
+        }
+        assert_eq!(world.checks.acknowledged.len(), 200);
+        assert_eq!(seen, most, "{replicas} replicas, {as_mesos:?} is one of Mesos");
     }
 }

@@ -166,6 +166,13 @@ impl Checks {
         }
     }
 
+    /// Where the log has to begin, by the truncations that were decided.
+    #[allow(dead_code, reason = "one of the two tests that share this asks")]
+    pub fn truncated_to(&self) -> u64 {
+        let to = |value: &Value| if let Value::Truncate(to) = value { Some(*to) } else { None };
+        self.decided.values().filter_map(to).max().unwrap_or(0)
+    }
+
     /// No entry of an earlier writer follows one of a later writer.
     pub fn in_order_of_writers(&self) {
         let mut newest = 0;

@@ -288,8 +288,12 @@ impl World {
         self.settle(at);
     }
 
+    /// Only when something is due: a deadline that is not told would go unnoticed if an older one woke the node up.
     fn tick(&mut self, at: usize) {
         let now = self.now(at);
+        if self.nodes[at].deadline().is_none_or(|due| due > now.monotonic) {
+            return;
+        }
         self.nodes[at].tick(now);
         self.settle(at);
     }
