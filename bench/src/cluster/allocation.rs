@@ -20,28 +20,24 @@ const STATISTICS: [&str; 5] = ["count", "min", "p50", "p99", "max"];
 pub(super) async fn run(arguments: &Arguments, target: &Target) -> Result<()> {
     let stretch = Stretch::begin(target)?;
     let mut declining = JoinSet::new();
-    let until = Instant::now() + Duration::from_secs(arguments.decline_secs);
     for number in 0..arguments.frameworks {
         let info = messages::framework(format!("tepui-bench decline {number}"), "root");
-        declining.spawn(decline(Subscription::new(info).subscribe(target.address).await?, until));
+        let framework = Subscription::new(info).subscribe(target.address).await?;
+        declining.spawn(decline(framework, Duration::from_secs(arguments.decline_secs)));
     }
     let mut offers = 0;
     while let Some(declined) = declining.join_next().await {
         offers += declined??;
     }
     stretch.report(offers, &format!("offers declined by {} frameworks", arguments.frameworks))?;
-    let snapshot = http::get(target.address, "/master/metrics/snapshot").await;
-    let snapshot = match snapshot {
-        Some(snapshot) => snapshot,
-        None => http::get(target.address, "/metrics/snapshot").await.context("the master shows no metrics")?,
-    };
+    let snapshot = http::get(target.address, "/metrics/snapshot").await.context("the master shows no metrics")?;
     print(&serde_json::from_str(&snapshot)?);
     Ok(())
 }
 
-/// Declines what comes until the end; gives how many offers that were.
-async fn decline(mut framework: Framework, until: Instant) -> Result<usize> {
-    let mut declined = 0;
+/// Declines what comes for so long; gives how many offers that were.
+async fn decline(mut framework: Framework, span: Duration) -> Result<usize> {
+    let (mut declined, until) = (0, Instant::now() + span);
     while let Some(left) = until.checked_duration_since(Instant::now()) {
         let Some(offers) = framework.offers(left).await? else { break };
         framework.decline(&offers, None).await?;

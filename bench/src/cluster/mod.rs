@@ -1,8 +1,8 @@
 //! A whole master under load: emulated agents register, are looked at, and run tasks of an emulated framework.
 //!
 //! What is measured is the master: tasks are simulated, so that no process is started, and the emulator says how much
-//! processor time it took itself. The same command runs against Tepui and against a real Mesos master; it uses only
-//! paths below `/master`, which both serve.
+//! processor time it took itself. The same command runs against Tepui and against a real Mesos master; but for
+//! `/metrics/snapshot` it uses only paths below `/master`, which both serve.
 
 mod allocation;
 mod clients;

@@ -154,6 +154,11 @@ impl Registry {
         let _ = self.runs.subscribe().wait_for(|runs| *runs).await;
     }
 
+    /// Waits until there is none.
+    pub async fn stands(&self) {
+        let _ = self.runs.subscribe().wait_for(|runs| !*runs).await;
+    }
+
     /// What the log says of who leads, if masters elect by it.
     pub fn lease(&self) -> Option<&Lease> {
         self.lease.as_ref()

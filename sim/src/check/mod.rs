@@ -281,7 +281,7 @@ impl Checks {
         self.groups.see(fact, &mut found);
         self.maintenance.see(now, fact, &self.model, &mut found);
         self.patience.see(now, fact, &self.model, &mut found);
-        self.tasks.see(now, fact, &mut found);
+        self.tasks.see(now, fact, &self.model.roster, &mut found);
         self.updates.see(now, fact, &mut found);
         self.agents.see(fact, &mut found);
         self.containers.see(now, fact, &mut found);

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 /// How much later than it may the master must have given an agent up: it looks at each ping, and its machine may sleep for
 /// nearly a session without the loss of its place.
 const SLACK_NANOS: u64 = 15_000_000_000;
+/// How long the registrar may take: longer than a machine is paused, and then as long as a master waits for a store.
+const REGISTRAR_NANOS: u64 = 120_000_000_000;
 /// How much the order of events at the same moment may hide.
 const EARLY_NANOS: u64 = 1_000_000;
 
@@ -18,6 +20,8 @@ pub struct Patience {
     lost: BTreeMap<String, u64>,
     /// Agents in the registry that have not come back to this master, and since when it waits.
     awaited: BTreeMap<String, u64>,
+    /// Agents that the registrar was asked to mark, and since when.
+    giving_up: BTreeMap<String, u64>,
 }
 
 impl Patience {
@@ -41,6 +45,7 @@ impl Patience {
                     found.push(format!("agent {id} is given up too early; last heard {heard:?} ms ago"));
                 }
                 self.forget(id);
+                self.giving_up.insert(id.clone(), now);
             }
             Fact::MarkedUnreachable { id } | Fact::AgentRemoved { id } => self.forget(id),
             Fact::MasterEnded => *self = Patience::default(),
@@ -52,6 +57,7 @@ impl Patience {
         self.heard.remove(id);
         self.lost.remove(id);
         self.awaited.remove(id);
+        self.giving_up.remove(id);
     }
 
     fn may_give_up(&self, now: u64, id: &str) -> bool {
@@ -66,6 +72,12 @@ impl Patience {
         for (id, since) in self.lost.iter().chain(&self.awaited).filter(|(_, at)| now > **at + absence() + SLACK_NANOS)
         {
             found.push(format!("agent {id} has been gone for {} s and is not given up", (now - since) / 1_000_000_000));
+        }
+        for (id, since) in self.giving_up.iter().filter(|(_, at)| now > **at + REGISTRAR_NANOS) {
+            found.push(format!(
+                "agent {id} has been given up for {} s and is not marked",
+                (now - since) / 1_000_000_000
+            ));
         }
         let latest = silence() + PING_TIMEOUT.as_nanos() as u64 + SLACK_NANOS;
         for (id, since) in self.heard.iter().filter(|(_, at)| now > **at + latest) {

@@ -27,6 +27,8 @@ pub enum Via {
 pub struct Entry {
     /// Where its present or last instance is.
     pub via: Via,
+    /// The host of that instance.
+    host: HostId,
     /// Whether the master can reach it.
     pub connected: bool,
     /// When the master noticed that it cannot.
@@ -54,8 +56,10 @@ pub struct Roster {
     told: Vec<(HostId, Via, String)>,
 }
 
+/// A negative timeout is never over.
 fn nanos(info: &FrameworkInfo) -> u64 {
-    (info.failover_timeout.unwrap_or(0.0) * 1e9) as u64
+    let nanos = info.failover_timeout.unwrap_or(0.0) * 1e9;
+    if nanos <= -1.0 { u64::MAX } else { nanos as u64 }
 }
 
 impl Roster {
@@ -67,6 +71,11 @@ impl Roster {
     /// The framework whose instance is or was reached this way last.
     pub fn known_at(&self, via: &Via) -> Option<&String> {
         self.frameworks.iter().find(|(_, entry)| entry.via == *via).map(|(id, _)| id)
+    }
+
+    /// Whether the framework's present instance is there.
+    pub fn is_present_host(&self, framework: &str, host: HostId) -> bool {
+        self.frameworks.get(framework).is_some_and(|entry| entry.connected && entry.host == host)
     }
 
     /// Whether a call under this stream id is one of the framework's present instance.
@@ -87,6 +96,14 @@ impl Roster {
     #[cfg(test)]
     pub fn with_removal(framework: &str, moment: u64) -> Roster {
         Roster { removals: BTreeMap::from([(framework.to_owned(), moment)]), ..Roster::default() }
+    }
+
+    /// One whose framework has its present instance there, for a test.
+    #[cfg(test)]
+    pub fn with_host(framework: &str, host: HostId) -> Roster {
+        let via = Via::Stream(0);
+        let entry = Entry { via, host, connected: true, lost_at: 0, patience: 0, aware: true };
+        Roster { frameworks: BTreeMap::from([(framework.to_owned(), entry)]), ..Roster::default() }
     }
 
     /// When the framework was removed last, if it ever was.
@@ -172,6 +189,7 @@ impl Roster {
         let has = |info: &FrameworkInfo, kind| info.capabilities.iter().any(|has| has.r#type == Some(kind));
         let entry = Entry {
             via: via.clone(),
+            host,
             connected: true,
             lost_at: 0,
             patience: info.map_or(0, nanos),
@@ -188,7 +206,9 @@ impl Roster {
     }
 
     fn is_time_over(&self, now: u64, framework: &str) -> bool {
-        self.frameworks.get(framework).is_some_and(|entry| !entry.connected && now >= entry.lost_at + entry.patience)
+        self.frameworks
+            .get(framework)
+            .is_some_and(|entry| !entry.connected && now >= entry.lost_at.saturating_add(entry.patience))
     }
 
     fn shut_down(&mut self, now: u64, framework: &str, found: &mut Vec<String>) {

@@ -39,7 +39,7 @@ fn is_final(update: &Update) -> bool {
 }
 
 impl Tasks {
-    pub fn see(&mut self, now: u64, fact: &Fact, found: &mut Vec<String>) {
+    pub fn see(&mut self, now: u64, fact: &Fact, roster: &Roster, found: &mut Vec<String>) {
         match fact {
             Fact::Registered { agent, id } => {
                 self.owners.insert(id.clone(), *agent);
@@ -63,19 +63,21 @@ impl Tasks {
                 found.extend((!is_first).then(|| format!("task {task} runs a second time")));
             }
             Fact::ExecutorUpdate { .. } => self.transitions += 1,
-            Fact::Told { framework, update } => self.told(*framework, update, found),
+            Fact::Told { framework, update } => self.told(*framework, update, roster, found),
             _ => {}
         }
     }
 
-    fn told(&mut self, by: HostId, update: &Update, found: &mut Vec<String>) {
+    fn told(&mut self, by: HostId, update: &Update, roster: &Roster, found: &mut Vec<String>) {
         use TaskState::{TASK_KILLING, TASK_RUNNING, TASK_STAGING, TASK_STARTING};
         let task = self.tasks.entry(update.task.clone()).or_default();
         let is_alive = matches!(update.state, TASK_STAGING | TASK_STARTING | TASK_RUNNING | TASK_KILLING);
         let is_from_agent = !update.uuid.is_empty();
+        // The present instance is told nothing of before; one that was replaced may be, unless it has heard the end itself.
+        let knows = |task: &Task| task.knowing.contains(&by) || roster.is_present_host(&task.framework, by);
         match task.end {
             // The master may say of an ended task that it is out of its sight, or that it has forgotten it.
-            Some(end) if end != update.state && (is_from_agent || is_alive) && task.knowing.contains(&by) => {
+            Some(end) if end != update.state && (is_from_agent || is_alive) && knows(task) => {
                 found.push(format!("task {} ended with {end:?} and is now {:?}", update.task, update.state));
             }
             _ => {}
@@ -144,7 +146,7 @@ mod tests {
         let (task, agent, uuid) = ("t".to_owned(), "A".to_owned(), uuid.to_vec());
         let update = Update { task, agent, uuid, state, reason: None, source: None };
         let mut found = Vec::new();
-        tasks.see(0, &Fact::Told { framework, update }, &mut found);
+        tasks.see(0, &Fact::Told { framework, update }, &Roster::with_host("F", 3), &mut found);
         found
     }
 
@@ -176,5 +178,7 @@ mod tests {
         assert!(tell_instance(&mut tasks, 2, TaskState::TASK_FINISHED, b"2").is_empty());
         assert!(tell_instance(&mut tasks, 1, TaskState::TASK_RUNNING, b"1").is_empty());
         assert_eq!(tell_instance(&mut tasks, 2, TaskState::TASK_RUNNING, b"1").len(), 1);
+        tasks.tasks.get_mut("t").unwrap().framework = "F".to_owned();
+        assert_eq!(tell_instance(&mut tasks, 3, TaskState::TASK_RUNNING, b"3").len(), 1, "the present instance");
     }
 }

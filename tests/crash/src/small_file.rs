@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tepui_store::disk::Disk;
 use tepui_store::small_file;
 
-const FILE: &str = "/work/dir/file";
+const FILE: &str = "/data/dir/file";
 
 /// See the module's text.
 pub struct SmallFile;
@@ -17,7 +17,7 @@ impl Subject for SmallFile {
 
     // The names in the file's own directory are synced after the rename.
     const SYNCS: &'static [Skip] =
-        &[Skip::File("file"), Skip::DirAfterRename("/work/dir"), Skip::DirOtherwise("/work"), Skip::DirOtherwise("/")];
+        &[Skip::File("file"), Skip::DirAfterRename("/data/dir"), Skip::DirOtherwise("/data"), Skip::DirOtherwise("/")];
 
     fn work(disk: Arc<dyn Disk>, diary: &mut Diary<Self::Content>) {
         for content in ["one", "two, which is longer", "3"] {

@@ -134,7 +134,7 @@ impl Subject for InLog {
 /// Variables in a LevelDB directory.
 pub struct InLevelDb;
 
-const DIR: &str = "/work/state";
+const DIR: &str = "/data/state";
 
 /// Runs one thing to its end.
 fn block_on<T>(what: impl Future<Output = T>) -> T {
@@ -195,7 +195,7 @@ impl Subject for InLevelDb {
         Skip::File(".dbtmp"),
         Skip::DirAfterRename(DIR),
         Skip::DirOtherwise(DIR),
-        Skip::DirOtherwise("/work"),
+        Skip::DirOtherwise("/data"),
         Skip::DirOtherwise("/"),
     ];
 

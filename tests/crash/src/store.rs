@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tepui_store::disk::Disk;
 use tepui_store::{Change, Durability, Store};
 
-const DIR: &str = "/work/log";
+const DIR: &str = "/data/log";
 
 /// See the module's text.
 pub struct LevelDb;
@@ -59,7 +59,7 @@ impl Subject for LevelDb {
         Skip::File(".dbtmp"),
         Skip::DirAfterRename(DIR),
         Skip::DirOtherwise(DIR),
-        Skip::DirOtherwise("/work"),
+        Skip::DirOtherwise("/data"),
         Skip::DirOtherwise("/"),
     ];
 

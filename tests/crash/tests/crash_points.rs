@@ -38,7 +38,7 @@ subjects! {
     store, "store", one of 4, again one of 20, at least (500, 1000);
     small_file, "small-file", one of 1, again one of 1, at least (30, 30);
     sidecar, "sidecar", one of 1, again one of 1, at least (40, 300);
-    log, "log", one of 20, again one of 40, at least (40, 1);
+    log, "log", one of 20, again one of 10, at least (40, 4);
     registry, "registry", one of 20, again one of 40, at least (100, 500);
     state_log, "state-log", one of 20, again one of 40, at least (100, 1000);
     state_level_db, "state-leveldb", one of 4, again one of 40, at least (200, 300);

@@ -33,7 +33,7 @@ pub struct Drill {
 }
 
 /// All drills.
-pub const DRILLS: [Drill; 8] = [
+pub const DRILLS: [Drill; 9] = [
     Drill {
         name: "masters-deleted",
         about: "drill A: masters stopped, their work directories deleted, ZooKeeper kept: services are not affected",
@@ -81,6 +81,12 @@ pub const DRILLS: [Drill; 8] = [
         about: "the disk of the only master fills up: it serves nothing and says why; with space it serves again by itself",
         election: Election::Alone,
         run: disk_full::run,
+    },
+    Drill {
+        name: "disk-full-leader",
+        about: "the disk of the leader of three fills up: another leads, and the first is a candidate again with space",
+        election: Election::ZooKeeper,
+        run: disk_full::of_a_leader,
     },
 ];
 

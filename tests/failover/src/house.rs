@@ -1,4 +1,4 @@
-//! A cluster as an operator would run it: three masters, two agents, and three ZooKeeper servers or none.
+//! A cluster as an operator would run it: three masters or one, two agents, and three ZooKeeper servers or none.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Failover with real processes: three masters, agents with real tasks, and a real ZooKeeper, each on a host of its own.
+//! Failover with real processes: several masters or one, agents with real tasks, and a real ZooKeeper, each on a host of its own.
 //!
 //! `failover` runs the drills ([`drills`]) and a short spell of chaos ([`chaos`]), `failover chaos` a longer one. Hosts are
 //! network namespaces inside one of our own, so nothing outside is reached. Each case prints one line: `PASS name` or

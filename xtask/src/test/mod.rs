@@ -103,7 +103,7 @@ const PARTS: [Part; 13] = [
     },
     Part {
         name: "failover",
-        about: "drills and chaos with three masters, real tasks and a real ZooKeeper, each on a host of its own",
+        about: "drills and chaos with several masters, real tasks and a real ZooKeeper, each on a host of its own",
         quick: false,
         run: cargo_tests::failover,
     },

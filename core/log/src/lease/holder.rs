@@ -13,8 +13,10 @@ use tepui_wire::Upid;
 #[derive(Debug)]
 pub(super) struct Leading {
     epoch: u64,
-    /// Whether it is elected and has told its client.
+    /// Whether it is elected.
     serves: bool,
+    /// Whether the client was told that it leads.
+    is_told: bool,
     /// For each member the latest moment at which a request was sent that it granted.
     confirmed: BTreeMap<Upid, Instant>,
     renew_at: Instant,
@@ -44,7 +46,8 @@ impl Log {
     pub(crate) fn lease_won(&mut self, epoch: u64, asked: Instant, now: Instant, out: &mut Outbox<Effect>) {
         let Some(lease) = &mut self.lease else { return };
         let until = asked + lease.authority();
-        lease.leading = Some(Leading { epoch, serves: false, confirmed: BTreeMap::new(), renew_at: now, until });
+        lease.leading =
+            Some(Leading { epoch, serves: false, is_told: false, confirmed: BTreeMap::new(), renew_at: now, until });
         lease.candidacy = Candidacy::Resting;
         self.lead_on(now, out);
     }
@@ -115,14 +118,15 @@ impl Log {
                 // Everybody is to hear of it at once.
                 leading.renew_at = now;
             }
+            leading.is_told = true;
             let (epoch, until) = (leading.epoch, leading.until);
             lease.tell(Told::Leads, out);
             answer(Answer::Leads { epoch, until }, out);
         }
     }
 
-    /// Nobody has confirmed the lease for too long. A master that served has to say that it wants to lead again: it has much to
-    /// forget first.
+    /// Nobody has confirmed the lease for too long. A master that was told it leads has to say that it wants to lead again: it has
+    /// much to forget first.
     fn lapse(&mut self, out: &mut Outbox<Effect>) {
         self.end_writing(out);
         self.lease_lost(out);
@@ -132,11 +136,9 @@ impl Log {
     pub(crate) fn lease_lost(&mut self, out: &mut Outbox<Effect>) {
         let Some(lease) = &mut self.lease else { return };
         lease.candidacy = Candidacy::Resting;
-        if !lease.leading.take().is_some_and(|leading| leading.serves) {
-            return;
-        }
-        // Who was not told that it leads is not told that this is over either, and contends on.
-        if lease.told == Told::Leads {
+        let Some(leading) = lease.leading.take().filter(|leading| leading.serves) else { return };
+        // Who was not told that it leads does not know that this is over either, and contends on.
+        if leading.is_told {
             lease.contending = None;
         }
         lease.tell(Told::NoLeader, out);

@@ -16,8 +16,9 @@ use tepui_proto::mesos::MasterInfo;
 pub(crate) struct ZooKeeper {
     contest: Contest,
     registry: Registry,
-    /// Under which name it will contend once its registrar runs.
-    waiting: Option<Arc<MasterInfo>>,
+    /// Under which name it contends, or will once its registrar runs.
+    info: Option<Arc<MasterInfo>>,
+    is_waiting: bool,
     clock: Clock,
     authority: Option<Arc<Authority>>,
 }
@@ -26,11 +27,18 @@ impl ZooKeeper {
     /// Follows the group at `url`.
     pub fn open(url: &Url, session_timeout: Duration, clock: Clock, registry: Registry) -> ZooKeeper {
         let contest = Contest::open(url, session_timeout, clock);
-        ZooKeeper { contest, registry, waiting: None, clock, authority: None }
+        ZooKeeper { contest, registry, info: None, is_waiting: false, clock, authority: None }
     }
 
     pub fn contend(&mut self, info: Arc<MasterInfo>) {
-        self.waiting = Some(info);
+        self.info = Some(info);
+        self.wait();
+    }
+
+    /// Leaves the group, so that others lead, until the registrar runs.
+    fn wait(&mut self) {
+        self.contest.withdraw();
+        self.is_waiting = true;
     }
 
     /// The next change; waiting for it can be given up.
@@ -38,8 +46,13 @@ impl ZooKeeper {
         loop {
             let change = tokio::select! {
                 biased;
-                () = self.registry.runs(), if self.waiting.is_some() => {
-                    self.waiting.take().inspect(|info| self.contest.contend(info.clone()));
+                () = self.registry.runs(), if self.is_waiting => {
+                    self.is_waiting = false;
+                    self.info.iter().for_each(|info| self.contest.contend(info.clone()));
+                    continue;
+                }
+                () = self.registry.stands(), if self.info.is_some() && !self.is_waiting => {
+                    self.wait();
                     continue;
                 }
                 change = self.contest.next() => change,

@@ -110,6 +110,11 @@ impl Replicas {
         ledger: &Ledger,
     ) -> Vec<String> {
         let replica = &mut self.0[node];
+        let is_vote =
+            matches!(said, Said::PromiseResponse(Promised::ACCEPT, ..) | Said::WriteResponse(Accepted::ACCEPT, ..));
+        if is_vote && replica.status != Some(Status::VOTING) {
+            return vec![format!("promises or accepts as {:?}", replica.status)];
+        }
         match (said, scope) {
             (Said::PromiseResponse(Promised::ACCEPT, proposal, end, _), Some(Scope::General)) => {
                 replica.promises_all(*proposal, end.unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The disk of the only master fills up, and has room again later.
+//! The disk of a master fills up, of the only one or of the leader of three, and has room again later.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -11,6 +11,7 @@ use interop::http;
 use interop::process::wait_for;
 
 use super::{BACK_WITHIN, RUNS_WITHIN, Services, job};
+use crate::daemon::Daemon;
 use crate::house::{AGENTS, House, leads};
 use crate::operator::{store, stored};
 
@@ -73,7 +74,7 @@ pub fn run(house: &mut House) -> Result<()> {
     });
     let refused = refused.context("a full disk has room for everything")??;
     house.agents[1].start()?;
-    wait_for("the master to say why it stops", BACK_WITHIN, || says_why(house).then_some(()))?;
+    wait_for("the master to say why it stops", BACK_WITHIN, || says_why(&house.masters[0]).then_some(()))?;
     wait_for("the master to serve no more", BACK_WITHIN, || (!leads(&master)).then_some(()))?;
     let until = Instant::now() + FULL_FOR;
     while Instant::now() < until {
@@ -97,6 +98,56 @@ pub fn run(house: &mut House) -> Result<()> {
     services.end()
 }
 
+/// One master of three has a small disk. It leads when that fills up: another one has to take over while the process of the
+/// first lives on, and once it has room the first can lead again.
+pub fn of_a_leader(house: &mut House) -> Result<()> {
+    let services = Services::start(house)?;
+    let leader = house.leader().context("nobody leads")?;
+    house.masters[leader].stop()?;
+    let work = house.folder.join(house.masters[leader].name).join("work");
+    std::fs::remove_dir_all(&work)?;
+    let disk = SmallDisk::mount(&work)?;
+    house.masters[leader].start()?;
+    wait_for("its replica to vote again", BACK_WITHIN, || house.votes(leader).then_some(()))?;
+    let others: Vec<usize> = (0..house.masters.len()).filter(|number| *number != leader).collect();
+    make_leader(house, leader, &others)?;
+
+    disk.fill()?;
+    let next = wait_for("another leader", BACK_WITHIN, || {
+        // Each try of the old one to write shows it that its disk is full.
+        house.leader().filter(|next| *next != leader).or_else(|| {
+            let _ = store(&house.addresses()[leader], 1);
+            None
+        })
+    })?;
+    house.masters[leader].check()?;
+    ensure!(says_why(&house.masters[leader]), "it does not say why");
+    ensure!(store(&house.addresses()[next], 2)?, "the new leader takes no schedule");
+    house.wait_for_agents(AGENTS.len(), BACK_WITHIN)?;
+    services.judge(house)?;
+
+    std::fs::remove_file(disk.filler())?;
+    wait_for("its replica to vote with room again", BACK_WITHIN, || house.votes(leader).then_some(()))?;
+    make_leader(house, leader, &others)?;
+    ensure!(stored(&house.addresses()[leader])? == 2, "what was acknowledged is not there");
+    services.judge(house)?;
+    services.end()
+}
+
+/// Starts the others anew until this one leads.
+fn make_leader(house: &mut House, leader: usize, others: &[usize]) -> Result<()> {
+    for number in others {
+        if house.leader() == Some(leader) {
+            break;
+        }
+        house.masters[*number].stop()?;
+        house.masters[*number].start()?;
+        wait_for("its replica to vote", BACK_WITHIN, || house.votes(*number).then_some(()))?;
+    }
+    wait_for("it to lead", BACK_WITHIN, || (house.leader() == Some(leader)).then_some(()))?;
+    house.wait_for_agents(AGENTS.len(), BACK_WITHIN)
+}
+
 /// The master begins anew on a small file system, and knows the first agent only.
 fn on_a_small_disk(house: &mut House) -> Result<SmallDisk> {
     house.masters[0].stop()?;
@@ -116,7 +167,7 @@ fn ids(house: &House) -> Result<Vec<String>> {
     Ok(agents.iter().map(|agent| agent["id"].to_string()).collect())
 }
 
-fn says_why(house: &House) -> bool {
-    let log = std::fs::read(house.masters[0].log()).unwrap_or_default();
+fn says_why(master: &Daemon) -> bool {
+    let log = std::fs::read(master.log()).unwrap_or_default();
     String::from_utf8_lossy(&log).contains(WHY)
 }
