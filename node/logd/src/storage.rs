@@ -4,18 +4,13 @@
 //! [`Storage::fetch`] brings what a fetch finds back as an input.
 
 use bytes::Bytes;
-use std::sync::mpsc::{self, RecvError, TryRecvError};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
 use tepui_driver::{SyncFailed, Syncing};
 use tepui_store::{Change, Durability, Error, Store};
 use tokio::sync::{oneshot, watch};
 
 /// Takes the keys and values that a fetch found.
 type Then = Box<dyn FnOnce(Vec<(Vec<u8>, Bytes)>) + Send>;
-
-/// How long the thread looks for its next job before it sleeps. Whoever appends one entry after the other asks again within this
-/// time, and to wake a thread takes about as long.
-const LOOK: Duration = Duration::from_micros(100);
 
 enum Job {
     Sync(Vec<Change>, oneshot::Sender<Result<(), SyncFailed>>),
@@ -88,7 +83,7 @@ impl Storage {
 
 /// Until nobody can ask any more, or a failure.
 fn serve(mut store: Store, queue: &mpsc::Receiver<Job>, failed: &watch::Sender<Option<Error>>) {
-    while let Ok(mut job) = next(queue) {
+    while let Ok(mut job) = queue.recv() {
         loop {
             if let Err(error) = perform(&mut store, job) {
                 // The directory is free before anybody hears of the failure and opens it again.
@@ -108,20 +103,6 @@ fn serve(mut store: Store, queue: &mpsc::Receiver<Job>, failed: &watch::Sender<O
             return;
         }
     }
-}
-
-/// The next job: looked for first, then waited for.
-fn next(queue: &mpsc::Receiver<Job>) -> Result<Job, RecvError> {
-    let begun = Instant::now();
-    while begun.elapsed() < LOOK {
-        match queue.try_recv() {
-            Ok(job) => return Ok(job),
-            Err(TryRecvError::Disconnected) => return Err(RecvError),
-            // Others may have the processor meanwhile.
-            Err(TryRecvError::Empty) => std::thread::yield_now(),
-        }
-    }
-    queue.recv()
 }
 
 fn perform(store: &mut Store, job: Job) -> Result<(), Error> {
