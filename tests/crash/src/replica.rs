@@ -14,22 +14,13 @@ use tepui_store::disk::Disk;
 use tepui_store::{Durability, Options, Store};
 use tepui_wire::Upid;
 
-use crate::skip::Skip;
+use crate::skip::{Skip, of_a_store};
 
 /// The directory of the log.
 pub const DIR: &str = "/m/replicated_log";
 
 /// The syncs that a replica relies on; those of the file beside its directory are of the sidecar.
-pub const SYNCS: &[Skip] = &[
-    Skip::File(".log"),
-    Skip::File(".ldb"),
-    Skip::File("MANIFEST"),
-    Skip::File(".dbtmp"),
-    Skip::DirAfterRename(DIR),
-    Skip::DirOtherwise(DIR),
-    Skip::DirOtherwise("/m"),
-    Skip::DirOtherwise("/"),
-];
+pub const SYNCS: &[Skip] = &of_a_store(DIR, "/m");
 
 /// So many deadlines come before somebody must have been told something.
 const DEADLINES_MAX: usize = 1000;

@@ -16,6 +16,20 @@ pub enum Skip {
     DirOtherwise(&'static str),
 }
 
+/// The syncs that a store in this directory relies on; `above` is the one directory between it and the root.
+pub const fn of_a_store(dir: &'static str, above: &'static str) -> [Skip; 8] {
+    [
+        Skip::File(".log"),
+        Skip::File(".ldb"),
+        Skip::File("MANIFEST"),
+        Skip::File(".dbtmp"),
+        Skip::DirAfterRename(dir),
+        Skip::DirOtherwise(dir),
+        Skip::DirOtherwise(above),
+        Skip::DirOtherwise("/"),
+    ]
+}
+
 /// See the module's text.
 #[derive(Debug)]
 pub struct Skipping {

@@ -2,7 +2,7 @@
 
 use crate::judge::{Diary, Subject};
 use crate::replica::{Inside, Replica, SYNCS, small};
-use crate::skip::Skip;
+use crate::skip::{Skip, of_a_store};
 use crate::store::scrambled;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -188,16 +188,7 @@ async fn work(state: &State, diary: &mut Diary<Variables>) -> Result<(), tepui_s
 impl Subject for InLevelDb {
     type Content = Variables;
 
-    const SYNCS: &'static [Skip] = &[
-        Skip::File(".log"),
-        Skip::File(".ldb"),
-        Skip::File("MANIFEST"),
-        Skip::File(".dbtmp"),
-        Skip::DirAfterRename(DIR),
-        Skip::DirOtherwise(DIR),
-        Skip::DirOtherwise("/data"),
-        Skip::DirOtherwise("/"),
-    ];
+    const SYNCS: &'static [Skip] = &of_a_store(DIR, "/data");
 
     fn work(disk: Arc<dyn Disk>, diary: &mut Diary<Variables>) {
         let state = State::level_db_on(disk, DIR, small()).unwrap();

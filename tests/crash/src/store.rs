@@ -2,7 +2,7 @@
 
 use crate::judge::{Diary, Subject};
 use crate::replica::small;
-use crate::skip::Skip;
+use crate::skip::{Skip, of_a_store};
 use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,16 +52,7 @@ fn content(store: &Store) -> Result<BTreeMap<Vec<u8>, Bytes>, String> {
 impl Subject for LevelDb {
     type Content = BTreeMap<Vec<u8>, Bytes>;
 
-    const SYNCS: &'static [Skip] = &[
-        Skip::File(".log"),
-        Skip::File(".ldb"),
-        Skip::File("MANIFEST"),
-        Skip::File(".dbtmp"),
-        Skip::DirAfterRename(DIR),
-        Skip::DirOtherwise(DIR),
-        Skip::DirOtherwise("/data"),
-        Skip::DirOtherwise("/"),
-    ];
+    const SYNCS: &'static [Skip] = &of_a_store(DIR, "/data");
 
     fn work(disk: Arc<dyn Disk>, diary: &mut Diary<Self::Content>) {
         let mut store = Store::open_on(disk, DIR, small()).unwrap();
