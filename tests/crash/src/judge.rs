@@ -76,14 +76,12 @@ pub struct Effort {
     pub every: usize,
     /// Of so many recoveries one crashes in each of its steps; none if there is no number.
     pub again: Option<usize>,
-    /// Which disks there are.
-    pub bounds: Bounds,
 }
 
 impl Effort {
     /// All disks, and all those of each recovery.
     pub fn whole() -> Effort {
-        Effort { every: 1, again: Some(1), bounds: Bounds::default() }
+        Effort { every: 1, again: Some(1) }
     }
 }
 
@@ -113,12 +111,12 @@ pub fn misses<S: Subject>(skip: Skip) -> bool {
     let recorder = Recorder::default();
     let mut diary = Diary::new(recorder.clone());
     S::work(Arc::new(Skipping::new(recorder, skip)), &mut diary);
-    judge_diary::<S>(&diary, Effort { again: None, ..Effort::whole() }).is_err()
+    judge_diary::<S>(&diary, Effort { every: 1, again: None }).is_err()
 }
 
 fn judge_diary<S: Subject>(diary: &Diary<S::Content>, effort: Effort) -> Result<Tried, String> {
     let mut tried = Tried { operations: diary.now(), ..Tried::default() };
-    let verdict = crashes(&diary.recorder, effort.bounds, |crash| {
+    let verdict = crashes(&diary.recorder, Bounds::default(), |crash| {
         tried.disks += 1;
         if !tried.disks.is_multiple_of(effort.every) {
             return ControlFlow::Continue(());
@@ -126,22 +124,19 @@ fn judge_diary<S: Subject>(diary: &Diary<S::Content>, effort: Effort) -> Result<
         tried.crashes += 1;
         let allowed = diary.allowed(crash.after);
         let again = effort.again.is_some_and(|again| tried.crashes.is_multiple_of(again));
-        let recovered = recover::<S>(&crash.image, &allowed, again.then_some(effort.bounds), &mut tried);
+        let recovered = recover::<S>(&crash.image, &allowed, again, &mut tried);
         stop_at(recovered.map_err(|why| format!("after {} operations: {why}", crash.after)))
     });
     verdict.break_value().map_or(Ok(tried), Err)
 }
 
-fn recover<S: Subject>(
-    image: &Image,
-    allowed: &[S::Content],
-    again: Option<Bounds>,
-    tried: &mut Tried,
-) -> Result<(), String> {
+fn recover<S: Subject>(image: &Image, allowed: &[S::Content], again: bool, tried: &mut Tried) -> Result<(), String> {
     let recorder = Recorder::holding(image);
     let found = found::<S>(&recorder, allowed)?;
-    let Some(bounds) = again else { return Ok(()) };
-    let verdict = crashes(&recorder, bounds, |crash| {
+    if !again {
+        return Ok(());
+    }
+    let verdict = crashes(&recorder, Bounds::default(), |crash| {
         tried.crashes_in_recovery += 1;
         // Once it has started, what was found is durable.
         let settled = std::slice::from_ref(&found);
