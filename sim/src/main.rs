@@ -2,6 +2,7 @@
 //!
 //! See docs/simulation.md. A failing run prints the one command that replays it.
 
+mod agenda;
 mod cast;
 mod check;
 mod command;

@@ -1,8 +1,9 @@
-//! The world: one heap of what is going to happen, and the loop that makes it happen.
+//! The world: its agenda, and the loop that makes things happen.
 //!
 //! Everything random comes from one generator and everything is handled in the order of (time, sequence), so the same
 //! seed gives the same run, event by event.
 
+use crate::agenda::{Agenda, Due};
 use crate::check::{Checks, Fact};
 use crate::disk::Health;
 use crate::host::{Host, Input, Local};
@@ -10,8 +11,7 @@ use crate::network::{ConnId, HostId, Kind, Network, Process};
 use crate::packet::Packet;
 use crate::planted::Planted;
 use crate::report::Tally;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddrV4;
 use tepui_base::{Instant, Now, Rng, Wall};
@@ -51,28 +51,6 @@ pub enum Event {
     Fault,
 }
 
-struct Entry {
-    key: Reverse<(u64, u64)>,
-    event: Event,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
-    }
-}
-
 /// A host and its place in the world.
 pub struct Slot {
     /// What lives there; taken out while it acts.
@@ -97,8 +75,7 @@ pub struct Slot {
 
 /// Everything there is.
 pub struct World {
-    heap: BinaryHeap<Entry>,
-    sequence: u64,
+    agenda: Agenda<Event>,
     /// Nanoseconds since the beginning.
     pub now: u64,
     /// The one source of chance.
@@ -129,8 +106,7 @@ impl World {
     /// An empty world.
     pub fn new(seed: u64, planted: Planted, log: Option<Box<dyn Write>>) -> World {
         World {
-            heap: BinaryHeap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             now: 0,
             rng: Rng::new(seed),
             network: Network::default(),
@@ -158,8 +134,7 @@ impl World {
 
     /// Something happens then.
     pub fn at(&mut self, at: u64, event: Event) {
-        self.sequence += 1;
-        self.heap.push(Entry { key: Reverse((at, self.sequence)), event });
+        self.agenda.push(at, event);
     }
 
     /// Puts a host into the world, not running yet.
@@ -293,12 +268,7 @@ impl World {
     /// Handles what is due up to `until`; stops early when a checker objects.
     pub fn run(&mut self, until: u64) {
         while self.checks.violations.is_empty() {
-            let Some(next) = self.heap.peek() else { break };
-            let Reverse((at, sequence)) = next.key;
-            if at > until {
-                break;
-            }
-            let Some(Entry { event, .. }) = self.heap.pop() else { break };
+            let Some(Due { at, sequence, event }) = self.agenda.pop(until) else { break };
             self.now = at;
             self.tally.events += 1;
             self.write_down(sequence, &event);

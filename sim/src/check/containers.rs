@@ -1,9 +1,10 @@
 //! Containers and the executors in them: what is told to leave leaves; when one is over its agent says so, and what a
 //! framework hears of it is true.
 
-use super::Fact;
+use super::{Fact, Sender};
 use crate::network::{HostId, Process};
 use std::collections::{BTreeMap, BTreeSet};
+use tepui_wire::Upid;
 
 /// The grace period of executors here is five seconds; then the container is destroyed.
 const LEAVE_NANOS: u64 = 10_000_000_000;
@@ -37,8 +38,10 @@ pub struct Containers {
     pub up: BTreeMap<HostId, Container>,
     /// How executors have ended, by framework and executor.
     ends: BTreeMap<(String, String), BTreeSet<i32>>,
-    /// Agents that are registered, as they themselves see it.
-    attached: BTreeSet<Process>,
+    /// The master that each agent has detected. It heeds no other.
+    masters: BTreeMap<Process, Upid>,
+    /// Agents that are registered, as they themselves see it, and with whom.
+    attached: BTreeMap<Process, Sender>,
     /// Ends that an agent has to tell of, until then.
     untold: Vec<(u64, Container)>,
 }
@@ -53,11 +56,12 @@ impl Containers {
                 let (Some(container), Some(status)) = (self.up.remove(host), status) else { return };
                 let key = (container.framework.clone(), container.executor.clone());
                 self.ends.entry(key).or_default().insert(*status);
-                if container.custom && self.attached.contains(&container.agent) {
+                if container.custom && self.attached.contains_key(&container.agent) {
                     self.untold.push((now + SAY_NANOS, container));
                 }
             }
-            Fact::ShutdownTaken { agent, framework, executor } if self.attached.contains(agent) => {
+            // What a former master said may arrive late, and is not heeded.
+            Fact::ShutdownTaken { agent, by, framework, executor } if self.attached.get(agent) == Some(by) => {
                 let is_meant = |container: &&mut Container| {
                     container.agent == *agent
                         && container.framework == *framework
@@ -82,14 +86,17 @@ impl Containers {
                     found.push(format!("{via:?} hears that executor {executor} ended with {status}: {ends:?}"));
                 }
             }
-            Fact::Attached { agent } => {
-                self.attached.insert(*agent);
+            Fact::Attached { agent, by } if self.masters.get(agent) == Some(&by.pid) => {
+                self.attached.insert(*agent, by.clone());
             }
-            Fact::Detached { agent } => {
+            Fact::Detached { agent, master } => {
                 self.attached.remove(agent);
+                self.masters.remove(agent);
+                self.masters.extend(master.clone().map(|master| (*agent, master)));
             }
             Fact::Ended(process) => {
                 self.attached.remove(process);
+                self.masters.remove(process);
                 // Containers die with their agent, though it says so only when it is back.
                 self.up.retain(|_, container| container.agent != *process);
                 self.untold.retain(|(_, container)| container.agent != *process);

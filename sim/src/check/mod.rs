@@ -29,6 +29,7 @@ use std::rc::Rc;
 use tepui_proto::mesos::scheduler::Call;
 use tepui_proto::mesos::task_status::{Reason, Source};
 use tepui_proto::mesos::{FrameworkInfo, TaskState};
+use tepui_wire::Upid;
 
 pub use offers::total;
 pub use roster::Via;
@@ -36,6 +37,13 @@ pub use tepui_proto::mesos::scheduler::call::Type as CallType;
 
 /// Thousandths of a CPU, and MB.
 pub type Amount = (i64, i64);
+
+/// Who sent a message: two masters may have had one address, one after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    pub pid: Upid,
+    pub epoch: Option<u64>,
+}
 
 /// An update of a task, wherever it is seen. Task ids are unique in a world.
 #[derive(Clone, Debug)]
@@ -188,10 +196,10 @@ pub enum Fact {
     // What agents learn and do.
     /// An agent has got its id.
     Registered { agent: Process, id: String },
-    /// An agent is registered with the master, as it sees it.
-    Attached { agent: Process },
-    /// It is not any more.
-    Detached { agent: Process },
+    /// A master tells an agent that it is registered.
+    Attached { agent: Process, by: Sender },
+    /// An agent is registered nowhere: it has a new master to register with, or none.
+    Detached { agent: Process, master: Option<Upid> },
     /// The agent sends an update to the master.
     UpdateSent { agent: Process, update: Update },
     /// The agent takes an acknowledgement.
@@ -199,7 +207,7 @@ pub enum Fact {
     /// The agent takes an update of an executor.
     ExecutorUpdate { agent: Process, update: Update },
     /// An agent hears that one executor of a framework, or all, are to leave.
-    ShutdownTaken { agent: Process, framework: String, executor: Option<String> },
+    ShutdownTaken { agent: Process, by: Sender, framework: String, executor: Option<String> },
     /// An agent, with its id, says that an executor is over.
     ExitedSent { agent: Process, id: String, framework: String, executor: String },
     /// A program starts.

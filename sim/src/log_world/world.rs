@@ -1,4 +1,4 @@
-//! The world of the log: one heap of what is going to happen, and the loop that makes it happen.
+//! The world of the log: its agenda, and the loop that makes things happen.
 //!
 //! Everything random comes from one generator and everything is handled in the order of (time, sequence), so the same
 //! seed gives the same run, event by event.
@@ -9,11 +9,11 @@ use super::faults;
 use super::network::Network;
 use super::node::{Node, Process};
 use super::planted::Planted;
+use crate::agenda::Agenda;
 use crate::disk::{DiskError, Health};
 use crate::packet::digest;
 use crate::report::Tally;
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::io::Write;
 use tepui_base::{EffectQueue, Machine, Now, Outbox, Rng};
 use tepui_log::{Change, Config, Effect, FetchId, Input, Log, Request, Restored};
@@ -59,28 +59,6 @@ pub enum Event {
     Fault,
 }
 
-struct Entry {
-    key: Reverse<(u64, u64)>,
-    event: Event,
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
-    }
-}
-impl Eq for Entry {}
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
-    }
-}
-
 /// What a group of replicas is like.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
@@ -94,8 +72,7 @@ pub struct Group {
 
 /// Everything there is.
 pub struct World {
-    heap: BinaryHeap<Entry>,
-    sequence: u64,
+    agenda: Agenda<Event>,
     /// Nanoseconds since the beginning.
     pub now: u64,
     /// The one source of chance.
@@ -127,8 +104,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let nodes = (0..group.nodes).map(|id| Node::new(id, rng.below(1000 * SECOND))).collect();
         World {
-            heap: BinaryHeap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             now: 0,
             rng,
             group,
@@ -150,17 +126,15 @@ impl World {
     }
 
     fn at(&mut self, at: u64, event: Event) {
-        self.sequence += 1;
-        self.heap.push(Entry { key: Reverse((at, self.sequence)), event });
+        self.agenda.push(at, event);
     }
 
     /// Lets time pass until then, or until something is wrong.
     pub fn run(&mut self, until: u64) {
         while self.checks.violations.is_empty() {
-            let Some(top) = self.heap.peek().filter(|top| top.key.0.0 <= until) else { break };
-            self.now = top.key.0.0;
-            let Some(entry) = self.heap.pop() else { break };
-            self.happen(entry.event);
+            let Some(due) = self.agenda.pop(until) else { break };
+            self.now = due.at;
+            self.happen(due.event);
         }
         if self.checks.violations.is_empty() {
             self.now = self.now.max(until);

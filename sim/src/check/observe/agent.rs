@@ -1,7 +1,7 @@
 //! What agents do and learn.
 
 use super::{decode, read, see, update, update_of};
-use crate::check::Fact;
+use crate::check::{Fact, Sender};
 use crate::network::Process;
 use crate::world::World;
 use tepui_agent::{Effect, Input};
@@ -15,7 +15,7 @@ use tepui_wire::{Message, NetEffect, NetInput};
 /// What an agent does.
 pub fn agent_effect(world: &mut World, agent: Process, effect: &Effect) {
     match effect {
-        Effect::Redetect => see(world, &Fact::Detached { agent }),
+        Effect::Redetect => see(world, &Fact::Detached { agent, master: None }),
         Effect::Net(NetEffect::Send(message)) => match message.name.as_str() {
             "mesos.internal.StatusUpdateMessage" => {
                 let Some(message) = read::<StatusUpdateMessage>(message) else { return };
@@ -38,7 +38,7 @@ pub fn agent_effect(world: &mut World, agent: Process, effect: &Effect) {
 pub fn agent_input(world: &mut World, agent: Process, input: &Input) {
     match input {
         // Whoever leads, it has to register first.
-        Input::Detected(_) => see(world, &Fact::Detached { agent }),
+        Input::Detected(master) => see(world, &Fact::Detached { agent, master: master.clone() }),
         Input::Net(NetInput::Message(message)) => {
             message_taken(world, agent, message);
         }
@@ -53,13 +53,14 @@ pub fn agent_input(world: &mut World, agent: Process, input: &Input) {
 }
 
 fn message_taken(world: &mut World, agent: Process, message: &Message) -> Option<()> {
+    let by = Sender { pid: message.from.clone(), epoch: message.epoch };
     let fact = match message.name.strip_prefix("mesos.internal.")? {
         "SlaveRegisteredMessage" => {
-            see(world, &Fact::Attached { agent });
+            see(world, &Fact::Attached { agent, by });
             let message = read::<AgentRegisteredMessage>(message)?;
             Fact::Registered { agent, id: message.agent_id.value.clone() }
         }
-        "SlaveReregisteredMessage" => Fact::Attached { agent },
+        "SlaveReregisteredMessage" => Fact::Attached { agent, by },
         "StatusUpdateAcknowledgementMessage" => {
             let message = read::<StatusUpdateAcknowledgementMessage>(message)?;
             Fact::AcknowledgementTaken { task: message.task_id.value.clone(), uuid: message.uuid }
@@ -67,11 +68,11 @@ fn message_taken(world: &mut World, agent: Process, message: &Message) -> Option
         "ShutdownExecutorMessage" => {
             let message = read::<ShutdownExecutorMessage>(message)?;
             let executor = Some(message.executor_id.value.clone());
-            Fact::ShutdownTaken { agent, framework: message.framework_id.value.clone(), executor }
+            Fact::ShutdownTaken { agent, by, framework: message.framework_id.value.clone(), executor }
         }
         "ShutdownFrameworkMessage" => {
             let message = read::<ShutdownFrameworkMessage>(message)?;
-            Fact::ShutdownTaken { agent, framework: message.framework_id.value.clone(), executor: None }
+            Fact::ShutdownTaken { agent, by, framework: message.framework_id.value.clone(), executor: None }
         }
         _ => return None,
     };
