@@ -41,6 +41,7 @@ const OF_MASTERS: &[(&str, u64)] = &[
     ("master without zookeeper", 6),
     ("replica isolated", 6),
     ("masters split", 6),
+    ("masters parted", 6),
     ("zookeeper away", 3),
     ("session ended", 6),
     ("slow disk", 5),

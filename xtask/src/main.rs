@@ -2,12 +2,14 @@
 //!
 //! - `tidy` checks in a second what reviewers should not have to: who may call whom, sizes, words, links.
 //! - `test` runs everything that can prove the project wrong, part after part, and ends with one summary.
+//! - `mutants` proves the simulator: bugs nobody thought of, built into the core one after another.
 //!
 //! Nothing here is shipped. Formatting and lints are not repeated here: rustfmt and clippy already do them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+mod mutants;
 mod source;
 mod test;
 mod tidy;
@@ -17,13 +19,15 @@ const USAGE: &str = "\
 usage: cargo xtask tidy                       check layers, sizes, words, documents and links
        cargo xtask test [--quick] [--only PART[,PART]]
                                               run the tests; --quick is unit, properties and a short simulation
-       cargo xtask test --list                name the parts";
+       cargo xtask test --list                name the parts
+       cargo xtask mutants [NAME...]          build mutants of the core into the simulator, which must find them";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.first().map(String::as_str) {
         Some("tidy") if arguments.len() == 1 => tidy::run(&root()),
         Some("test") => test::run(&root(), &arguments[1..]),
+        Some("mutants") => mutants::run(&root(), &arguments[1..]),
         Some("help" | "--help" | "-h") => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

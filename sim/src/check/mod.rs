@@ -338,9 +338,13 @@ impl Checks {
 
     /// There must be a leader by now.
     pub fn has_leader(&mut self, now: u64) {
-        if self.masters.len() > 1 && !self.authority.has_leader(now) {
+        if !self.somebody_leads(now) {
             self.object(now, "all is well, and nobody leads".to_owned());
         }
+    }
+
+    fn somebody_leads(&self, now: u64) -> bool {
+        self.masters.len() <= 1 || self.authority.has_leader(now)
     }
 
     fn objections(&mut self, now: u64, judge: impl FnOnce(&mut Checks, &mut Vec<String>)) {
@@ -374,11 +378,14 @@ impl Checks {
     /// Looks for what should have happened by now.
     pub fn overdue(&mut self, now: u64) {
         let mut found = Vec::new();
-        self.offers.overdue(now, &mut found);
-        self.reconcile.overdue(now, &mut found);
         self.containers.overdue(now, &mut found);
-        self.maintenance.overdue(now, &self.model, &mut found);
-        self.patience.overdue(now, &mut found);
+        // What a master should have done nobody can expect while none leads.
+        if self.somebody_leads(now) {
+            self.offers.overdue(now, &mut found);
+            self.reconcile.overdue(now, &mut found);
+            self.maintenance.overdue(now, &self.model, &mut found);
+            self.patience.overdue(now, &mut found);
+        }
         for text in found {
             self.object(now, text);
         }

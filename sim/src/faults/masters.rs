@@ -16,6 +16,7 @@ pub fn cause(world: &mut World, kind: &str) -> bool {
         "master isolated" => leader(world).is_some_and(|master| isolate(world, master, true)),
         "master without zookeeper" => leader(world).is_some_and(|master| away(world, &[master])),
         "masters split" => split(world),
+        "masters parted" => part_from_leader(world),
         "replica isolated" => any(world).is_some_and(|machine| isolate(world, machine, false)),
         "zookeeper away" => {
             let all: Vec<HostId> = (0..world.slots.len()).filter(|host| world.slots[*host].machine == *host).collect();
@@ -92,6 +93,16 @@ fn split(world: &mut World) -> bool {
         part(world, a, b, until);
     }
     !one.is_empty() && !other.is_empty()
+}
+
+/// The leader and one other do not hear each other, and all others hear both: who believes that nobody leads may still find a
+/// quorum.
+fn part_from_leader(world: &mut World) -> bool {
+    let (leader, other) = (leader(world), any(world));
+    let (Some(leader), Some(other)) = (leader, other.filter(|other| Some(*other) != leader)) else { return false };
+    let until = world.now + SECOND + world.rng.below(40 * SECOND);
+    part(world, leader, other, until);
+    true
 }
 
 /// ZooKeeper is away from these machines.

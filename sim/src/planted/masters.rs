@@ -13,7 +13,7 @@ crate::kind::bugs! {
     EndsTooLate "ends-too-late" "A master believes its session or its lease to last a second longer.",
     EpochUnsaid "epoch-unsaid" "One of a hundred messages of the master carries no epoch.",
     NamesItself "names-itself" "A master names itself the leader when its lease is over.",
-    PromiseNotWithheld "promise-not-withheld" "Replicas promise to others before a lease that they granted is over.",
+    PromiseNotWithheld "promise-not-withheld" "Replicas promise and grant to others before a lease that they granted is over.",
     RegistryStale "registry-stale" "A master that leads again goes on from the registry that it has read before.",
     ResignsTooEarly "resigns-too-early" "A leader releases the others before it has ceased to act.",
     SyncedLate "synced-late" "Replicas answer a minute before their disks have what they say.",
@@ -26,7 +26,9 @@ const SYNC_NANOS: u64 = 60_000_000_000;
 /// What clocks are wrong by with [`Bug::ClocksWild`], in thousandths.
 const WILD: u32 = 200;
 
-const WANT_PROMISES: [&str; 2] = ["mesos.internal.log.PromiseRequest", "tepui.internal.log.CandidateRequest"];
+/// To promise alone too early takes a leader its place and lets nobody lead: what a lease is granted for is looked at again.
+const WANT_PLACES: [&str; 3] =
+    ["mesos.internal.log.PromiseRequest", "tepui.internal.log.CandidateRequest", "tepui.internal.log.LeaseRequest"];
 
 impl Planted {
     /// With this bug, in a world of several masters.
@@ -95,7 +97,7 @@ impl Planted {
 
     /// What a replica's clock shows when this message comes.
     pub fn clock_at(&self, now: Now, message: &Message) -> Now {
-        if self.has(Bug::PromiseNotWithheld) && WANT_PROMISES.contains(&message.name.as_str()) {
+        if self.has(Bug::PromiseNotWithheld) && WANT_PLACES.contains(&message.name.as_str()) {
             return Now { monotonic: now.monotonic + LEASE, ..now };
         }
         now

@@ -46,6 +46,7 @@ pub fn run(root: &Path) -> Result<bool> {
     findings.extend(names::check(&files));
     findings.extend(apis::check(&files));
     findings.extend(documents::check(&files, &workspace.crates));
+    findings.extend(crate::mutants::check(root, &files));
     findings.sort();
     for finding in &findings {
         println!("{}:{}: {}", finding.path, finding.line, finding.text);
