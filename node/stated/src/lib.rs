@@ -87,7 +87,8 @@ impl State {
         State::over(Storage::Memory(Arc::default()))
     }
 
-    /// Variables in a LevelDB directory, which is this process' alone until all clones are dropped.
+    /// Variables in a LevelDB directory, which is this process' alone until all clones are dropped. A disk that is full or
+    /// fails is an error of each request until it works again.
     pub fn level_db(directory: impl AsRef<Path>) -> Result<State, Error> {
         State::level_db_on(Arc::new(RealDisk), directory, Options::default())
     }
