@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::time::Duration;
 use tepui_base::{AgentId, EffectQueue, Instant, Machine, Now, Outbox};
 use tepui_log::{Change, Config, Effect, Log, Restored};
 use tepui_proto::MessageField;
@@ -104,13 +105,20 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        while let Some(message) = self.messages.pop_front() {
-            let of = |upid: &Upid| (0..self.nodes.len()).find(|number| pid(*number).ip == upid.ip);
-            let (Some(from), Some(to)) = (of(&message.from), of(&message.to)) else { continue };
-            if !self.cut.contains(&from) && !self.cut.contains(&to) {
-                self.input(to, Input::Log(tepui_log::Input::Message(message)));
-            }
+        while self.deliver_one() {}
+    }
+
+    /// Whether there was a message.
+    fn deliver_one(&mut self) -> bool {
+        let Some(message) = self.messages.pop_front() else { return false };
+        let of = |upid: &Upid| (0..self.nodes.len()).find(|number| pid(*number).ip == upid.ip);
+        if let (Some(from), Some(to)) = (of(&message.from), of(&message.to))
+            && !self.cut.contains(&from)
+            && !self.cut.contains(&to)
+        {
+            self.input(to, Input::Log(tepui_log::Input::Message(message)));
         }
+        true
     }
 
     /// Goes on until somebody has something to tell. Time jumps from deadline to deadline.
@@ -214,4 +222,40 @@ fn without_a_quorum_a_term_ends_in_time() {
     assert!(world.now.monotonic >= Instant(60_000_000_000));
     world.cut.clear();
     assert!(world.recover(0).admitted.is_empty(), "the next term finds everybody again");
+}
+
+#[test]
+fn a_store_that_takes_too_long_ends_the_term() {
+    let mut world = World::new(3);
+    world.recover(0);
+    world.deliver();
+    world.cut.extend([1, 2]);
+    let asked = world.now.monotonic;
+    apply(&mut world, 0, 1, "late");
+    let why = "Failed to update registry: Failed to perform store within 20secs";
+    assert_eq!(world.next(0), Output::Aborted(why.to_owned()));
+    assert_eq!(world.now.monotonic, asked + Duration::from_secs(20));
+    world.cut.clear();
+    world.recover(0);
+    apply(&mut world, 0, 2, "in time");
+    assert_eq!(world.next(0), Output::Applied(OperationId(2), Ok(true)), "nothing more is said of the first");
+}
+
+/// The master is stored before it serves anybody.
+#[test]
+fn the_first_store_of_a_term_may_take_too_long() {
+    let mut world = World::new(3);
+    world.recover(0);
+    world.deliver();
+    world.input(0, Input::Resign);
+    world.input(0, Input::Recover(Arc::default()));
+    let leads = |world: &World| world.nodes[0].registrar.log().and_then(|log| log.figures().proposal).is_some();
+    while !leads(&world) {
+        assert!(world.deliver_one(), "it is elected by messages alone");
+    }
+    world.cut.extend([1, 2]);
+    let asked = world.now.monotonic;
+    let why = "Failed to recover registrar: Failed to perform store within 20secs";
+    assert_eq!(world.next(0), Output::Aborted(why.to_owned()));
+    assert_eq!(world.now.monotonic, asked + Duration::from_secs(20));
 }

@@ -1,7 +1,7 @@
 //! Named values with versions, as lasting znodes below one path.
 //!
-//! What was asked for is retried until it is done or refused. A write whose answer was lost is looked up before it is made
-//! again, so that its outcome is never reported wrongly to who wrote it.
+//! What was asked for is retried until it is done or refused. A write whose answer was lost is looked up, so that its outcome
+//! is never reported wrongly to who wrote it; where others have written since and it cannot be told, that is an error.
 //!
 //! Source: Mesos `src/state/zookeeper.cpp`.
 
@@ -64,6 +64,39 @@ enum Answer {
     Done(bool),
 }
 
+/// The end of an error of a change that may have been made.
+const UNKNOWN: &str = "the answer was lost, and others have made changes since: it may have been done";
+
+/// Why an attempt has no answer.
+enum Failure {
+    Code(Code),
+    /// Whether it was done can no longer be found out.
+    Unknown,
+}
+
+impl From<Code> for Failure {
+    fn from(code: Code) -> Failure {
+        Failure::Code(code)
+    }
+}
+
+/// What earlier attempts of a change leave open.
+#[derive(Default)]
+struct Doubt {
+    /// One was sent, and its answer was lost.
+    may_be_done: bool,
+    /// Which version the children of the path had before the first attempt to create one.
+    children: Option<i32>,
+}
+
+impl Doubt {
+    /// Looks at the answer of a change.
+    fn note<T>(&mut self, answer: Result<T, Code>) -> Result<T, Code> {
+        self.may_be_done |= matches!(answer, Err(Code::CONNECTION_LOSS | Code::OPERATION_TIMEOUT));
+        answer
+    }
+}
+
 impl Variables {
     /// Variables at `url`, in sessions of this timeout. Nothing is created before the first [`Variables::create`].
     pub fn open(url: &Url, session_timeout: Duration) -> Variables {
@@ -90,12 +123,12 @@ impl Variables {
         }
     }
 
-    /// Creates a variable, and the path where missing. Whether there was none until now.
+    /// Creates a variable, and the path where missing. Whether there was none until now. No two calls may bring the same data.
     pub async fn create(&self, name: &str, data: Bytes) -> Result<bool, Error> {
         self.write(name, Ask::Create(data)).await
     }
 
-    /// Replaces a value of this version. Whether it had that version.
+    /// Replaces a value of this version. Whether it had that version. No two calls may bring the same data.
     pub async fn set(&self, name: &str, data: Bytes, version: i32) -> Result<bool, Error> {
         self.write(name, Ask::Set(data, version)).await
     }
@@ -116,50 +149,54 @@ impl Variables {
 
     /// Makes attempts until one is done or refused.
     async fn ask(&self, path: &str, ask: Ask) -> Result<Answer, Error> {
-        // Whether an attempt may have been carried out without an answer.
-        let mut again = false;
+        let mut doubt = Doubt::default();
         loop {
             let client = self.client().await?;
-            let code = match self.attempt(&client, path, &ask, again).await {
+            let failure = match self.attempt(&client, path, &ask, &mut doubt).await {
                 Ok(answer) => return Ok(answer),
-                Err(code) if code.is_retryable() => code,
-                Err(code) => return Err(Error(format!("Failed to {} '{path}' in ZooKeeper: {code}", verb(&ask)))),
+                Err(failure) => failure,
             };
-            again = true;
-            if code == Code::SESSION_EXPIRED {
-                self.renew(&client).await?;
+            let failed = |why: &str| Err(Error(format!("Failed to {} '{path}' in ZooKeeper: {why}", verb(&ask))));
+            match failure {
+                Failure::Unknown => return failed(UNKNOWN),
+                Failure::Code(code) if !code.is_retryable() => return failed(&code.to_string()),
+                Failure::Code(Code::SESSION_EXPIRED) => self.renew(&client).await?,
+                Failure::Code(_) => {}
             }
             sleep(RETRY).await;
         }
     }
 
-    async fn attempt(&self, client: &Client, path: &str, ask: &Ask, again: bool) -> Result<Answer, Code> {
+    async fn attempt(&self, client: &Client, path: &str, ask: &Ask, doubt: &mut Doubt) -> Result<Answer, Failure> {
         match ask {
             Ask::Names => match client.children(path, false).await {
                 Err(Code::NO_NODE) => Ok(Answer::Names(Vec::new())),
-                names => names.map(Answer::Names),
+                names => Ok(Answer::Names(names?)),
             },
-            Ask::Get => find(client, path).await.map(Answer::Value),
-            Ask::Create(data) => self.try_create(client, path, data, again).await.map(Answer::Done),
-            Ask::Set(data, version) => try_set(client, path, data, *version, again).await.map(Answer::Done),
-            Ask::Delete(version) => match client.delete(path, *version).await {
-                Ok(()) => Ok(Answer::Done(true)),
-                Err(Code::NO_NODE) => Ok(Answer::Done(again)),
-                Err(Code::BAD_VERSION) => Ok(Answer::Done(false)),
-                Err(code) => Err(code),
-            },
+            Ask::Get => Ok(Answer::Value(find(client, path).await?)),
+            Ask::Create(data) => self.try_create(client, path, data, doubt).await.map(Answer::Done),
+            Ask::Set(data, version) => try_set(client, path, data, *version, doubt).await.map(Answer::Done),
+            Ask::Delete(version) => try_delete(client, path, *version, doubt).await.map(Answer::Done),
         }
     }
 
-    async fn try_create(&self, client: &Client, path: &str, data: &Bytes, again: bool) -> Result<bool, Code> {
-        if again && let Some(found) = find(client, path).await? {
-            return Ok(found.version == 0 && found.data == data);
-        }
+    async fn try_create(&self, client: &Client, path: &str, data: &Bytes, doubt: &mut Doubt) -> Result<bool, Failure> {
         client.create_path(&self.path, &self.acl).await?;
-        match client.create(path, data.clone(), self.acl.clone(), Mode::Persistent).await {
+        if doubt.may_be_done {
+            client.sync(&self.path).await?;
+        }
+        let children = client.exists(&self.path).await?.map_or(0, |stat| stat.children_version);
+        let before = *doubt.children.get_or_insert(children);
+        if doubt.may_be_done {
+            let found = find(client, path).await?;
+            if let Some(outcome) = created(found, data, children.wrapping_sub(before)) {
+                return outcome;
+            }
+        }
+        match doubt.note(client.create(path, data.clone(), self.acl.clone(), Mode::Persistent).await) {
             Ok(_) => Ok(true),
             Err(Code::NODE_EXISTS) => Ok(false),
-            Err(code) => Err(code),
+            Err(code) => Err(code.into()),
         }
     }
 
@@ -191,17 +228,39 @@ fn verb(ask: &Ask) -> &'static str {
     }
 }
 
-async fn try_set(client: &Client, path: &str, data: &Bytes, version: i32, again: bool) -> Result<bool, Code> {
-    if again && let Some(found) = find(client, path).await? {
-        let done = found.version == version.wrapping_add(1) && found.data == data;
-        if done || found.version != version {
-            return Ok(done);
-        }
+/// What became of a creation whose answer was lost, after which children of the path were created or deleted so often. None
+/// if it never arrived, and may be made again.
+fn created(found: Option<Value>, data: &Bytes, changes: i32) -> Option<Result<bool, Failure>> {
+    match (found, changes) {
+        (Some(found), _) if found.version == 0 && found.data == data => Some(Ok(true)),
+        (None, 0) => None,
+        // The one creation was another's.
+        (Some(found), 0 | 1) if changes == 0 || found.version == 0 => Some(Ok(false)),
+        _ => Some(Err(Failure::Unknown)),
     }
-    match client.set(path, data.clone(), version).await {
+}
+
+async fn try_set(client: &Client, path: &str, data: &Bytes, version: i32, doubt: &mut Doubt) -> Result<bool, Failure> {
+    match doubt.note(client.set(path, data.clone(), version).await) {
         Ok(_) => Ok(true),
-        Err(Code::BAD_VERSION | Code::NO_NODE) => Ok(false),
-        Err(code) => Err(code),
+        Err(Code::BAD_VERSION | Code::NO_NODE) if !doubt.may_be_done => Ok(false),
+        // The refusal came from who orders all writes, so what is read now is not older.
+        Err(Code::BAD_VERSION | Code::NO_NODE) => match find(client, path).await? {
+            // Of each version there is one value.
+            Some(found) if found.version == version.wrapping_add(1) => Ok(found.data == data),
+            _ => Err(Failure::Unknown),
+        },
+        Err(code) => Err(code.into()),
+    }
+}
+
+async fn try_delete(client: &Client, path: &str, version: i32, doubt: &mut Doubt) -> Result<bool, Failure> {
+    match doubt.note(client.delete(path, version).await) {
+        Ok(()) => Ok(true),
+        Err(Code::NO_NODE) => Ok(doubt.may_be_done),
+        Err(Code::BAD_VERSION) if doubt.may_be_done => Err(Failure::Unknown),
+        Err(Code::BAD_VERSION) => Ok(false),
+        Err(code) => Err(code.into()),
     }
 }
 

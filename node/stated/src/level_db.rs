@@ -1,23 +1,51 @@
 //! Variables in a LevelDB directory: the name is the key, the entry the value, as Mesos' `LevelDBStorage` keeps them.
 //!
 //! A read and the write that depends on it are one step, for the directory has one user and a step holds its lock.
+//!
+//! After a failure what is in memory may not be on the disk, so the directory is given back, and whoever asks next opens it
+//! anew. Nothing is answered until that succeeds; what is answered then is on the disk.
 
 use crate::Error;
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tepui_state::{Entry, Uuid, check_expunge, check_set};
 use tepui_store::disk::Disk;
 use tepui_store::{Change, Durability, Options, Store};
 
 /// See the module's text.
-pub(crate) struct LevelDb(Arc<Mutex<Store>>);
+pub(crate) struct LevelDb(Arc<Directory>);
+
+struct Directory {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    options: Options,
+    /// None after a failure, until somebody asks for something.
+    store: Mutex<Option<Store>>,
+}
+
+impl Directory {
+    /// Does one thing, and opens the directory first if the last thing failed.
+    fn step<T>(&self, work: impl FnOnce(&mut Store) -> Result<T, Error>) -> Result<T, Error> {
+        let mut place = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = match place.take() {
+            Some(store) => store,
+            None => Store::open_on(self.disk.clone(), &self.path, self.options)?,
+        };
+        let result = work(&mut store);
+        if !matches!(result, Err(Error::Store(_))) {
+            *place = Some(store);
+        }
+        result
+    }
+}
 
 impl LevelDb {
     /// Opens the directory, and makes it if there is none.
     pub fn open(disk: Arc<dyn Disk>, directory: &Path, options: Options) -> Result<LevelDb, Error> {
-        Ok(LevelDb(Arc::new(Mutex::new(Store::open_on(disk, directory, options)?))))
+        let store = Mutex::new(Some(Store::open_on(disk.clone(), directory, options)?));
+        Ok(LevelDb(Arc::new(Directory { disk, path: directory.to_owned(), options, store })))
     }
 
     pub async fn get(&self, name: &str) -> Result<Option<Entry>, Error> {
@@ -63,9 +91,10 @@ impl LevelDb {
         &self,
         work: impl FnOnce(&mut Store) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = self.0.clone();
-        let step = move || work(&mut store.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(step).await.map_err(|error| Error::System(error.to_string()))?
+        let directory = self.0.clone();
+        tokio::task::spawn_blocking(move || directory.step(work))
+            .await
+            .map_err(|error| Error::System(error.to_string()))?
     }
 }
 

@@ -13,8 +13,9 @@
 //! ([`replicated`]). All keep the bytes that Mesos keeps there, and behave the same; one suite of tests runs over all.
 //!
 //! Invariants: a variable is replaced or expunged only by who knows its present version, except that a variable which is
-//! not there is created by whoever comes first; of ZooKeeper see also [`znodes`]. What was acknowledged is durable, but
-//! for memory. An error leaves it open whether a change was made. Not done here: which changes are wise.
+//! not there is created by whoever comes first; of ZooKeeper see also [`znodes`]. What is fetched from a log that several
+//! processes write may be old ([`replicated`]). What was acknowledged is durable, but for memory. An error leaves it open
+//! whether a change was made. Not done here: which changes are wise.
 //! Source: Mesos `include/mesos/state/state.hpp`, `src/state`.
 
 pub mod level_db;
@@ -87,7 +88,8 @@ impl State {
         State::over(Storage::Memory(Arc::default()))
     }
 
-    /// Variables in a LevelDB directory, which is this process' alone until all clones are dropped.
+    /// Variables in a LevelDB directory, which is this process' alone until all clones are dropped. A disk that is full or
+    /// fails is an error of each request until it works again.
     pub fn level_db(directory: impl AsRef<Path>) -> Result<State, Error> {
         State::level_db_on(Arc::new(RealDisk), directory, Options::default())
     }

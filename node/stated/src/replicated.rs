@@ -1,5 +1,10 @@
 //! Variables in a replicated log, as Mesos' `LogStorage` keeps them: a replica whose machine has the storage inside.
 //!
+//! One process at a time writes the log. Whoever lost that place without noticing answers from what it knew, so that what is
+//! fetched or named may be older than what another has stored, as in Mesos; a change that depends on it is refused, for it
+//! goes through the log. Where what was read must be the newest, it is stored again: that succeeds only if it is, or if the
+//! variable is gone.
+//!
 //! Who asks while the replica starts waits for it. While its disk fails, and when it has ended, nobody is answered.
 
 use crate::Error;

@@ -11,7 +11,8 @@ use tepui_logd::replica::{PROCESS, Settings};
 use tepui_net::{NetConfig, Node};
 use tepui_stated::State;
 use tepui_stated::replicated::LogKeeper;
-use tepui_store::disk::Recorder;
+use tepui_store::Options;
+use tepui_store::disk::{Fault, Recorder};
 use tokio::sync::watch;
 
 /// A storage to which all ways are the same.
@@ -44,6 +45,47 @@ async fn variables_in_a_leveldb_directory_outlive_the_process() {
     assert!(refusal.contains("LOCK"), "{refusal}");
     drop(state);
     suite::found_again(&State::level_db(folder.path()).unwrap(), &left).await;
+}
+
+/// Limits so small that a few changes make tables.
+fn small() -> Options {
+    Options { memory_bytes: 1200, wal_bytes: 2500, table_bytes: 700, ..Options::default() }
+}
+
+#[tokio::test]
+async fn a_change_that_the_disk_refused_is_not_read_and_the_directory_is_used_again_when_it_works() {
+    let faults = [
+        Fault::Full(0),
+        Fault::Sync,
+        Fault::SyncDir,
+        Fault::Read,
+        Fault::Rename { done: false },
+        Fault::Rename { done: true },
+    ];
+    for fault in faults {
+        let disk = Recorder::default();
+        let open = || State::level_db_on(Arc::new(disk.clone()), "/state", small()).unwrap();
+        let state = open();
+        let mut kept = state.fetch("v").await.unwrap();
+        disk.set_fault(Some(fault));
+        let refused = loop {
+            let next = kept.mutate([kept.value(), &b"|"[..]].concat().into());
+            match state.store(&next).await {
+                Ok(stored) => kept = stored.expect("nobody else writes"),
+                Err(_) => break next,
+            }
+        };
+        assert!(state.fetch("v").await.is_err(), "{fault:?}: what the disk holds is not known");
+        assert!(state.names().await.is_err(), "{fault:?}");
+        disk.set_fault(None);
+        let found = state.fetch("v").await.unwrap();
+        assert!([kept.value(), refused.value()].contains(&found.value()), "{fault:?}");
+        drop(state);
+        let state = open();
+        let again = state.fetch("v").await.unwrap();
+        assert_eq!(again.value(), found.value(), "{fault:?}: what was read is durable");
+        assert!(state.store(&again.mutate("more".into())).await.unwrap().is_some());
+    }
 }
 
 struct Member {

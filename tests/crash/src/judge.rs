@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use tepui_store::disk::{Bounds, Disk, Image, Recorder, crashes};
+use tepui_store::disk::{Bounds, Disk, Fault, Image, Recorder, crashes};
 
 use crate::skip::{Skip, Skipping};
 
@@ -12,6 +12,9 @@ pub trait Subject {
     /// All that can be seen of it. What it has by default is seen where nothing was written.
     type Content: Clone + Debug + Default + PartialEq;
 
+    /// What runs once it has started. Its end does what an orderly end does.
+    type Running;
+
     /// Syncs that it relies on, each kind by itself.
     const SYNCS: &'static [Skip];
 
@@ -19,7 +22,7 @@ pub trait Subject {
     fn work(disk: Arc<dyn Disk>, diary: &mut Diary<Self::Content>);
 
     /// Starts on what a crash has left, and looks; why it cannot. All that is found must be durable when this returns.
-    fn recover(disk: Arc<dyn Disk>) -> Result<Self::Content, String>;
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Self::Content, Self::Running), String>;
 }
 
 /// What was written, in order.
@@ -58,14 +61,22 @@ impl<C: Clone + Default> Diary<C> {
         self.steps.push(Step { begun, acknowledged: None, content: content.clone() });
     }
 
+    /// The first change with which this holds is acknowledged now, if it was not before.
+    pub fn acknowledge(&mut self, holds: impl Fn(&C) -> bool) {
+        let now = self.now();
+        let step = self.steps.iter_mut().find(|step| holds(&step.content));
+        step.expect("what is acknowledged was written").acknowledged.get_or_insert(now);
+    }
+
     /// What a crash after so many operations may leave: all that was acknowledged, and any number of the changes that
     /// were under way, in their order.
     fn allowed(&self, after: usize) -> Vec<C> {
         let durable = self.steps.iter().rposition(|step| step.acknowledged.is_some_and(|at| at <= after));
         let begun = self.steps.iter().take_while(|step| step.begun <= after).count();
-        let first = std::iter::once(C::default());
-        let contents = first.chain(self.steps.iter().map(|step| step.content.clone()));
-        contents.take(begun + 1).skip(durable.map_or(0, |durable| durable + 1)).collect()
+        // So many steps are done; none of them, and nothing is seen.
+        let content =
+            |done: usize| done.checked_sub(1).map_or_else(C::default, |last| self.steps[last].content.clone());
+        (durable.map_or(0, |durable| durable + 1)..=begun).map(content).collect()
     }
 }
 
@@ -132,7 +143,7 @@ fn judge_diary<S: Subject>(diary: &Diary<S::Content>, effort: Effort) -> Result<
 
 fn recover<S: Subject>(image: &Image, allowed: &[S::Content], again: bool, tried: &mut Tried) -> Result<(), String> {
     let recorder = Recorder::holding(image);
-    let found = found::<S>(&recorder, allowed)?;
+    let (found, settled_at) = found::<S>(&recorder, allowed)?;
     if !again {
         return Ok(());
     }
@@ -140,7 +151,7 @@ fn recover<S: Subject>(image: &Image, allowed: &[S::Content], again: bool, tried
         tried.crashes_in_recovery += 1;
         // Once it has started, what was found is durable.
         let settled = std::slice::from_ref(&found);
-        let allowed = if crash.after == recorder.len() { settled } else { allowed };
+        let allowed = if crash.after >= settled_at { settled } else { allowed };
         stop_at(self::found::<S>(&Recorder::holding(&crash.image), allowed))
     });
     verdict.break_value().map_or(Ok(()), |why| Err(format!("in the recovery: {why}")))
@@ -150,7 +161,12 @@ fn stop_at<T>(result: Result<T, String>) -> ControlFlow<String> {
     result.err().map_or(ControlFlow::Continue(()), ControlFlow::Break)
 }
 
-fn found<S: Subject>(recorder: &Recorder, allowed: &[S::Content]) -> Result<S::Content, String> {
-    let found = S::recover(Arc::new(recorder.clone()))?;
-    if allowed.contains(&found) { Ok(found) } else { Err(format!("found {found:?}, expected one of {allowed:?}")) }
+/// What is found, and after how many operations. Then it ends, and nothing that its end writes is synced any more.
+fn found<S: Subject>(recorder: &Recorder, allowed: &[S::Content]) -> Result<(S::Content, usize), String> {
+    let (found, running) = S::recover(Arc::new(recorder.clone()))?;
+    let settled_at = recorder.len();
+    recorder.set_fault(Some(Fault::Sync));
+    drop(running);
+    let is_allowed = allowed.contains(&found);
+    if is_allowed { Ok((found, settled_at)) } else { Err(format!("found {found:?}, expected one of {allowed:?}")) }
 }

@@ -6,9 +6,12 @@
 //! starts does, and each recovery crashes in turn ([`judge`]). That the judge bites is shown by disks that leave syncs out
 //! ([`skip`]): each kind of sync that a subject relies on is left out once, and must be missed.
 //!
-//! The subjects are those that run in a node, down to the calls of `io/store`: only sockets and threads are left out.
+//! The subjects are those that run in a node, down to the calls of `io/store`: only sockets and threads are left out. A replica
+//! is judged as the only one of its log and as one of three, where what it answers the others is what it acknowledges.
 //! `tests/crash_points.rs` tries a share of the disks, the program of this crate all of them.
 
+mod follower;
+mod group;
 pub mod judge;
 mod log;
 mod registry;

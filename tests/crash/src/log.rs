@@ -72,6 +72,7 @@ fn write(
 
 impl Subject for Log {
     type Content = BTreeMap<u64, Bytes>;
+    type Running = Running;
 
     const SYNCS: &'static [Skip] = SYNCS;
 
@@ -101,12 +102,12 @@ impl Subject for Log {
         }
     }
 
-    fn recover(disk: Arc<dyn Disk>) -> Result<Self::Content, String> {
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Self::Content, Running), String> {
         let mut replica = Running::start(disk)?;
         let (begin, end) = elect(&mut replica)?;
         replica.input(Input::Request(Request::Read(RequestId(1), begin, end)));
         match answer(&mut replica)? {
-            Answer::Entries(_, entries) => Ok(entries.into_iter().collect()),
+            Answer::Entries(_, entries) => Ok((entries.into_iter().collect(), replica)),
             other => Err(format!("{other:?} instead of the entries from {begin} to {end}")),
         }
     }

@@ -71,6 +71,7 @@ fn recovered(registrar: &mut Replica<Registrar>) -> Result<State, String> {
 
 impl Subject for Registry {
     type Content = State;
+    type Running = Replica<Registrar>;
 
     const SYNCS: &'static [Skip] = SYNCS;
 
@@ -92,7 +93,8 @@ impl Subject for Registry {
         }
     }
 
-    fn recover(disk: Arc<dyn Disk>) -> Result<State, String> {
-        recovered(&mut Replica::start(disk)?)
+    fn recover(disk: Arc<dyn Disk>) -> Result<(State, Self::Running), String> {
+        let mut registrar = Replica::start(disk)?;
+        Ok((recovered(&mut registrar)?, registrar))
     }
 }

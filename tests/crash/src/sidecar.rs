@@ -26,6 +26,7 @@ const NEW: u16 = 9;
 impl Subject for Sidecar {
     /// Without the member that came with the recovery.
     type Content = Option<Membership>;
+    type Running = ();
 
     // The names in the file's own directory are synced after the rename, and those above it when the directory is made.
     const SYNCS: &'static [Skip] = &[Skip::File("quorum"), Skip::DirAfterRename("/m"), Skip::DirOtherwise("/")];
@@ -45,9 +46,9 @@ impl Subject for Sidecar {
     }
 
     /// A start of today: one with another quorum is refused, one with one more member is not.
-    fn recover(disk: Arc<dyn Disk>) -> Result<Self::Content, String> {
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Self::Content, ()), String> {
         let dir = Path::new(DIR);
-        let Some(mut found) = recorded(&disk, dir).map_err(|error| error.to_string())? else { return Ok(None) };
+        let Some(mut found) = recorded(&disk, dir).map_err(|error| error.to_string())? else { return Ok((None, ())) };
         let wrong = Membership { quorum: found.quorum + 1, ..found.clone() };
         if check_and_record(&disk, dir, &wrong, false).is_ok() {
             return Err(format!("it starts as {wrong:?}, and was {found:?}"));
@@ -56,6 +57,6 @@ impl Subject for Sidecar {
         grown.others.insert(other(NEW));
         check_and_record(&disk, dir, &grown, false).map_err(|error| error.to_string())?;
         found.others.remove(&other(NEW));
-        Ok(Some(found))
+        Ok((Some(found), ()))
     }
 }

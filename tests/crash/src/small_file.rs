@@ -14,6 +14,7 @@ pub struct SmallFile;
 
 impl Subject for SmallFile {
     type Content = Option<Vec<u8>>;
+    type Running = ();
 
     // The names in the file's own directory are synced after the rename.
     const SYNCS: &'static [Skip] =
@@ -27,7 +28,8 @@ impl Subject for SmallFile {
         }
     }
 
-    fn recover(disk: Arc<dyn Disk>) -> Result<Self::Content, String> {
-        small_file::read(&disk, Path::new(FILE)).map_err(|error| error.to_string())
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Self::Content, ()), String> {
+        let found = small_file::read(&disk, Path::new(FILE)).map_err(|error| error.to_string())?;
+        Ok((found, ()))
     }
 }

@@ -86,6 +86,7 @@ fn variable(entry: Entry) -> (Uuid, Bytes) {
 
 impl Subject for InLog {
     type Content = Variables;
+    type Running = Replica<Logged>;
 
     const SYNCS: &'static [Skip] = SYNCS;
 
@@ -114,7 +115,7 @@ impl Subject for InLog {
         }
     }
 
-    fn recover(disk: Arc<dyn Disk>) -> Result<Variables, String> {
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Variables, Self::Running), String> {
         let mut replica = Replica::<Logged>::start(disk)?;
         let names = match ask(&mut replica, Ask::Names)? {
             Told::Names(names) => names,
@@ -127,7 +128,7 @@ impl Subject for InLog {
                 other => return Err(format!("{other:?} instead of {name}")),
             }
         }
-        Ok(content)
+        Ok((content, replica))
     }
 }
 
@@ -187,6 +188,7 @@ async fn work(state: &State, diary: &mut Diary<Variables>) -> Result<(), tepui_s
 
 impl Subject for InLevelDb {
     type Content = Variables;
+    type Running = State;
 
     const SYNCS: &'static [Skip] = &of_a_store(DIR, "/data");
 
@@ -195,8 +197,9 @@ impl Subject for InLevelDb {
         block_on(work(&state, diary)).unwrap();
     }
 
-    fn recover(disk: Arc<dyn Disk>) -> Result<Variables, String> {
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Variables, State), String> {
         let state = State::level_db_on(disk, DIR, small()).map_err(|error| error.to_string())?;
-        block_on(found(&state)).map_err(|error| error.to_string())
+        let found = block_on(found(&state)).map_err(|error| error.to_string())?;
+        Ok((found, state))
     }
 }

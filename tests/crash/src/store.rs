@@ -45,12 +45,13 @@ pub fn scrambled(length: u32, seed: u32) -> Vec<u8> {
     (0..length).map(|n| (n.wrapping_mul(n).wrapping_mul(seed) >> 3) as u8).collect()
 }
 
-fn content(store: &Store) -> Result<BTreeMap<Vec<u8>, Bytes>, String> {
+pub fn content(store: &Store) -> Result<BTreeMap<Vec<u8>, Bytes>, String> {
     store.iterate().map(|pair| pair.map_err(|error| error.to_string())).collect()
 }
 
 impl Subject for LevelDb {
     type Content = BTreeMap<Vec<u8>, Bytes>;
+    type Running = Store;
 
     const SYNCS: &'static [Skip] = &of_a_store(DIR, "/data");
 
@@ -76,7 +77,8 @@ impl Subject for LevelDb {
         std::mem::forget(store);
     }
 
-    fn recover(disk: Arc<dyn Disk>) -> Result<Self::Content, String> {
-        content(&Store::open_on(disk, DIR, small()).map_err(|error| error.to_string())?)
+    fn recover(disk: Arc<dyn Disk>) -> Result<(Self::Content, Store), String> {
+        let store = Store::open_on(disk, DIR, small()).map_err(|error| error.to_string())?;
+        Ok((content(&store)?, store))
     }
 }

@@ -23,11 +23,13 @@ const fn case<S: Subject>(name: &'static str, about: &'static str) -> Case {
 }
 
 /// Every subject.
-pub const CASES: [Case; 7] = [
+pub const CASES: [Case; 9] = [
     case::<crate::store::LevelDb>("store", "a LevelDB directory: every write, synced and lazy"),
     case::<crate::small_file::SmallFile>("small-file", "a small file that is replaced as a whole"),
     case::<crate::sidecar::Sidecar>("sidecar", "quorum and group of a log, in the file beside its directory"),
     case::<crate::log::Log>("log", "a replica and the writer of its log: appends, several under way, and truncations"),
+    case::<crate::follower::Follower>("follower", "a replica of three: promises, and what others write at it"),
+    case::<crate::follower::CatchingUp>("catching-up", "a replica that comes later, catches up and votes"),
     case::<crate::registry::Registry>("registry", "the registrar of a master, over a replicated log"),
     case::<crate::state::InLog>("state-log", "versioned variables in a replicated log"),
     case::<crate::state::InLevelDb>("state-leveldb", "versioned variables in a LevelDB directory"),

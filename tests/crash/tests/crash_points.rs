@@ -35,10 +35,12 @@ macro_rules! subjects {
 }
 
 subjects! {
-    store, "store", one of 4, again one of 20, at least (500, 1000);
+    store, "store", one of 8, again one of 40, at least (300, 1000);
     small_file, "small-file", one of 1, again one of 1, at least (30, 30);
     sidecar, "sidecar", one of 1, again one of 1, at least (40, 300);
-    log, "log", one of 20, again one of 10, at least (40, 4);
+    log, "log", one of 40, again one of 40, at least (100, 1000);
+    follower, "follower", one of 180, again one of 20, at least (100, 100);
+    catching_up, "catching-up", one of 50, again one of 20, at least (100, 100);
     registry, "registry", one of 20, again one of 40, at least (100, 500);
     state_log, "state-log", one of 20, again one of 40, at least (100, 1000);
     state_level_db, "state-leveldb", one of 4, again one of 40, at least (200, 300);

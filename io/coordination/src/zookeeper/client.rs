@@ -103,6 +103,11 @@ impl Client {
         self.ask(Request::Children { path: path.to_owned(), watch }, |body| body.list(Reader::text)).await
     }
 
+    /// What is read next knows of everything that was done before this was asked, whichever server is asked.
+    pub async fn sync(&self, path: &str) -> Result<(), Code> {
+        self.ask(Request::Sync { path: path.to_owned() }, |_| Ok(())).await
+    }
+
     /// Who may do what with a znode.
     pub async fn acl(&self, path: &str) -> Result<Vec<Acl>, Code> {
         self.ask(Request::Acl { path: path.to_owned() }, |body| body.list(protocol::read_acl)).await

@@ -117,6 +117,8 @@ impl Acl {
 pub struct Stat {
     /// Counts the changes of the data.
     pub version: i32,
+    /// Counts the children that were created and deleted.
+    pub children_version: i32,
     /// The session with whose end the znode goes; 0 for a lasting one.
     pub ephemeral_owner: i64,
 }
@@ -140,6 +142,7 @@ pub enum Request {
     Set { path: String, data: Bytes, version: i32 },
     Children { path: String, watch: bool },
     Acl { path: String },
+    Sync { path: String },
     Auth { credentials: String },
     Ping,
     Close,
@@ -170,7 +173,7 @@ impl Request {
             Request::Children { path, watch } => {
                 to.text(path).bool(*watch);
             }
-            Request::Acl { path } => {
+            Request::Acl { path } | Request::Sync { path } => {
                 to.text(path);
             }
             Request::Auth { credentials } => {
@@ -190,6 +193,7 @@ impl Request {
             Request::Set { .. } => 5,
             Request::Acl { .. } => 6,
             Request::Children { .. } => 8,
+            Request::Sync { .. } => 9,
             Request::Ping => 11,
             Request::Auth { .. } => 100,
             Request::Close => -11,
@@ -249,14 +253,13 @@ pub fn read_stat(from: &mut Reader) -> Result<Stat, Malformed> {
     for _ in 0..4 {
         from.long()?;
     }
-    let version = from.int()?;
-    from.int()?;
+    let (version, children_version) = (from.int()?, from.int()?);
     from.int()?;
     let ephemeral_owner = from.long()?;
     from.int()?;
     from.int()?;
     from.long()?;
-    Ok(Stat { version, ephemeral_owner })
+    Ok(Stat { version, children_version, ephemeral_owner })
 }
 
 pub fn read_acl(from: &mut Reader) -> Result<Acl, Malformed> {

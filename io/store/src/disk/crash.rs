@@ -2,7 +2,9 @@
 //!
 //! What was synced is there. Of what was not, any part may be: of the names changed in directories any subset, of the
 //! bytes appended to a file any prefix of whole appends, and of the next append a part: its first half, all but its last
-//! byte, or its end while its first sector reads zero. Which combinations are tried is bounded by [`Bounds`].
+//! byte, or all its bytes while some of its sectors read zero: the first, the first half, one in the middle, or the end from
+//! a sector on, as where the length grew and the data did not follow. Several files may be torn at once. Which combinations
+//! are tried is bounded by [`Bounds`].
 //!
 //! A crash is tried just before each sync and at the end: whatever a crash between two syncs can leave, one just before
 //! the second can leave too, because it may lose everything done in between.
@@ -10,7 +12,7 @@
 use super::{Image, Node, Op, Recorder};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::path::PathBuf;
 
 /// How much is tried.
@@ -20,12 +22,15 @@ pub struct Bounds {
     pub names: usize,
     /// Bytes that a disk writes at once: of a torn append, whole ones of these may be lost.
     pub sector: usize,
+    /// Up to so many combinations of what torn files hold, every one of them; beyond, one file is torn while the others have
+    /// all or nothing of what was not synced.
+    pub torn: usize,
 }
 
 impl Default for Bounds {
-    /// 64 subsets at most; sectors of 512 bytes, the least a disk writes at once.
+    /// 64 subsets at most; sectors of 512 bytes, the least a disk writes at once; two files torn at once, but not three.
     fn default() -> Self {
-        Bounds { names: 6, sector: 512 }
+        Bounds { names: 6, sector: 512, torn: 400 }
     }
 }
 
@@ -139,8 +144,8 @@ impl Durable {
         ControlFlow::Continue(())
     }
 
-    /// What the files may hold. Each file with un-synced bytes is tried in all its forms, while the others have all or
-    /// nothing of theirs.
+    /// What the files may hold: every combination of their forms, if there are not too many. Otherwise each file with
+    /// un-synced bytes is tried in all its forms, while the others have all or nothing of theirs.
     fn contents(&self, bounds: Bounds) -> Vec<BTreeMap<usize, Vec<u8>>> {
         let part = |all: bool| -> BTreeMap<usize, Vec<u8>> {
             let held = |(synced, pending): &(Vec<u8>, Vec<Vec<u8>>)| {
@@ -149,16 +154,23 @@ impl Durable {
             };
             self.files.iter().map(|(number, file)| (*number, held(file))).collect()
         };
-        let bases = [part(false), part(true)];
-        let mut contents = bases.to_vec();
-        for (number, (synced, pending)) in self.files.iter().filter(|(_, (_, pending))| !pending.is_empty()) {
-            for form in forms(synced, pending, bounds.sector) {
-                for base in &bases {
-                    let mut content = base.clone();
-                    content.insert(*number, form.clone());
-                    contents.push(content);
-                }
-            }
+        let torn: Vec<_> = self.files.iter().filter(|(_, (_, pending))| !pending.is_empty()).collect();
+        let torn: Vec<(usize, Vec<Vec<u8>>)> = torn
+            .into_iter()
+            .map(|(number, (synced, pending))| (*number, forms(synced, pending, bounds.sector)))
+            .collect();
+        let together = torn.iter().map(|(_, forms)| forms.len()).product::<usize>() <= bounds.torn;
+        let bases = if together { vec![part(false)] } else { vec![part(false), part(true)] };
+        let mut contents = bases.clone();
+        for (number, forms) in torn {
+            let others = if together { contents.clone() } else { bases.clone() };
+            let with = |form: &Vec<u8>, other: &BTreeMap<_, _>| {
+                let mut content = other.clone();
+                content.insert(number, form.clone());
+                content
+            };
+            let more = forms.iter().flat_map(|form| others.iter().map(move |other| with(form, other)));
+            contents.extend(more);
         }
         contents
     }
@@ -172,17 +184,24 @@ fn forms(synced: &[u8], pending: &[Vec<u8>], sector: usize) -> Vec<Vec<u8>> {
         for kept in [append.len() / 2, append.len().saturating_sub(1)] {
             forms.push([&whole, &append[..kept]].concat());
         }
-        for lost in [sector, append.len() / 2] {
-            // Sectors are those of the file: the first one lost ends where the file's next sector begins.
-            let lost = lost.div_ceil(sector) * sector - whole.len() % sector;
-            if lost > 0 && lost < append.len() {
-                forms.push([&whole, &vec![0; lost][..], &append[lost..]].concat());
-            }
+        for lost in lost(whole.len(), append.len(), sector) {
+            let mut form = [&whole[..], append].concat();
+            form[whole.len()..][lost].fill(0);
+            forms.push(form);
         }
         whole.extend_from_slice(append);
     }
     forms.push(whole);
     forms
+}
+
+/// Which bytes of an append behind so many bytes may read zero. Sectors are those of the file: the first one ends where the
+/// file's next sector begins.
+fn lost(begin: usize, length: usize, sector: usize) -> Vec<Range<usize>> {
+    let bound = |near: usize| (near.div_ceil(sector) * sector).saturating_sub(begin % sector).min(length);
+    let (first, half) = (bound(1), bound(length / 2));
+    let all = [0..first, 0..half, 0..length, first..length, half..length, half..(half + sector).min(length)];
+    all.into_iter().filter(|lost| !lost.is_empty()).collect()
 }
 
 fn subsets(changes: &[Change], limit: usize) -> Vec<Vec<Change>> {
@@ -259,7 +278,7 @@ mod tests {
     fn what_is_not_synced_may_be_lost_in_any_part() {
         let disk = Recorder::default();
         let mut file = write(&disk, "/a", "1234");
-        assert_eq!(held(&disk), texts(["", "/a=", "/a=12", "/a=123", "/a=1234"]));
+        assert_eq!(held(&disk), texts(["", "/a=", "/a=12", "/a=123", "/a=1234", "/a=\0\0\0\0"]));
         file.sync().unwrap();
         assert_eq!(held(&disk), texts(["", "/a=1234"]), "the name is not durable yet");
         disk.sync_dir(Path::new("/")).unwrap();
@@ -284,6 +303,24 @@ mod tests {
         write(&disk, "/d/a", "x").sync().unwrap();
         disk.sync_dir(Path::new("/d")).unwrap();
         assert_eq!(held(&disk), texts(["", "/d/a=x"]));
+    }
+
+    #[test]
+    fn two_files_may_be_torn_at_once() {
+        let disk = Recorder::default();
+        let files = [write(&disk, "/a", "12"), write(&disk, "/b", "34")];
+        assert!(held(&disk).contains("/a=1 /b=3"));
+        drop(files);
+    }
+
+    #[test]
+    fn a_torn_append_may_miss_sectors_anywhere_and_have_its_length() {
+        let forms = forms(&[1; 500], &[vec![2; 2000]], 512);
+        for lost in [500..512, 500..1024, 500..2500, 512..2500, 1024..1536, 1024..2500] {
+            let mut want = [vec![1; 500], vec![2; 2000]].concat();
+            want[lost.clone()].fill(0);
+            assert!(forms.contains(&want), "{lost:?}");
+        }
     }
 
     #[test]

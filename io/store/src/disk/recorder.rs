@@ -42,8 +42,17 @@ pub type Image = BTreeMap<PathBuf, Node>;
 pub enum Fault {
     /// Appends fail with ENOSPC, after half of their bytes, once all files together would hold more bytes than this.
     Full(usize),
-    /// Every sync fails with EIO.
+    /// Every sync fails with EIO, of files and of directories.
     Sync,
+    /// Every sync of a directory fails with EIO; files are synced.
+    SyncDir,
+    /// Every read of a file fails with EIO.
+    Read,
+    /// Every rename fails with EIO.
+    Rename {
+        /// Whether the file has its new name all the same, as long as nothing crashes.
+        done: bool,
+    },
 }
 
 /// A disk in memory. Clones are the same disk.
@@ -133,9 +142,10 @@ impl Inner {
         if there { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
     }
 
-    fn sync_fails(&self) -> io::Result<()> {
+    /// Fails where the fault is one of these.
+    fn fails_at(&self, faults: &[Fault]) -> io::Result<()> {
         match self.fault {
-            Some(Fault::Sync) => Err(nix::errno::Errno::EIO.into()),
+            Some(fault) if faults.contains(&fault) => Err(nix::errno::Errno::EIO.into()),
             _ => Ok(()),
         }
     }
@@ -173,10 +183,11 @@ impl Disk for Recorder {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut inner = self.inner();
         let number = inner.file(from)?;
+        inner.fails_at(&[Fault::Rename { done: false }])?;
         inner.names.remove(from);
         inner.names.insert(to.to_owned(), Some(number));
         inner.ops.push(Op::Rename(from.to_owned(), to.to_owned()));
-        Ok(())
+        inner.fails_at(&[Fault::Rename { done: true }])
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -207,7 +218,7 @@ impl Disk for Recorder {
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let mut inner = self.inner();
-        inner.sync_fails()?;
+        inner.fails_at(&[Fault::Sync, Fault::SyncDir])?;
         inner.ops.push(Op::SyncDir(path.to_owned()));
         Ok(())
     }
@@ -244,7 +255,7 @@ impl Output for Handle {
 
     fn sync(&mut self) -> io::Result<()> {
         let mut inner = self.disk.inner();
-        inner.sync_fails()?;
+        inner.fails_at(&[Fault::Sync])?;
         inner.ops.push(Op::Sync(self.number));
         Ok(())
     }
@@ -257,6 +268,7 @@ impl Source for Handle {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
         let inner = self.disk.inner();
+        inner.fails_at(&[Fault::Read])?;
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         let data = inner.files[self.number].get(from..).and_then(|rest| rest.get(..buffer.len()));
         buffer.copy_from_slice(data.ok_or(ErrorKind::UnexpectedEof)?);

@@ -3,19 +3,19 @@
 //!
 //! **A torn end or damage?** A store writes one record between two syncs, so after a crash only the last record may be
 //! incomplete. A record that cannot be read is a torn end if no later record begins behind it and it looks like a write
-//! that was cut: the file ends within it, or a whole sector of it reads zero. Anything else was once synced and is damage.
+//! that was cut: the file ends within it, or a sector of it reads zero (`torn.rs`). Anything else was once synced and is
+//! damage.
 
+use super::torn::is_torn;
 use super::{Damage, checksum};
 
-const BLOCK: usize = 32 << 10;
-const HEADER: usize = 7;
-/// The least a disk writes at once.
-const SECTOR: usize = 512;
+pub(super) const BLOCK: usize = 32 << 10;
+pub(super) const HEADER: usize = 7;
 
 const FULL: u8 = 1;
 const FIRST: u8 = 2;
 const MIDDLE: u8 = 3;
-const LAST: u8 = 4;
+pub(super) const LAST: u8 = 4;
 
 /// Cuts records into fragments, knowing where in a block the file ends.
 #[derive(Debug, Default)]
@@ -64,19 +64,8 @@ pub(crate) struct Records {
     pub torn: Option<Damage>,
 }
 
-/// Why a record cannot be read.
-struct Unreadable {
-    damage: Damage,
-    /// The file ends within it.
-    cut: bool,
-}
-
-fn unreadable(at: usize, what: impl Into<String>) -> Unreadable {
-    Unreadable { damage: Damage::new(at, what), cut: false }
-}
-
-fn cut(at: usize) -> Unreadable {
-    Unreadable { damage: Damage::new(at, "the file ends within a record"), cut: true }
+fn cut(at: usize) -> Damage {
+    Damage::new(at, "the file ends within a record")
 }
 
 /// Reads a whole file.
@@ -89,9 +78,9 @@ pub(crate) fn read(file: &[u8]) -> Result<Records, Damage> {
                 at = next;
             }
             Ok(None) => break,
-            Err(why) => {
-                torn_or_damaged(file, at, &why)?;
-                records.torn = Some(Damage { offset: at as u64, what: why.damage.what });
+            Err(damage) => {
+                torn_or_damaged(file, at, &damage)?;
+                records.torn = Some(Damage { offset: at as u64, what: damage.what });
                 break;
             }
         }
@@ -100,7 +89,7 @@ pub(crate) fn read(file: &[u8]) -> Result<Records, Damage> {
 }
 
 /// The record that begins at `at`, and where it ends; `None` if there are only fill bytes.
-fn record(file: &[u8], mut at: usize) -> Result<Option<(Vec<u8>, usize)>, Unreadable> {
+fn record(file: &[u8], mut at: usize) -> Result<Option<(Vec<u8>, usize)>, Damage> {
     let mut whole: Option<Vec<u8>> = None;
     loop {
         at = skip_fill(at);
@@ -120,7 +109,7 @@ fn record(file: &[u8], mut at: usize) -> Result<Option<(Vec<u8>, usize)>, Unread
                 record.extend_from_slice(data);
                 return Ok(whole.map(|record| (record, at)));
             }
-            _ => return Err(unreadable(at - HEADER - data.len(), "a part of a record without its other parts")),
+            _ => return Err(Damage::new(at - HEADER - data.len(), "a part of a record without its other parts")),
         }
     }
 }
@@ -132,55 +121,39 @@ fn skip_fill(at: usize) -> usize {
 }
 
 /// The fragment at `at`: its kind and data.
-fn fragment(file: &[u8], at: usize) -> Result<(u8, &[u8]), Unreadable> {
+fn fragment(file: &[u8], at: usize) -> Result<(u8, &[u8]), Damage> {
     let header = file.get(at..at + HEADER).ok_or_else(|| cut(at))?;
     if header == [0; HEADER] {
-        return Err(unreadable(at, "zeros where a record should begin"));
+        return Err(Damage::new(at, "zeros where a record should begin"));
     }
     let length = usize::from(u16::from_le_bytes([header[4], header[5]]));
     if length > BLOCK - at % BLOCK - HEADER {
-        return Err(unreadable(at, "a length that leaves its block"));
+        return Err(Damage::new(at, "a length that leaves its block"));
     }
     let sum = u32::from_le_bytes([header[0], header[1], header[2], header[3]]);
     let Some(data) = file.get(at + HEADER..at + HEADER + length) else {
-        // A write that was cut short has a right header; if what is there has the right sum, the length itself is wrong.
-        let rest = &file[at + HEADER..];
-        let whole = checksum(&[&header[6..], rest]) == sum;
-        return Err(if whole { unreadable(at, "the length of a record is wrong") } else { cut(at) });
+        return Err(cut(at));
     };
     if checksum(&[&header[6..], data]) != sum {
-        return Err(unreadable(at, "the checksum of a record does not match"));
+        return Err(Damage::new(at, "the checksum of a record does not match"));
     }
     match header[6] {
         kind @ FULL..=LAST => Ok((kind, data)),
-        kind => Err(unreadable(at, format!("no record is of kind {kind}"))),
+        kind => Err(Damage::new(at, format!("no record is of kind {kind}"))),
     }
 }
 
-/// An error if the unreadable record that begins at `at` is no torn end. See the module's text.
-fn torn_or_damaged(file: &[u8], at: usize, why: &Unreadable) -> Result<(), Damage> {
-    let damage = &why.damage;
+/// An error if the record that begins at `at`, and of which a fragment cannot be read, is no torn end. See the module's text.
+fn torn_or_damaged(file: &[u8], at: usize, damage: &Damage) -> Result<(), Damage> {
     // The kind is looked at first: sums are expensive.
     let may_begin = |later: &usize| matches!(file.get(later + HEADER - 1), Some(&(FULL | FIRST)));
     let begins = |later: &usize| skip_fill(*later) == *later && fragment(file, *later).is_ok();
-    if let Some(later) = (at + 1..file.len()).filter(may_begin).find(begins) {
+    if let Some(later) = (skip_fill(at) + 1..file.len()).filter(may_begin).find(begins) {
         let what = format!("{} (a later record is whole, at {later})", damage.what);
         return Err(Damage { what, ..damage.clone() });
     }
-    if why.cut || has_lost_sector(file, at) { Ok(()) } else { Err(damage.clone()) }
-}
-
-/// Whether a sector from `at` on, or the part of one that belongs to it, reads zero.
-fn has_lost_sector(file: &[u8], at: usize) -> bool {
-    let mut from = at;
-    while from < file.len() {
-        let to = ((from / SECTOR + 1) * SECTOR).min(file.len());
-        if file[from..to].iter().all(|byte| *byte == 0) {
-            return true;
-        }
-        from = to;
-    }
-    false
+    // No file has more bytes than memory.
+    if is_torn(file, damage.offset as usize) { Ok(()) } else { Err(damage.clone()) }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ pub(crate) mod frame;
 pub(crate) mod key;
 pub(crate) mod names;
 pub(crate) mod table;
+mod torn;
 
 /// Something is wrong at this offset of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,9 +26,16 @@ impl Damage {
     }
 }
 
+/// What is added to a sum that was rotated.
+const SUM_DELTA: u32 = 0xa282_ead8;
+
 /// LevelDB's checksum: CRC-32C, rotated and shifted, so that the sum of bytes that hold sums is no special case.
 pub(crate) fn checksum(parts: &[&[u8]]) -> u32 {
-    const DELTA: u32 = 0xa282_ead8;
     let sum = parts.iter().fold(0, |sum, part| crc32c::crc32c_append(sum, part));
-    sum.rotate_right(15).wrapping_add(DELTA)
+    sum.rotate_right(15).wrapping_add(SUM_DELTA)
+}
+
+/// The CRC-32C in a checksum.
+fn unmasked(checksum: u32) -> u32 {
+    checksum.wrapping_sub(SUM_DELTA).rotate_left(15)
 }

@@ -14,7 +14,8 @@
 //! **Lazy writes** wait in memory and become part of the next synced record. So a log never has more than one record that is
 //! not synced, which is what tells a torn end from damage (`leveldb/frame.rs`).
 //!
-//! After a failed write nothing more is done: the store must be opened anew.
+//! After a failed write nothing more is done, and nothing is read, for what is in memory may not be on the disk: the store
+//! must be opened anew.
 
 mod install;
 mod load;
@@ -186,6 +187,7 @@ impl Store {
 
     /// The value of a key.
     pub fn get(&self, key: &[u8]) -> Result<Option<Bytes>, Error> {
+        self.check()?;
         if let Some(value) = self.memory.get(key) {
             return Ok(value);
         }
@@ -199,13 +201,16 @@ impl Store {
 
     /// The values of all keys from one to the other, both included, in order.
     pub fn range(&self, from: &[u8], to: &[u8]) -> Result<Vec<(Vec<u8>, Bytes)>, Error> {
+        self.check()?;
         let inside = |entry: &Result<Entry, Error>| entry.as_ref().map_or(true, |entry| entry.key.as_slice() <= to);
         values(self.from(from).take_while(inside)).collect()
     }
 
     /// All keys and values, in order, read as they are asked for.
     pub fn iterate(&self) -> impl Iterator<Item = Result<(Vec<u8>, Bytes), Error>> + '_ {
-        values(self.from(&[]))
+        let stopped = self.check().err();
+        let pairs = stopped.is_none().then(|| values(self.from(&[])));
+        stopped.map(Err).into_iter().chain(pairs.into_iter().flatten())
     }
 
     /// What was found when it was opened.
