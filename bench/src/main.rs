@@ -4,7 +4,8 @@
 //! in docs/performance.md.
 
 use clap::{Parser, Subcommand};
-use tepui_bench::{allocator, cluster, failover, idle, log, resources, tasks, views};
+use std::process::ExitCode;
+use tepui_bench::{allocator, cluster, failover, idle, log, output, resources, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -34,8 +35,19 @@ enum Benchmark {
     Views(views::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().benchmark {
+/// What a shell shows of a program that a broken pipe has ended.
+const LEFT: u8 = 141;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let benchmark = Arguments::parse().benchmark;
+    match output::until_left(|| run(benchmark)) {
+        Some(result) => result.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(LEFT)),
+    }
+}
+
+fn run(benchmark: Benchmark) -> anyhow::Result<()> {
+    match benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
         Benchmark::Resources => resources::run(),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),

@@ -1,6 +1,7 @@
 //! How many operations on resources one core does in a second: on an agent of four resources, as the allocator sees
 //! them all day, and on one with reservations and fragmented ports.
 
+use crate::output::say;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ pub fn run() -> anyhow::Result<()> {
          cpus(eng):24;mem(eng):98304;cpus(ops/db):4;mem(ops/db):1024",
         "*",
     )?;
-    println!("size of a resource: {} bytes", size_of::<tepui_resources::Resource>());
+    say!("size of a resource: {} bytes", size_of::<tepui_resources::Resource>());
     measure("plain", &plain, &task);
     measure("reserved", &busy, &Resources::parse("cpus(ops/db):0.1;mem:128;ports:[31000-31001]", "*")?);
     Ok(())
@@ -28,7 +29,7 @@ pub fn run() -> anyhow::Result<()> {
 
 fn measure(what: &str, agent: &Resources, task: &Resources) {
     let (mut total, role) = (agent.clone(), Role::from("eng"));
-    let report = |operation: &str, rate: f64| println!("{what:9} {operation:28} {:8.2} M/s", rate / 1e6);
+    let report = |operation: &str, rate: f64| say!("{what:9} {operation:28} {:8.2} M/s", rate / 1e6);
     report(
         "-= and += in place",
         rate(|| {

@@ -4,6 +4,7 @@
 //! some agents have. One thread.
 
 use crate::emulator::CAPABILITIES;
+use crate::output::say;
 use clap::Args;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -63,12 +64,12 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
             answer(&snapshot, &arguments.path).1
         })
         .collect();
-    println!("{} with {} agents and {} tasks: {bytes} bytes", arguments.path, arguments.agents, arguments.tasks);
+    say!("{} with {} agents and {} tasks: {bytes} bytes", arguments.path, arguments.agents, arguments.tasks);
     for (name, mut times) in [("nothing known", first), ("nothing changed", again), ("1 % of agents changed", changed)]
     {
         times.sort();
         let at = |percent: usize| times[(times.len() - 1) * percent / 100].as_secs_f64() * 1e3;
-        println!("{name:>22}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
+        say!("{name:>22}: p50 {:.2} ms, p99 {:.2} ms", at(50), at(99));
     }
     Ok(())
 }

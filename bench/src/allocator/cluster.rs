@@ -1,6 +1,7 @@
 //! A cluster as an allocator sees it, driven as the master drives it.
 
 use super::Arguments;
+use crate::output::say;
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
@@ -71,7 +72,7 @@ impl Cluster {
         let result = work(self);
         let (wall, cpu) = (start.elapsed().as_secs_f64() * 1e3, cpu_millis() - cpu);
         let rss = resident_megabytes();
-        println!("{step:<36} {wall:>9.2} ms, {cpu:>9.2} ms of cpu  rss {rss:>7.1} MB  {}", result.report());
+        say!("{step:<36} {wall:>9.2} ms, {cpu:>9.2} ms of cpu  rss {rss:>7.1} MB  {}", result.report());
         result
     }
 
@@ -162,7 +163,7 @@ impl Cluster {
         }
         let millis = start.elapsed().as_secs_f64() * 1e3;
         let rss = resident_megabytes();
-        println!(
+        say!(
             "{:<36} {millis:>10.2} ms  rss {rss:>7.1} MB  {declined} declined in {cycles} cycles",
             "decline until all refuse"
         );
@@ -218,12 +219,7 @@ impl Cluster {
         }
         micros.sort_by(f64::total_cmp);
         let at = |part: f64| micros.get((micros.len() as f64 * part) as usize).copied().unwrap_or(0.0);
-        println!(
-            "recover one, offer it at once        p50 {:.1} us  p99 {:.1} us  of {}",
-            at(0.5),
-            at(0.99),
-            micros.len()
-        );
+        say!("recover one, offer it at once        p50 {:.1} us  p99 {:.1} us  of {}", at(0.5), at(0.99), micros.len());
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod cluster;
 
+use crate::output::say;
 use clap::ValueEnum;
 use cluster::Cluster;
 
@@ -59,7 +60,7 @@ enum Recipe {
 
 /// Runs it and prints one line per step.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    println!("{} agents, {} frameworks, {} roles", arguments.agents, arguments.frameworks, arguments.roles);
+    say!("{} agents, {} frameworks, {} roles", arguments.agents, arguments.frameworks, arguments.roles);
     let mut cluster = Cluster::new(arguments)?;
     cluster.timed("add frameworks", |cluster| cluster.add_frameworks(arguments));
     let with_quota = matches!(arguments.recipe, Recipe::LargeAndSmallQuota | Recipe::NonQuotaVsQuota);
