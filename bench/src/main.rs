@@ -20,7 +20,7 @@ enum Benchmark {
     /// Allocation cycles of the hierarchical allocator.
     Allocator(allocator::Arguments),
     /// Operations on resources.
-    Resources,
+    Resources(resources::Arguments),
     /// Latency and throughput of command tasks on a running cluster.
     Tasks(tasks::Arguments),
     /// A whole master under emulated agents and frameworks: registrations, memory, `/state`, tasks.
@@ -49,7 +49,7 @@ fn main() -> anyhow::Result<ExitCode> {
 fn run(benchmark: Benchmark) -> anyhow::Result<()> {
     match benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
-        Benchmark::Resources => resources::run(),
+        Benchmark::Resources(arguments) => resources::run(&arguments),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Failover(arguments) => failover::run(&arguments),

@@ -54,6 +54,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         // Changing a record, if only in name, forgets its text.
         touch(&mut fresh, 1);
         let (size, time) = answer(&fresh, &arguments.path);
+        anyhow::ensure!(size > 0, "the master has no such view: {}", arguments.path);
         (bytes, snapshot) = (size, fresh);
         first.push(time);
     }
@@ -117,6 +118,8 @@ fn touch(snapshot: &mut Snapshot, step: usize) {
 fn cluster(arguments: &Arguments, resources: &Resources) -> anyhow::Result<Snapshot> {
     let pid = Upid::new("master", Ipv4Addr::LOCALHOST, 5050);
     let mut snapshot = Master::new(Config::new(pid, "localhost"), 1, Arc::new(NoHooks)).snapshot();
+    // Another than the leader would send who asks elsewhere.
+    snapshot.elected = Some(snapshot.now);
     for number in 0..arguments.agents {
         let agent = agent(&snapshot.info.id, number, resources);
         snapshot.agents.insert(agent.id.clone(), Shown::new(agent));

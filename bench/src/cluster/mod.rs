@@ -6,6 +6,7 @@
 
 mod allocation;
 mod clients;
+mod freed;
 pub(crate) mod launched;
 mod memory;
 mod register;
@@ -74,6 +75,9 @@ pub struct Arguments {
     /// Seconds they do so.
     #[arg(long, default_value_t = 20)]
     decline_secs: u64,
+    /// How many tasks end one by one, to time how soon what they held is offered; 0 leaves that out.
+    #[arg(long, default_value_t = 0)]
+    freed: usize,
     /// Seconds of rest before memory is read.
     #[arg(long, default_value_t = 3)]
     settle: u64,
@@ -136,6 +140,9 @@ async fn load(arguments: &Arguments, target: Target) -> Result<()> {
     memory::Reading::of(target.pid)?.report(before, agents.len());
     if arguments.poll_secs > 0 {
         state::poll(arguments, &target).await?;
+    }
+    if arguments.freed > 0 {
+        freed::run(arguments.freed, &target, &emulator).await?;
     }
     if arguments.frameworks > 0 {
         allocation::run(arguments, &target).await?;
