@@ -3,6 +3,7 @@
 //! Starts `tepui dev`, times it from exec, waits, reads its memory; then runs one sleeping task and reads the memory of
 //! its command executor. Only processes started here are looked at.
 
+use crate::output::say;
 use crate::process::{self, Memory};
 use anyhow::{Context, bail};
 use std::io::{BufRead, BufReader};
@@ -79,7 +80,7 @@ impl Cluster {
         let greeted = started.elapsed();
         let cluster = Cluster { process, _output: output, master: greeting? };
         tokio::time::timeout(PATIENCE, registered(&cluster.master)).await??;
-        println!("exec -> greeting {greeted:.1?}, exec -> agent registered {:.1?}", started.elapsed());
+        say!("exec -> greeting {greeted:.1?}, exec -> agent registered {:.1?}", started.elapsed());
         Ok(cluster)
     }
 
@@ -163,6 +164,6 @@ async fn registered(master: &str) -> anyhow::Result<()> {
 fn print(name: &str, pid: u32) -> anyhow::Result<()> {
     let Memory { rss_kib, uss_kib, pss_kib } = process::memory(pid)?;
     let threads = process::threads(pid)?;
-    println!("{name}: RSS {rss_kib} KiB, USS {uss_kib} KiB, PSS {pss_kib} KiB, {threads} threads");
+    say!("{name}: RSS {rss_kib} KiB, USS {uss_kib} KiB, PSS {pss_kib} KiB, {threads} threads");
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod failover;
 pub mod fdatasync;
 pub mod idle;
 pub mod log;
+pub mod output;
 pub mod process;
 pub mod resources;
 pub mod tasks;

@@ -3,6 +3,7 @@
 //! The disk is measured in the same run, in turns with the appends: a file that grows by records of the same size, with an
 //! fdatasync after each. Replicas run in threads with runtimes of their own, as they would in processes, on loopback.
 
+use crate::output::say;
 use crate::{fdatasync, process};
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -43,7 +44,7 @@ const TURN: Duration = Duration::from_millis(100);
 /// Measures and prints.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("tepui-bench-log").tempdir_in(&arguments.directory)?;
-    println!("entries of {} bytes; {} s each", arguments.size, arguments.seconds);
+    say!("entries of {} bytes; {} s each", arguments.size, arguments.seconds);
     for replicas in [1, 3] {
         let group = Group::start(&folder.path().join(replicas.to_string()), replicas)?;
         for in_flight in [1, arguments.in_flight] {
@@ -80,7 +81,7 @@ impl Measured {
     fn print(&self, replicas: usize, in_flight: usize) {
         let (rate, disk) = (self.appends.0 as f64 / self.appends.1, self.syncs.0 as f64 / self.syncs.1);
         let cpu = self.cpu.as_secs_f64() * 1e6 / self.appends.0 as f64;
-        println!(
+        say!(
             "{replicas} replica(s), {in_flight:>3} in flight: {rate:>8.0} appends/s, {cpu:.0} us of processor time each   \
              (fdatasync {disk:.0}/s: {:.2} of it)",
             rate / disk

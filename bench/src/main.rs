@@ -4,7 +4,8 @@
 //! in docs/performance.md.
 
 use clap::{Parser, Subcommand};
-use tepui_bench::{allocator, cluster, failover, idle, log, resources, tasks, views};
+use std::process::ExitCode;
+use tepui_bench::{allocator, cluster, failover, idle, log, output, resources, tasks, views};
 
 /// Measures parts of Tepui. Figures depend on the machine; nothing is asserted.
 #[derive(Parser)]
@@ -19,7 +20,7 @@ enum Benchmark {
     /// Allocation cycles of the hierarchical allocator.
     Allocator(allocator::Arguments),
     /// Operations on resources.
-    Resources,
+    Resources(resources::Arguments),
     /// Latency and throughput of command tasks on a running cluster.
     Tasks(tasks::Arguments),
     /// A whole master under emulated agents and frameworks: registrations, memory, `/state`, tasks.
@@ -34,10 +35,21 @@ enum Benchmark {
     Views(views::Arguments),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().benchmark {
+/// What a shell shows of a program that a broken pipe has ended.
+const LEFT: u8 = 141;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let benchmark = Arguments::parse().benchmark;
+    match output::until_left(|| run(benchmark)) {
+        Some(result) => result.map(|()| ExitCode::SUCCESS),
+        None => Ok(ExitCode::from(LEFT)),
+    }
+}
+
+fn run(benchmark: Benchmark) -> anyhow::Result<()> {
+    match benchmark {
         Benchmark::Allocator(arguments) => allocator::run(&arguments),
-        Benchmark::Resources => resources::run(),
+        Benchmark::Resources(arguments) => resources::run(&arguments),
         Benchmark::Tasks(arguments) => tasks::run(&arguments),
         Benchmark::Cluster(arguments) => cluster::run(&arguments),
         Benchmark::Failover(arguments) => failover::run(&arguments),

@@ -5,6 +5,7 @@
 //! as they come, and what a task does not need is given back without a filter.
 
 use crate::durations::Durations;
+use crate::output::say;
 use anyhow::{Context, bail};
 use std::collections::HashMap;
 use std::time::Instant;
@@ -43,12 +44,12 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(drive(arguments))?;
-    println!("{} tasks of cpus {} mem {}: {}", arguments.tasks, arguments.cpus, arguments.mem, arguments.command);
-    println!("ACCEPT -> TASK_RUNNING   {}", report.running);
-    println!("ACCEPT -> TASK_FINISHED  {}", report.finished);
+    say!("{} tasks of cpus {} mem {}: {}", arguments.tasks, arguments.cpus, arguments.mem, arguments.command);
+    say!("ACCEPT -> TASK_RUNNING   {}", report.running);
+    say!("ACCEPT -> TASK_FINISHED  {}", report.finished);
     let (first, last) = (report.first_accept, report.last_end);
     let seconds = first.zip(last).map_or(f64::NAN, |(first, last)| last.duration_since(first).as_secs_f64());
-    println!("{:.1} tasks per second ({seconds:.2} s in all)", arguments.tasks as f64 / seconds);
+    say!("{:.1} tasks per second ({seconds:.2} s in all)", arguments.tasks as f64 / seconds);
     match report.failed {
         0 => Ok(()),
         failed => bail!("{failed} tasks did not finish well"),

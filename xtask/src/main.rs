@@ -17,8 +17,9 @@ mod tree;
 
 const USAGE: &str = "\
 usage: cargo xtask tidy                       check layers, sizes, words, documents and links
-       cargo xtask test [--quick] [--only PART[,PART]]
-                                              run the tests; --quick is unit, properties and a short simulation
+       cargo xtask test [--quick] [--only PART[,PART]] [--allow-skips]
+                                              run the tests; --quick is unit, properties and a short simulation; a test
+                                              that is skipped fails the run, unless --allow-skips
        cargo xtask test --list                name the parts
        cargo xtask mutants [NAME...]          build mutants of the core into the simulator, which must find them";
 

@@ -1,6 +1,8 @@
 //! A cluster as an allocator sees it, driven as the master drives it.
 
 use super::Arguments;
+use super::agents::Agents;
+use crate::output::say;
 use anyhow::Context;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Clock};
@@ -19,8 +21,9 @@ pub struct Cluster {
     out: Outbox<Effect>,
     frameworks: Vec<FrameworkKey>,
     agents: Vec<AgentKey>,
+    roles: Vec<Role>,
+    /// Of an agent without anything special.
     total: Resources,
-    used: Resources,
 }
 
 /// Offers by framework.
@@ -47,7 +50,7 @@ impl Report for Offers {
 
 impl Cluster {
     /// An empty cluster of the size that was asked for.
-    pub fn new(arguments: &Arguments) -> anyhow::Result<Cluster> {
+    pub fn new(arguments: &Arguments, roles: &[String]) -> anyhow::Result<Cluster> {
         let options = Options {
             min_allocatable: vec![Quantities::parse("cpus:0.01")?, Quantities::parse("mem:32")?],
             sorter: if arguments.random { Sorter::Random } else { Sorter::Drf },
@@ -60,8 +63,8 @@ impl Cluster {
             out: Outbox::default(),
             frameworks: Vec::new(),
             agents: Vec::new(),
+            roles: roles.iter().map(|role| Role::from(role.as_str())).collect(),
             total: Resources::parse("cpus:24;mem:4096;disk:4096;ports:[31000-32000]", "*").context("total")?,
-            used: Resources::parse("cpus:16;mem:2014;disk:1024;ports:[31126-31510]", "*").context("used")?,
         })
     }
 
@@ -71,7 +74,7 @@ impl Cluster {
         let result = work(self);
         let (wall, cpu) = (start.elapsed().as_secs_f64() * 1e3, cpu_millis() - cpu);
         let rss = resident_megabytes();
-        println!("{step:<36} {wall:>9.2} ms, {cpu:>9.2} ms of cpu  rss {rss:>7.1} MB  {}", result.report());
+        say!("{step:<36} {wall:>9.2} ms, {cpu:>9.2} ms of cpu  rss {rss:>7.1} MB  {}", result.report());
         result
     }
 
@@ -87,9 +90,13 @@ impl Cluster {
             self.frameworks.push(key);
             let terms = FrameworkTerms {
                 id: format!("framework-{number:04}").into(),
-                roles: vec![role(number % arguments.roles)],
+                roles: vec![self.roles[number % self.roles.len()].clone()],
                 suppressed: Vec::new(),
-                capabilities: FrameworkCapabilities { multi_role: true, ..FrameworkCapabilities::default() },
+                capabilities: FrameworkCapabilities {
+                    multi_role: true,
+                    shared_resources: true,
+                    ..FrameworkCapabilities::default()
+                },
                 min_allocatable: Vec::new(),
                 constraints: OfferConstraintsFilter::default(),
             };
@@ -97,12 +104,20 @@ impl Cluster {
         }
     }
 
-    /// Adds all agents; something runs on each, if it is to.
-    pub fn add_agents(&mut self, arguments: &Arguments, busy: bool) {
+    /// Adds all agents of that kind, and prints what that took. What they have is made up before.
+    pub fn add_agents(&mut self, arguments: &Arguments, kind: Agents) -> anyhow::Result<()> {
+        let role = |number: usize| &self.roles[number % arguments.frameworks % self.roles.len()];
+        let resources = (0..arguments.agents).map(|number| kind.resources(number, role(number).as_str()));
+        let resources = resources.collect::<anyhow::Result<Vec<_>>>()?;
+        self.timed("add agents", |cluster| cluster.add(arguments, resources));
+        Ok(())
+    }
+
+    fn add(&mut self, arguments: &Arguments, resources: Vec<(Resources, Resources)>) {
         let mut keys = Issuer::<AgentKey>::default();
-        for number in 0..arguments.agents {
+        for (number, (total, used)) in resources.into_iter().enumerate() {
             let owner = number % arguments.frameworks;
-            let used = self.used.clone().allocated_to(&role(owner % arguments.roles));
+            let used = used.allocated_to(&self.roles[owner % self.roles.len()]);
             let facts = AgentFacts {
                 hostname: Arc::from(format!("agent-{number}")),
                 region: None,
@@ -111,8 +126,8 @@ impl Cluster {
                 multi_role: true,
                 hierarchical_role: true,
             };
-            let used = if busy { vec![(self.frameworks[owner], used)] } else { Vec::new() };
-            let (key, total) = (keys.issue(), self.total.clone());
+            let used = if used.is_empty() { Vec::new() } else { vec![(self.frameworks[owner], used)] };
+            let key = keys.issue();
             self.agents.push(key);
             self.handle(Input::AddAgent { key, facts, total, used });
         }
@@ -162,7 +177,7 @@ impl Cluster {
         }
         let millis = start.elapsed().as_secs_f64() * 1e3;
         let rss = resident_megabytes();
-        println!(
+        say!(
             "{:<36} {millis:>10.2} ms  rss {rss:>7.1} MB  {declined} declined in {cycles} cycles",
             "decline until all refuse"
         );
@@ -172,6 +187,14 @@ impl Cluster {
     pub fn revive(&mut self, framework: usize) {
         let framework = self.frameworks[framework];
         self.handle(Input::Revive { framework, roles: Vec::new() });
+    }
+
+    /// Every framework wants offers again, and the allocator runs after each.
+    pub fn revive_all(&mut self) {
+        for framework in 0..self.frameworks.len() {
+            self.revive(framework);
+            self.tick();
+        }
     }
 
     /// Frameworks want no offers.
@@ -201,7 +224,7 @@ impl Cluster {
     pub fn set_quota(&mut self, number: usize, amounts: &str) {
         let guarantees = Quantities::parse(amounts).expect("a constant");
         let limits = Limits::parse(amounts).expect("a constant");
-        self.handle(Input::UpdateQuota(RoleQuota { role: role(number), guarantees, limits }));
+        self.handle(Input::UpdateQuota(RoleQuota { role: self.roles[number].clone(), guarantees, limits }));
     }
 
     /// One freed agent at a time, offered at once.
@@ -218,17 +241,8 @@ impl Cluster {
         }
         micros.sort_by(f64::total_cmp);
         let at = |part: f64| micros.get((micros.len() as f64 * part) as usize).copied().unwrap_or(0.0);
-        println!(
-            "recover one, offer it at once        p50 {:.1} us  p99 {:.1} us  of {}",
-            at(0.5),
-            at(0.99),
-            micros.len()
-        );
+        say!("recover one, offer it at once        p50 {:.1} us  p99 {:.1} us  of {}", at(0.5), at(0.99), micros.len());
     }
-}
-
-fn role(number: usize) -> Role {
-    Role::from(format!("role-{number}").as_str())
 }
 
 /// Processor time of this process so far; zero where the kernel does not tell. On a busy machine it says more than the

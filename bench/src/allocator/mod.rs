@@ -4,13 +4,16 @@
 //! of which is in use. The recipes follow Mesos' benchmark tests (`hierarchical_allocator_tests.cpp`,
 //! `hierarchical_allocator_benchmarks.cpp`, `sorter_tests.cpp`), each named after its test.
 
+mod agents;
 mod cluster;
 
+use crate::output::say;
+use agents::Agents;
 use clap::ValueEnum;
 use cluster::Cluster;
 
 /// How large a cluster, and what to do with it.
-#[derive(clap::Args)]
+#[derive(Clone, clap::Args)]
 pub struct Arguments {
     /// How many agents.
     #[arg(long, default_value_t = 10_000)]
@@ -24,6 +27,15 @@ pub struct Arguments {
     /// What is done.
     #[arg(long, value_enum, default_value_t = Recipe::DeclineOffers)]
     recipe: Recipe,
+    /// With persistent-volumes: whether the volumes are shared.
+    #[arg(long, value_enum, default_value_t = Shared::Regular)]
+    volumes: Shared,
+    /// With hierarchy-full-sort: how many levels the tree of roles has, its root counted.
+    #[arg(long, default_value_t = 3)]
+    height: u32,
+    /// With hierarchy-full-sort: how many roles are below each role.
+    #[arg(long, default_value_t = 32)]
+    branching: usize,
     /// How many rounds of offers that are all declined.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -55,32 +67,93 @@ enum Recipe {
     AddAndUpdateAgent,
     /// A cycle after a change that makes every share stale, and one after none.
     FullSort,
+    /// The same with a framework in each role of a tree, in place of `--frameworks` and `--roles`. Mesos' trees are of
+    /// height and branching 3 and 32, 7 and 3, 10 and 2.
+    HierarchyFullSort,
+    /// Decline-offers with reserved agents that have a persistent volume each.
+    PersistentVolumes,
+    /// Decline-offers with agents whose reservations have many labels.
+    ResourceLabels,
+    /// Every framework revives while nothing is free, with a run after each.
+    AllocatorBacklog,
+}
+
+impl Recipe {
+    fn agents(self, arguments: &Arguments) -> Agents {
+        match self {
+            Recipe::LargeAndSmallQuota | Recipe::NonQuotaVsQuota | Recipe::AllocatorBacklog => Agents::Idle,
+            Recipe::PersistentVolumes => Agents::Volumes(arguments.volumes),
+            Recipe::ResourceLabels => Agents::Labels,
+            _ => Agents::Plain,
+        }
+    }
+}
+
+/// Which volumes are shared.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shared {
+    /// None.
+    Regular,
+    /// All.
+    Shared,
+    /// Every second one.
+    Mixed,
+}
+
+/// The roles below `above` in a tree of so many levels, their own roots last, as Mesos' benchmark adds them.
+fn tree(above: &str, levels: u32, branching: usize) -> Vec<String> {
+    let below = |number| match above {
+        "" => format!("{number}"),
+        _ => format!("{above}/{number}"),
+    };
+    let grow = |role: String| {
+        let mut roles = if levels > 1 { tree(&role, levels - 1, branching) } else { Vec::new() };
+        roles.push(role);
+        roles
+    };
+    (0..branching).map(below).flat_map(grow).collect()
 }
 
 /// Runs it and prints one line per step.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    println!("{} agents, {} frameworks, {} roles", arguments.agents, arguments.frameworks, arguments.roles);
-    let mut cluster = Cluster::new(arguments)?;
+    let mut arguments = arguments.clone();
+    let roles = match arguments.recipe {
+        Recipe::HierarchyFullSort => tree("", arguments.height.saturating_sub(1).max(1), arguments.branching),
+        _ => (0..arguments.roles).map(|number| format!("role-{number}")).collect(),
+    };
+    if arguments.recipe == Recipe::HierarchyFullSort {
+        (arguments.roles, arguments.frameworks) = (roles.len(), roles.len());
+    }
+    drive(&arguments, &roles)
+}
+
+fn drive(arguments: &Arguments, roles: &[String]) -> anyhow::Result<()> {
+    let agents = arguments.recipe.agents(arguments);
+    say!("{} agents, {} frameworks, {} roles", arguments.agents, arguments.frameworks, arguments.roles);
+    let mut cluster = Cluster::new(arguments, roles)?;
     cluster.timed("add frameworks", |cluster| cluster.add_frameworks(arguments));
-    let with_quota = matches!(arguments.recipe, Recipe::LargeAndSmallQuota | Recipe::NonQuotaVsQuota);
-    cluster.timed("add agents", |cluster| cluster.add_agents(arguments, !with_quota));
+    cluster.add_agents(arguments, agents)?;
     match arguments.recipe {
-        Recipe::DeclineOffers => decline(&mut cluster, arguments),
+        Recipe::DeclineOffers | Recipe::PersistentVolumes | Recipe::ResourceLabels => decline(&mut cluster, arguments),
         Recipe::SuppressOffers => suppress(&mut cluster, arguments, |round, all| all * round / arguments.rounds),
         Recipe::ExtremeSuppressOffers => suppress(&mut cluster, arguments, |_, all| all * 99 / 100),
         Recipe::LargeAndSmallQuota => large_and_small_quota(&mut cluster, arguments),
         Recipe::NonQuotaVsQuota => {
             cluster.timed("full cycle, no quota", Cluster::cycle);
-            cluster = Cluster::new(arguments)?;
+            cluster = Cluster::new(arguments, roles)?;
             cluster.add_frameworks(arguments);
-            cluster.add_agents(arguments, false);
+            cluster.add_agents(arguments, agents)?;
             quota_for_all(&mut cluster, arguments);
         }
         Recipe::AddAndUpdateAgent => {
             cluster.timed("update agents", Cluster::grow);
             cluster.timed("full cycle, all free", Cluster::cycle);
         }
-        Recipe::FullSort => full_sort(&mut cluster),
+        Recipe::FullSort | Recipe::HierarchyFullSort => full_sort(&mut cluster),
+        Recipe::AllocatorBacklog => {
+            cluster.timed("full cycle, all free", Cluster::cycle);
+            cluster.timed("revive every framework", Cluster::revive_all);
+        }
     }
     Ok(())
 }
@@ -134,4 +207,16 @@ fn full_sort(cluster: &mut Cluster) {
     cluster.timed("full cycle, nothing free", Cluster::cycle);
     cluster.disturb();
     cluster.timed("cycle after a change of the pool", Cluster::cycle);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::tree;
+
+    #[test]
+    fn trees_are_those_of_mesos() {
+        assert_eq!(tree("", 2, 2), ["0/0", "0/1", "0", "1/0", "1/1", "1"]);
+        let sizes = [(3, 32), (7, 3), (10, 2)].map(|(height, branching)| tree("", height - 1, branching).len());
+        assert_eq!(sizes, [1056, 1092, 1022]);
+    }
 }

@@ -4,6 +4,7 @@
 use super::{Arguments, Stretch, Target};
 use crate::emulator::{Framework, Subscription};
 use crate::failover::http;
+use crate::output::say;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -51,6 +52,6 @@ fn print(snapshot: &Value) {
     for metric in METRICS {
         let figures = STATISTICS
             .map(|name| format!("{name} {:.2}", snapshot[format!("{metric}/{name}")].as_f64().unwrap_or(f64::NAN)));
-        println!("{metric}: {}", figures.join("  "));
+        say!("{metric}: {}", figures.join("  "));
     }
 }

@@ -1,5 +1,6 @@
 //! What an idle agent costs the master.
 
+use crate::output::say;
 use crate::process::{self, Memory};
 use anyhow::Result;
 
@@ -19,7 +20,7 @@ impl Reading {
     /// part of it; those in the kernel are nobody's memory.
     pub fn report(self, before: Reading, agents: usize) {
         let each = |after: u64, before: u64| (after as f64 - before as f64) * 1024.0 / agents as f64;
-        println!(
+        say!(
             "memory with {agents} idle agents: RSS {} KiB, USS {} KiB, {} open files; for each agent RSS {:.0} bytes, USS \
              {:.0} bytes, {:.2} files",
             self.memory.rss_kib,

@@ -6,6 +6,7 @@
 
 mod allocation;
 mod clients;
+mod freed;
 pub(crate) mod launched;
 mod memory;
 mod register;
@@ -14,6 +15,7 @@ mod tasks;
 
 use crate::emulator::{Agent, AgentSpec, Emulator};
 use crate::fdatasync::Growing;
+use crate::output::say;
 use crate::process::{self, Cpu};
 use anyhow::{Context, Result};
 use launched::Launched;
@@ -73,6 +75,9 @@ pub struct Arguments {
     /// Seconds they do so.
     #[arg(long, default_value_t = 20)]
     decline_secs: u64,
+    /// How many tasks end one by one, to time how soon what they held is offered; 0 leaves that out.
+    #[arg(long, default_value_t = 0)]
+    freed: usize,
     /// Seconds of rest before memory is read.
     #[arg(long, default_value_t = 3)]
     settle: u64,
@@ -108,10 +113,10 @@ async fn drive(arguments: &Arguments) -> Result<()> {
     if let (Some(address), Some(pid)) = (arguments.master, arguments.pid) {
         return load(arguments, Target { address, pid, launched: None }).await;
     }
-    println!("Tepui");
+    say!("Tepui");
     load(arguments, Launched::tepui(arguments.program.clone(), &arguments.registry).await?.into()).await?;
     if let Some(command) = &arguments.oracle {
-        println!("{command}");
+        say!("{command}");
         load(arguments, Launched::other(command).await?.into()).await?;
     }
     Ok(())
@@ -119,10 +124,10 @@ async fn drive(arguments: &Arguments) -> Result<()> {
 
 /// Puts everything on one master, in the order of the figures.
 async fn load(arguments: &Arguments, target: Target) -> Result<()> {
-    println!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
+    say!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
     if arguments.registry != IN_MEMORY {
         let (count, seconds) = Growing::create(&target.work_dir(), ENTRY_BYTES)?.sync_for(Duration::from_secs(1))?;
-        println!("fdatasyncs of {ENTRY_BYTES} bytes where the registry is: {:.0} per second", count as f64 / seconds);
+        say!("fdatasyncs of {ENTRY_BYTES} bytes where the registry is: {:.0} per second", count as f64 / seconds);
     }
     let (emulator, rest) = (Emulator::new(target.address), Duration::from_secs(arguments.settle));
     tokio::time::sleep(rest).await;
@@ -135,6 +140,9 @@ async fn load(arguments: &Arguments, target: Target) -> Result<()> {
     memory::Reading::of(target.pid)?.report(before, agents.len());
     if arguments.poll_secs > 0 {
         state::poll(arguments, &target).await?;
+    }
+    if arguments.freed > 0 {
+        freed::run(arguments.freed, &target, &emulator).await?;
     }
     if arguments.frameworks > 0 {
         allocation::run(arguments, &target).await?;
@@ -177,7 +185,7 @@ impl Stretch {
         let seconds = self.started.elapsed().as_secs_f64();
         let (master, own) = (process::cpu(self.pid)? - self.master, process::cpu(std::process::id())? - self.own);
         let per = |cpu: Cpu| cpu.total().as_secs_f64() * 1e6 / count as f64;
-        println!(
+        say!(
             "{what}: {:.0} per second ({count} in {seconds:.2} s); processor time of each: master {:.0} us ({:.0} user, \
              {:.0} system), emulator {:.0} us",
             count as f64 / seconds,

@@ -3,6 +3,7 @@
 use super::{Arguments, Stretch, Target, agent};
 use crate::durations::Durations;
 use crate::emulator::{Agent, Emulator};
+use crate::output::say;
 use anyhow::Result;
 use std::time::Instant;
 use tokio::task::JoinSet;
@@ -43,6 +44,6 @@ pub(super) async fn one_by_one(arguments: &Arguments, target: &Target, emulator:
         registered.push(agent);
     }
     stretch.report(arguments.one_by_one, "registrations one by one")?;
-    println!("registrations one by one: {latencies}");
+    say!("registrations one by one: {latencies}");
     Ok(registered)
 }

@@ -3,6 +3,7 @@
 use super::clients::Client;
 use super::{Arguments, Stretch, Target};
 use crate::durations::Durations;
+use crate::output::say;
 use anyhow::Result;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -24,9 +25,9 @@ pub(super) async fn poll(arguments: &Arguments, target: &Target) -> Result<()> {
         bytes = client.ask().await?;
         latencies.push(asked.elapsed());
     }
-    println!("/state of {bytes} bytes, one client: {latencies}");
+    say!("/state of {bytes} bytes, one client: {latencies}");
     let until = Instant::now() + Duration::from_secs(1);
-    println!("/health, nobody else: {}", health(target, until).await?);
+    say!("/health, nobody else: {}", health(target, until).await?);
 
     let until = Instant::now() + Duration::from_secs(arguments.poll_secs);
     let stretch = Stretch::begin(target)?;
@@ -43,8 +44,8 @@ pub(super) async fn poll(arguments: &Arguments, target: &Target) -> Result<()> {
         }
     }
     stretch.report(count, &format!("/state to {} clients", arguments.pollers))?;
-    println!("/state to {} clients: {latencies}", arguments.pollers);
-    println!("/health meanwhile: {beside}");
+    say!("/state to {} clients: {latencies}", arguments.pollers);
+    say!("/health meanwhile: {beside}");
     Ok(())
 }
 

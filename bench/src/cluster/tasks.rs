@@ -3,6 +3,7 @@
 use super::{Arguments, Stretch, Target};
 use crate::durations::Durations;
 use crate::emulator::{Agent, Framework, Subscription};
+use crate::output::say;
 use anyhow::{Context, Result, bail};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -45,8 +46,8 @@ pub(super) async fn run(arguments: &Arguments, target: &Target, agents: &[Agent]
         progress.updated(&status)?;
     }
     stretch.report(arguments.tasks, "tasks")?;
-    println!("first ACCEPT -> TASK_RUNNING   {}", progress.running);
-    println!("first ACCEPT -> TASK_FINISHED  {}", progress.finished);
+    say!("first ACCEPT -> TASK_RUNNING   {}", progress.running);
+    say!("first ACCEPT -> TASK_FINISHED  {}", progress.finished);
     if framework.refused() > 0 {
         bail!("{} calls were refused", framework.refused());
     }

@@ -9,6 +9,7 @@ mod masters;
 
 use crate::durations::Durations;
 use crate::emulator::{Agent, AgentSpec, Emulator};
+use crate::output::say;
 use anyhow::{Result, bail};
 use masters::{Masters, Mode};
 use std::net::SocketAddrV4;
@@ -63,7 +64,7 @@ async fn drive(arguments: &Arguments) -> Result<()> {
         None => Mode::List,
         Some(url) => Mode::ZooKeeper(url, arguments.zk_session_timeout.clone()),
     };
-    println!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
+    say!("load {}", std::fs::read_to_string("/proc/loadavg")?.trim());
     let mut masters = Masters::start(arguments.program.clone(), arguments.masters, mode).await?;
     let mut leader = writes(&masters.addresses(), 0).await?;
     let emulator = Emulator::new(leader);
@@ -84,9 +85,9 @@ async fn drive(arguments: &Arguments) -> Result<()> {
         returned.push(killed.elapsed());
         masters.restart(number).await?;
     }
-    println!("kill -9 to the first acknowledged write: {served}");
+    say!("kill -9 to the first acknowledged write: {served}");
     if arguments.agents > 0 {
-        println!("kill -9 to the last of {} agents back: {returned}", arguments.agents);
+        say!("kill -9 to the last of {} agents back: {returned}", arguments.agents);
     }
     Ok(())
 }

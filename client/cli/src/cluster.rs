@@ -4,12 +4,15 @@
 //! different but that they share a process.
 
 use anyhow::{Context, Result};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use tepui_flags::{Flag, Values};
 
 /// What kind of cluster.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Where master and agents listen.
+    pub ip: Ipv4Addr,
     /// Port of the master; 0 for a free one.
     pub port: u16,
     /// How many agents.
@@ -18,11 +21,14 @@ pub struct Options {
     pub resources: Option<String>,
     /// Where sandboxes are; a temporary directory, removed at the end, if not given.
     pub work_dir: Option<PathBuf>,
+    /// Variables that give master and agents further flags, and a master that keeps its registry below `work_dir` unless
+    /// they say otherwise (`mesos-local`). Without, nothing is read and nothing is kept.
+    pub variables: Option<Vec<(String, String)>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { port: 0, agents: 1, resources: None, work_dir: None }
+        Options { ip: Ipv4Addr::LOCALHOST, port: 0, agents: 1, resources: None, work_dir: None, variables: None }
     }
 }
 
@@ -58,7 +64,7 @@ impl Embedded {
         };
         // Sandboxes are entered as the tasks' users.
         open_to_all(&root)?;
-        let running = start_master(&options).await?;
+        let running = start_master(&options, &root).await?;
         let master = running.address().to_string();
         let mut agents = Vec::new();
         for number in 0..options.agents {
@@ -90,35 +96,59 @@ fn open_to_all(root: &Path) -> Result<()> {
         .with_context(|| format!("cannot open {} to the users of tasks", root.display()))
 }
 
-async fn start_master(options: &Options) -> Result<tepui_masterd::Running> {
-    let port = format!("--port={}", options.port);
-    let args = ["--ip=127.0.0.1", "--registry=in_memory", "--registry_strict=false", &port];
-    let settings = tepui_masterd::Settings::new(values(tepui_flags::master::FLAGS, &args)?, |_| None)?;
+async fn start_master(options: &Options, root: &Path) -> Result<tepui_masterd::Running> {
+    let mut args = vec![format!("--ip={}", options.ip), format!("--port={}", options.port)];
+    if options.variables.is_some() {
+        args.push(format!("--work_dir={}", root.join("master").display()));
+    } else {
+        args.extend(["--registry=in_memory", "--registry_strict=false"].map(str::to_owned));
+    }
+    let settings = tepui_masterd::Settings::new(options.values(tepui_flags::master::FLAGS, &args)?, |_| None)?;
     Ok(tepui_masterd::start(settings).await?)
 }
 
 async fn start_agent(options: &Options, master: &str, root: &Path, number: u16) -> Result<tepui_agentd::Handle> {
-    let dir = root.join(format!("agent-{number}"));
+    let dir = root.join("agents").join(number.to_string());
     let mut args = vec![
-        "--ip=127.0.0.1".to_owned(),
+        format!("--ip={}", options.ip),
         "--port=0".to_owned(),
         format!("--master={master}"),
         format!("--work_dir={}", dir.join("work").display()),
         format!("--runtime_dir={}", dir.join("run").display()),
-        "--launcher=posix".to_owned(),
-        "--no-systemd_enable_support".to_owned(),
-        // One process holds both: there is no herd of agents to spread.
-        "--registration_backoff_factor=10ms".to_owned(),
     ];
+    for (name, usual) in [
+        ("launcher", "--launcher=posix"),
+        ("systemd_enable_support", "--no-systemd_enable_support"),
+        // One process holds both: there is no herd of agents to spread.
+        ("registration_backoff_factor", "--registration_backoff_factor=10ms"),
+    ] {
+        if !options.names(name) {
+            args.push(usual.to_owned());
+        }
+    }
     args.extend(options.resources.as_ref().map(|resources| format!("--resources={resources}")));
-    let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    let settings = tepui_agentd::Settings::from_values(&values(tepui_flags::agent::FLAGS, &args)?, |_| None)?;
+    let settings = tepui_agentd::Settings::from_values(&options.values(tepui_flags::agent::FLAGS, &args)?, |_| None)?;
     Ok(tepui_agentd::start(&settings, crate::version::info(), crate::version::OWN, Default::default()).await?)
 }
 
-/// Flags as if they stood on a daemon's command line; the environment is not asked.
-fn values(table: &'static [Flag], args: &[&str]) -> Result<Values> {
-    let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
-    let read = |path: &str| std::fs::read_to_string(path);
-    Ok(tepui_flags::parse(&[table, tepui_flags::logging::FLAGS], &args, &[], "MESOS_", &read)?)
+/// Prefix of the variables that are flags.
+const PREFIX: &str = "MESOS_";
+
+impl Options {
+    /// Flags as if they stood on a daemon's command line, above the variables.
+    fn values(&self, table: &'static [Flag], args: &[String]) -> Result<Values> {
+        let variables = self.variables.as_deref().unwrap_or_default();
+        let read = |path: &str| std::fs::read_to_string(path);
+        let values = tepui_flags::parse(&[table, tepui_flags::logging::FLAGS], args, variables, PREFIX, &read)?;
+        for warning in &values.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(values)
+    }
+
+    /// Whether the variables give the flag.
+    fn names(&self, flag: &str) -> bool {
+        let is = |name: &str| name.strip_prefix(PREFIX).is_some_and(|rest| rest.eq_ignore_ascii_case(flag));
+        self.variables.iter().flatten().any(|(name, _)| is(name))
+    }
 }

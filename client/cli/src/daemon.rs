@@ -4,20 +4,16 @@
 //! used ends it at once with exit code 1 and a text that names flag, value and remedy.
 
 use crate::cluster::{self, Embedded};
+use crate::environment;
+use crate::output::say;
 use anyhow::{Context, Result, bail};
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
-use tepui_flags::{Flag, Support, Values, flag, help};
+use tepui_flags::{Flag, Kind, Support, Values, flag, help};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Worker threads of a daemon's runtime. The machines are single-threaded; the rest is sockets and readers.
 const WORKERS: usize = 2;
-
-/// Another number of them, 1 to 1024. As in Mesos, a value that makes no sense is said and ignored.
-const WORKERS_VARIABLE: &str = "LIBPROCESS_NUM_WORKER_THREADS";
-
-/// Variables of libprocess that have no effect here; said once at start if they are set.
-const WITHOUT_EFFECT: [&str; 4] =
-    ["LIBPROCESS_IP6", "LIBPROCESS_MEMORY_PROFILING", "LIBPROCESS_ENABLE_PROFILER", "LIBPROCESS_LIBEV_NUM_IO_THREADS"];
 
 /// `mesos-master`.
 pub fn master(args: Vec<String>) -> ExitCode {
@@ -60,16 +56,24 @@ pub fn agent(args: Vec<String>) -> ExitCode {
     })
 }
 
-/// `mesos-local`: a master and agents in one process, until told to leave. The flags are those of both daemons.
+/// `mesos-local`: a master and agents in one process, until told to leave. It has few flags of its own; those of master and
+/// agent come from the environment. As in Mesos, others on its command line are left aside; here with a word.
 pub fn local(args: Vec<String>) -> ExitCode {
-    let about = "tepui local: a master and agents in one process (mesos-local)";
-    start("mesos-local", about, &[LOCAL_FLAGS, tepui_flags::logging::FLAGS], args, |values| {
+    let about = "tepui local: a master and agents in one process (mesos-local); MESOS_* variables are their flags";
+    let tables: &[&'static [Flag]] = &[LOCAL_FLAGS, tepui_flags::logging::FLAGS];
+    let (args, ignored) = tepui_flags::known(tables, args);
+    start("mesos-local", about, tables, args, |values| {
+        for word in ignored {
+            tracing::warn!("{word} is ignored: flags of master and agent come from MESOS_* variables here");
+        }
         let agents = values.number::<u16>("num_slaves")?.unwrap_or(1);
         let options = cluster::Options {
+            ip: values.parsed("ip", "Expecting an IPv4 address, e.g. 127.0.0.1")?.unwrap_or(Ipv4Addr::LOCALHOST),
             port: values.number("port")?.unwrap_or(0),
             agents,
             resources: values.get("resources").map(str::to_owned),
             work_dir: values.get("work_dir").map(Into::into),
+            variables: Some(environment::variables()),
         };
         until_told(async {
             let cluster = Embedded::start_with(options).await?;
@@ -81,20 +85,15 @@ pub fn local(args: Vec<String>) -> ExitCode {
     })
 }
 
-/// What `mesos-local` takes; it listens on loopback only.
+/// What `mesos-local` takes.
+#[rustfmt::skip]
 static LOCAL_FLAGS: &[Flag] = &[
-    flag("num_slaves", Some("num_agents"), tepui_flags::Kind::Number, Some("1"), Support::Built, "how many agents"),
-    flag("port", None, tepui_flags::Kind::Number, Some("5050"), Support::Built, "port of the master"),
-    flag("resources", None, tepui_flags::Kind::Text, None, Support::Built, "resources of each agent"),
-    flag(
-        "work_dir",
-        None,
-        tepui_flags::Kind::Text,
-        None,
-        Support::Built,
-        "directory of the agents; temporary if not given",
-    ),
-    flag("version", None, tepui_flags::Kind::Bool, Some("false"), Support::Built, "print version and exit"),
+    flag("num_slaves", Some("num_agents"), Kind::Number, Some("1"), Support::Built, "how many agents"),
+    flag("ip", None, Kind::Text, None, Support::Built, "where master and agents listen; loopback if not given"),
+    flag("port", None, Kind::Number, Some("5050"), Support::Built, "port of the master"),
+    flag("resources", None, Kind::Text, None, Support::Built, "resources of each agent"),
+    flag("work_dir", None, Kind::Text, None, Support::Built, "directory of master and agents; temporary if not given"),
+    flag("version", None, Kind::Bool, Some("false"), Support::Built, "print version and exit"),
 ];
 
 fn variable(name: &str) -> Option<String> {
@@ -109,7 +108,7 @@ fn start(
     args: Vec<String>,
     run: impl FnOnce(Values) -> Result<()>,
 ) -> ExitCode {
-    let variables: Vec<(String, String)> = std::env::vars().collect();
+    let variables = environment::variables();
     let values = match tepui_flags::parse(tables, &args, &variables, "MESOS_", &|path| std::fs::read_to_string(path)) {
         Ok(values) => values,
         Err(error) => {
@@ -118,22 +117,26 @@ fn start(
         }
     };
     if values.bool("help") {
-        print!("{}", help::text(program, about, tables));
+        say!("{}", help::text(program, about, tables).trim_end());
         return ExitCode::SUCCESS;
     }
     if values.bool("version") {
-        println!("mesos 1.11.0 (tepui {})", env!("CARGO_PKG_VERSION"));
+        say!("mesos 1.11.0 (tepui {})", env!("CARGO_PKG_VERSION"));
         return ExitCode::SUCCESS;
     }
     if let Err(error) = crate::logging::set_up_from(program, &values) {
         eprintln!("{program}: {error:#}");
         return ExitCode::FAILURE;
     }
-    for warning in &values.warnings {
+    let said = match environment::check(&variables) {
+        Ok(said) => said,
+        Err(reason) => {
+            eprintln!("{program}: {reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for warning in values.warnings.iter().chain(&said) {
         tracing::warn!("{warning}");
-    }
-    for name in WITHOUT_EFFECT.into_iter().filter(|name| variable(name).is_some()) {
-        tracing::warn!("{name} has no effect in this version of Tepui");
     }
     match run(values) {
         Ok(()) => ExitCode::SUCCESS,
@@ -150,14 +153,10 @@ fn until_told(running: impl Future<Output = Result<()>>) -> Result<()> {
 }
 
 fn workers() -> usize {
-    let Some(text) = variable(WORKERS_VARIABLE) else { return WORKERS };
-    match text.parse() {
-        Ok(count @ 1..=1024) => count,
-        _ => {
-            tracing::warn!("{WORKERS_VARIABLE}={text} is ignored: expecting a number from 1 to 1024");
-            WORKERS
-        }
-    }
+    environment::workers(variable(environment::WORKERS).as_deref(), WORKERS).unwrap_or_else(|reason| {
+        tracing::warn!("{reason}");
+        WORKERS
+    })
 }
 
 /// Returns on SIGTERM or SIGINT.

@@ -28,6 +28,9 @@ pub struct Args {
 
 /// Runs until Ctrl-C or SIGTERM.
 pub fn main(args: Args) -> ExitCode {
+    if !crate::environment::passes("tepui dev") {
+        return ExitCode::FAILURE;
+    }
     let result = crate::runtime().context("no runtime").and_then(|runtime| runtime.block_on(run(args)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,7 +43,13 @@ pub fn main(args: Args) -> ExitCode {
 
 async fn run(args: Args) -> Result<()> {
     crate::logging::set_up(if args.verbose { "INFO" } else { "WARNING" }, false)?;
-    let options = Options { port: args.port, agents: args.agents, resources: args.resources, work_dir: args.work_dir };
+    let options = Options {
+        port: args.port,
+        agents: args.agents,
+        resources: args.resources,
+        work_dir: args.work_dir,
+        ..Options::default()
+    };
     let cluster = Embedded::start_with(options).await.context("the cluster could not be started")?;
     say(&greeting(&cluster.master, &cluster.agent));
     told_to_leave().await?;

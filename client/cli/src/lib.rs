@@ -14,10 +14,12 @@
 pub mod cluster;
 pub mod daemon;
 pub mod dev;
+mod environment;
 pub mod execute;
 mod exit;
 pub mod log;
 pub mod logging;
+mod output;
 mod program;
 pub mod resolve;
 pub mod run;

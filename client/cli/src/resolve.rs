@@ -1,5 +1,6 @@
 //! `mesos-resolve`: prints the leading master of an address.
 
+use crate::output::say;
 use clap::Parser;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub fn main(words: Vec<String>) -> ExitCode {
 }
 
 fn find(args: &Args) -> ExitCode {
+    if !crate::environment::passes("mesos-resolve") {
+        return ExitCode::FAILURE;
+    }
     let masters = match Masters::parse(&args.master) {
         Ok(masters) => masters,
         Err(error) => {
@@ -59,7 +63,7 @@ fn find(args: &Args) -> ExitCode {
     };
     match result {
         Ok(Ok(leader)) => {
-            println!("{leader}");
+            say!("{leader}");
             ExitCode::SUCCESS
         }
         Ok(Err(reason)) => {

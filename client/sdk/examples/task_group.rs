@@ -67,7 +67,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 scheduler.acknowledge(&status).await?;
                 ended += u32::from(is_terminal(status.state));
                 if ended == 2 {
-                    scheduler.teardown().await?;
+                    // Offers that have come meanwhile can no longer be answered, and need not be.
+                    return Ok(scheduler.teardown().await?);
                 }
             }
             Event::Disconnected(reason) => eprintln!("disconnected: {reason}"),

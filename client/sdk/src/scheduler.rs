@@ -270,7 +270,8 @@ impl Scheduler {
         self.call(call::message(agent_id, executor_id, data)).await
     }
 
-    /// Ends the framework and its tasks. [`Events`] ends afterwards.
+    /// Ends the framework and its tasks. [`Events`] ends afterwards, with what had come before; a call that answers it is
+    /// met with [`Error::Ended`].
     pub async fn teardown(&self) -> Result<(), Error> {
         self.call(call::teardown()).await
     }

@@ -103,3 +103,22 @@ async fn connection(shared: Arc<Shared>, acceptor: Acceptor, stream: TcpStream, 
         () = shared.reached(Phase::Ended) => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::getsockopt;
+    use std::net::Ipv4Addr;
+
+    #[tokio::test]
+    async fn the_kernel_asks_after_silent_peers_of_every_accepted_connection() {
+        let listener = listen(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let _peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Acceptor::Plain.accept(listener.accept().await.unwrap().0).await.unwrap();
+        assert!(getsockopt(&stream, sockopt::KeepAlive).unwrap());
+        assert_eq!(getsockopt(&stream, sockopt::TcpKeepIdle).unwrap(), PROBE_AFTER_SECS);
+        assert_eq!(getsockopt(&stream, sockopt::TcpKeepInterval).unwrap(), PROBE_EVERY_SECS);
+        assert_eq!(getsockopt(&stream, sockopt::TcpKeepCount).unwrap(), PROBES);
+        assert!(stream.nodelay().unwrap());
+    }
+}

@@ -6,6 +6,7 @@ use crate::shared::Shared;
 use crate::stream::{Promise, Stream};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tepui_wire::{Body, NetInput, RequestId, Response};
 use tokio::sync::oneshot;
@@ -32,11 +33,13 @@ impl Drop for OpenStream {
 }
 
 struct Waiting {
+    peer: SocketAddr,
     mailbox: Arc<Mailbox>,
     outcome: oneshot::Sender<Outcome>,
 }
 
 struct Open {
+    peer: SocketAddr,
     mailbox: Arc<Mailbox>,
     stream: Arc<Stream>,
 }
@@ -57,13 +60,13 @@ impl Exchanges {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new request for the process of `mailbox`.
-    pub(crate) fn begin(&self, mailbox: &Arc<Mailbox>) -> (RequestId, oneshot::Receiver<Outcome>) {
+    /// A new request of `peer` for the process of `mailbox`.
+    pub(crate) fn begin(&self, mailbox: &Arc<Mailbox>, peer: SocketAddr) -> (RequestId, oneshot::Receiver<Outcome>) {
         let (outcome, receiver) = oneshot::channel();
         let mut table = self.table();
         table.last += 1;
         let id = RequestId(table.last);
-        table.waiting.insert(id, Waiting { mailbox: mailbox.clone(), outcome });
+        table.waiting.insert(id, Waiting { peer, mailbox: mailbox.clone(), outcome });
         (id, receiver)
     }
 
@@ -75,7 +78,7 @@ impl Exchanges {
     /// The process answers. A second answer to one request, or one to a request that never was, is ignored.
     pub(crate) fn respond(&self, shared: &Arc<Shared>, id: RequestId, response: Response) {
         let mut table = self.table();
-        let Some(Waiting { mailbox, outcome }) = table.waiting.remove(&id) else {
+        let Some(Waiting { peer, mailbox, outcome }) = table.waiting.remove(&id) else {
             tracing::warn!(request = id.0, "Answer to a request that is not open");
             return;
         };
@@ -83,7 +86,7 @@ impl Exchanges {
             Body::Full(_) => Outcome::Answer(Answer::Response(response)),
             Body::Stream => {
                 let stream = Arc::new(Stream::default());
-                table.open.insert(id, Open { mailbox, stream: stream.clone() });
+                table.open.insert(id, Open { peer, mailbox, stream: stream.clone() });
                 Outcome::Stream(response, OpenStream { id, stream, shared: shared.clone() })
             }
         };
@@ -97,9 +100,10 @@ impl Exchanges {
         let mut table = self.table();
         let Some(open) = table.open.get(&id) else { return };
         if !open.stream.write(chunk, max) {
+            let peer = open.peer;
             let open = table.open.remove(&id);
             drop(table);
-            tracing::warn!(request = id.0, max, "Dropping a streaming client that does not read what waits for it");
+            tracing::warn!(%peer, max, "Dropping a streaming client that does not read what waits for it");
             open.inspect(|open| open.mailbox.push(NetInput::StreamClosed(id)));
         }
     }

@@ -228,7 +228,7 @@ impl Reader<'_> {
                 Content::Handler(receive)
             }
             Target::Process(mailbox) => {
-                let (id, outcome) = self.shared.exchanges.begin(&mailbox);
+                let (id, outcome) = self.shared.exchanges.begin(&mailbox, self.peer);
                 let length = request.body.len();
                 if !mailbox.deliver(NetInput::Http(id, request), length).await {
                     self.shared.exchanges.cancel(id);

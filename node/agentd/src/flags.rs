@@ -271,6 +271,32 @@ mod tests {
     }
 
     #[test]
+    fn folders_are_where_the_flags_say() {
+        let dir = tempfile::tempdir().unwrap();
+        let below = |name: &str| dir.path().join(name);
+        let [work, run, libexec] = ["work_dir", "runtime_dir", "launcher_dir"].map(below);
+        let mut args = vec!["--master=h:1".to_owned()];
+        for (name, folder) in [("work_dir", &work), ("runtime_dir", &run), ("launcher_dir", &libexec)] {
+            args.push(format!("--{name}={}", folder.display()));
+        }
+        let values =
+            tepui_flags::parse(&[tepui_flags::agent::FLAGS], &args, &[], "MESOS_", &|_| unreachable!("no file"))
+                .unwrap();
+        let settings = Settings::from_values(&values, |_| None).unwrap();
+        assert!(work.is_dir(), "it is made");
+        assert_eq!((settings.work_dir, settings.runtime_dir, settings.launcher_dir), (work, run, Some(libexec)));
+    }
+
+    #[test]
+    fn what_is_said_of_agent_and_machine_is_kept() {
+        let read = settings(&["--master=h:1", "--hostname=h.example", "--no-hostname_lookup"]).unwrap();
+        assert_eq!((read.hostname.as_deref(), read.hostname_lookup), (Some("h.example"), false));
+        let read = settings(&["--master=h:1", "--frameworks_home=/home/f", "--isolation=posix/cpu"]).unwrap();
+        assert_eq!((read.frameworks_home.as_deref(), read.isolation.as_str()), (Some("/home/f"), "posix/cpu"));
+        assert!(read.hostname_lookup && read.hostname.is_none());
+    }
+
+    #[test]
     fn what_an_agent_can_not_start_without() {
         assert_eq!(settings(&[]).unwrap_err(), Error::Missing("master"));
         assert!(matches!(settings(&["--master=zk://h/"]), Err(Error::Value { name: "master", .. })));

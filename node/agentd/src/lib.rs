@@ -245,7 +245,17 @@ async fn take_in(mut inbox: Inbox, reader: Reader, mailbox: Mailbox<Agent>) {
 
 #[cfg(test)]
 mod tests {
-    use super::unavailable_isolators;
+    use super::{hostname, unavailable_isolators};
+    use std::net::Ipv4Addr;
+
+    #[test]
+    fn an_agent_is_called_by_its_machine_or_its_address() {
+        let address = Ipv4Addr::new(10, 0, 0, 9);
+        assert_eq!(hostname(address, false), "10.0.0.9");
+        assert_eq!(hostname(address, true), nix::unistd::gethostname().unwrap().to_string_lossy());
+        assert_eq!(hostname(Ipv4Addr::LOCALHOST, true), "localhost");
+        assert_eq!(hostname(Ipv4Addr::LOCALHOST, false), "127.0.0.1");
+    }
 
     #[test]
     fn isolators_that_do_nothing_are_named() {

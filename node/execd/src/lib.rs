@@ -14,6 +14,7 @@ mod event_loop;
 mod settings;
 mod task;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Runs the executor; `arguments` without the program's name.
@@ -21,7 +22,8 @@ pub fn run(arguments: impl IntoIterator<Item = String>) -> ExitCode {
     let settings = match settings::read(arguments, std::env::vars_os()) {
         Ok(settings::Wish::Run(settings)) => settings,
         Ok(settings::Wish::Help) => {
-            print!("{}", settings::USAGE);
+            // Whoever does not read it to its end has read enough.
+            let _ = std::io::stdout().write_all(settings::USAGE.as_bytes());
             return ExitCode::SUCCESS;
         }
         Err(e) => {

@@ -1,8 +1,9 @@
 //! Flags as Mesos daemons take them: from the command line and from `MESOS_*` variables, by one table per daemon.
 //!
 //! Rules (stout `flags.hpp`): `--name=value`, `--name` and `--no-name` for booleans; names are lower-cased; the command
-//! line wins over the environment; an unknown flag on the command line is refused, an unknown variable ignored; a value
-//! that starts with `file://` is replaced by the file's content, except where the value is itself a path.
+//! line wins over the environment; an unknown flag on the command line is refused, an unknown variable ignored, and so is
+//! a word that is no flag, and all that follows `--`; a value that starts with `file://` is replaced by the file's content,
+//! except where the value is itself a path.
 //!
 //! Every flag of 1.11 stands in the tables. What a flag does not do yet is said, never hidden: see [`Support`].
 
@@ -14,7 +15,7 @@ mod network;
 mod parse;
 
 pub use network::network;
-pub use parse::{Error, Values, parse};
+pub use parse::{Error, Values, known, parse};
 
 /// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub enum Kind {
     Bool,
     /// Any text; `file://` is read.
     Text,
+    /// A value in JSON; `file://` is read, and so is a path that begins with `/`.
+    Json,
     /// A path, kept as it is.
     Path,
     /// A path or a value, kept as it is (`--zk`, `--master`): the user of the flag reads the file.

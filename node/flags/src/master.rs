@@ -1,6 +1,6 @@
 //! The 71 flags of `mesos-master` 1.11, and Tepui's own.
 
-use crate::Kind::{Bool, Bytes, Duration, Fraction, Number, Path, PathOrText, Text};
+use crate::Kind::{Bool, Bytes, Duration, Fraction, Json, Number, Path, PathOrText, Text};
 use crate::Support::{Built, Later, Refused};
 use crate::{Flag, flag};
 
@@ -37,12 +37,12 @@ pub static FLAGS: &[Flag] = &[
     flag("authenticate_http_readonly", None, Bool, Some("false"), Refused, "require HTTP authn on ro realm"),
     flag("authenticate_http_frameworks", None, Bool, Some("false"), Refused, "require HTTP authn on scheduler endpoint"),
     flag("credentials", None, Path, None, Refused, "JSON credentials file (text format removed in 1.11)"),
-    flag("acls", None, Text, None, Refused, "ACLs JSON inline or file for the local authorizer"),
-    flag("firewall_rules", None, Text, None, Refused, "Firewall JSON; listed endpoints answer 403"),
-    flag("rate_limits", None, Text, None, Refused, "RateLimits JSON per principal"),
+    flag("acls", None, Json, None, Refused, "ACLs JSON inline or file for the local authorizer"),
+    flag("firewall_rules", None, Json, None, Refused, "Firewall JSON; listed endpoints answer 403"),
+    flag("rate_limits", None, Json, None, Refused, "RateLimits JSON per principal"),
     flag("max_executors_per_agent", Some("max_executors_per_slave"), Number, None, Later, "cap (only with port-mapping build)"),
     flag("offer_timeout", None, Duration, None, Built, "rescind offers after this time"),
-    flag("modules", None, Text, None, Refused, "Modules JSON inline or file"),
+    flag("modules", None, Json, None, Refused, "Modules JSON inline or file"),
     flag("modules_dir", None, Text, None, Refused, "directory of module manifests, alphabetical; exclusive with --modules"),
     flag("authenticators", None, Text, Some("crammd5"), Refused, "crammd5 or module"),
     flag("allocator", None, Text, Some("hierarchical"), Built, "hierarchical (alias HierarchicalDRF) or module"),
@@ -75,7 +75,7 @@ pub static FLAGS: &[Flag] = &[
     flag("ip_discovery_command", None, Text, None, Built, "shell command that prints the bind address"),
     flag("require_agent_domain", None, Bool, Some("false"), Built, "refuse agents without domain"),
     flag("publish_per_framework_metrics", None, Bool, Some("true"), Built, "emit master/frameworks/... metrics"),
-    flag("domain", None, Text, None, Built, "fault domain JSON (region+zone)"),
+    flag("domain", None, Json, None, Built, "fault domain JSON (region+zone)"),
     flag("offer_constraints_re2_max_mem", None, Bytes, Some("4KB"), Built, "RE2 memory cap per regex"),
     flag("offer_constraints_re2_max_program_size", None, Number, Some("100"), Built, "RE2 program size cap per regex"),
     flag("masters", None, Text, None, Built, "host:port,... of all masters, this one among them as others reach it: they elect one by the log itself, without ZooKeeper"),

@@ -18,9 +18,6 @@ pub enum Error {
     /// Given twice on the command line.
     #[error("Flag '{0}' is already loaded via name '{1}'")]
     Duplicate(String, String),
-    /// A word that is no flag.
-    #[error("Unexpected argument '{0}': flags are written --name=value")]
-    Positional(String),
     /// A flag that wants a value got none.
     #[error("Failed to load non-boolean flag '{0}': Missing value (write --{0}=VALUE)")]
     MissingValue(String),
@@ -76,67 +73,79 @@ pub fn parse(
 ) -> Result<Values, Error> {
     let flags: Vec<&'static Flag> = tables.iter().flat_map(|table| table.iter()).collect();
     let mut values = Values::default();
-    for (name, value) in variables {
-        if let Some((flag, negated)) = variable(&flags, name, prefix) {
-            let value = if negated { "false".to_owned() } else { value.clone() };
-            let value = if flag.kind == Kind::Bool && value.is_empty() { "true".to_owned() } else { value };
-            values.given.insert(flag.name, value);
+    values.load(variables.iter().filter_map(|(name, value)| variable(&flags, name, value, prefix)))?;
+    let mut words = Vec::new();
+    for arg in args.iter().map(|arg| arg.trim_matches(BLANKS)) {
+        if arg == END {
+            break;
+        }
+        match arg.strip_prefix("--") {
+            Some(body) => words.push(argument(&flags, body)),
+            None => values.warnings.push(format!("Ignored argument '{arg}': flags are written --name=value")),
         }
     }
-    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
-    for arg in args {
-        let (flag, name, value) = argument(&flags, arg)?;
-        if let Some(earlier) = seen.insert(flag.name, name.clone()) {
-            return Err(Error::Duplicate(name, earlier));
-        }
-        if flag.alias == Some(name.as_str()) {
-            values.warnings.push(format!("Loaded deprecated flag '{name}'; its name is '{}'", flag.name));
-        }
-        values.given.insert(flag.name, value);
-    }
+    values.load(words.into_iter())?;
     for flag in flags {
         settle(flag, &mut values, read_file)?;
     }
     Ok(values)
 }
 
-fn variable(flags: &[&'static Flag], name: &str, prefix: &str) -> Option<(&'static Flag, bool)> {
+/// Parts words that `tables` know, or that are no flags, from flags they do not know.
+pub fn known(tables: &[&'static [Flag]], args: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let flags: Vec<&'static Flag> = tables.iter().flat_map(|table| table.iter()).collect();
+    args.into_iter().partition(|arg| {
+        let body = arg.strip_prefix("--").filter(|body| !body.is_empty());
+        !body.is_some_and(|body| matches!(argument(&flags, body), Err(Error::Unknown { .. })))
+    })
+}
+
+/// The word after which nothing is a flag any more.
+const END: &str = "--";
+
+/// What stout cuts off at both ends of a word.
+const BLANKS: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// What `--no-name` and `MESOS_NO-NAME` begin with.
+const NEGATION: &str = "no-";
+
+/// A flag, the name it was given by, and its value.
+type Given = (&'static Flag, String, String);
+
+/// A variable that is a flag; others that begin with `prefix` are nobody's.
+fn variable(flags: &[&'static Flag], name: &str, value: &str, prefix: &str) -> Option<Result<Given, Error>> {
     let name = name.strip_prefix(prefix)?.to_ascii_lowercase();
-    if let Some(flag) = find(flags, &name) {
-        return Some((flag, false));
-    }
-    let flag = find(flags, name.strip_prefix("no_").or_else(|| name.strip_prefix("no-"))?)?;
-    (flag.kind == Kind::Bool).then_some((flag, true))
+    find(flags, name.strip_prefix(NEGATION).unwrap_or(&name))?;
+    Some(value_of(flags, name, Some(value)))
+}
+
+/// A word of the command line, without its dashes.
+fn argument(flags: &[&'static Flag], body: &str) -> Result<Given, Error> {
+    let (name, value) = match body.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (body, None),
+    };
+    value_of(flags, name.to_ascii_lowercase(), value)
 }
 
 fn find(flags: &[&'static Flag], name: &str) -> Option<&'static Flag> {
     flags.iter().copied().find(|flag| flag.name == name || flag.alias == Some(name))
 }
 
-fn argument(flags: &[&'static Flag], arg: &str) -> Result<(&'static Flag, String, String), Error> {
-    let Some(body) = arg.strip_prefix("--") else {
-        return Err(Error::Positional(arg.to_owned()));
+/// An empty value of a switch is as good as none.
+fn value_of(flags: &[&'static Flag], name: String, value: Option<&str>) -> Result<Given, Error> {
+    let (negated, plain) = name.strip_prefix(NEGATION).map_or((false, name.as_str()), |plain| (true, plain));
+    let Some(flag) = find(flags, plain) else {
+        return Err(Error::Unknown { near: nearest(flags, plain), name });
     };
-    let (name, value) = match body.split_once('=') {
-        Some((name, value)) => (name.to_ascii_lowercase(), Some(value)),
-        None => (body.to_ascii_lowercase(), None),
+    let value = match (flag.kind == Kind::Bool, value.filter(|value| flag.kind != Kind::Bool || !value.is_empty())) {
+        (false, _) if negated => return Err(Error::Negated(flag.name.to_owned())),
+        (true, Some(_)) if negated => return Err(Error::Negated(flag.name.to_owned())),
+        (_, Some(value)) => value.to_owned(),
+        (true, None) => (!negated).to_string(),
+        (false, None) => return Err(Error::MissingValue(name)),
     };
-    if let Some(flag) = find(flags, &name) {
-        let value = match (value, flag.kind) {
-            (Some(value), _) => value.to_owned(),
-            (None, Kind::Bool) => "true".to_owned(),
-            (None, _) => return Err(Error::MissingValue(name)),
-        };
-        return Ok((flag, name, value));
-    }
-    let negated = name.strip_prefix("no-").or_else(|| name.strip_prefix("no_"));
-    if let Some(flag) = negated.and_then(|name| find(flags, name)) {
-        if flag.kind != Kind::Bool || value.is_some() {
-            return Err(Error::Negated(flag.name.to_owned()));
-        }
-        return Ok((flag, flag.name.to_owned(), "false".to_owned()));
-    }
-    Err(Error::Unknown { near: nearest(flags, &name), name })
+    Ok((flag, plain.to_owned(), value))
 }
 
 /// The flag whose name needs the fewest edits, if they are few.
@@ -172,12 +181,16 @@ fn settle(
         return Ok(());
     };
     let fail = |cause: String| Error::Value { name: flag.name.to_owned(), value: given.clone(), cause };
-    let value = match given.strip_prefix("file://") {
-        Some(path) if !matches!(flag.kind, Kind::Path | Kind::PathOrText) => {
+    let value = match file(flag, &given) {
+        // What an editor leaves at the end of a file is no part of the value.
+        Some(path) => {
             read_file(path).map_err(|error| fail(format!("Error reading file '{path}': {error}")))?.trim().to_owned()
         }
-        _ => given.clone(),
+        None => given.clone(),
     };
+    if flag.kind == Kind::Json && given.starts_with('/') {
+        values.warnings.push(format!("--{}={given} is deprecated: write file://{given}", flag.name));
+    }
     let value = check(flag.kind, &value).map_err(fail)?;
     let default = flag.default == Some(value.as_str());
     match flag.support {
@@ -191,10 +204,19 @@ fn settle(
     Ok(())
 }
 
+/// The file that holds the value, if it is not the value itself.
+fn file<'a>(flag: &Flag, given: &'a str) -> Option<&'a str> {
+    match flag.kind {
+        Kind::Path | Kind::PathOrText => None,
+        Kind::Json if given.starts_with('/') => Some(given),
+        _ => given.strip_prefix("file://"),
+    }
+}
+
 /// The value in its canonical text, or what is wrong with it.
 fn check(kind: Kind, value: &str) -> Result<String, String> {
     match kind {
-        Kind::Text | Kind::Path | Kind::PathOrText => Ok(value.to_owned()),
+        Kind::Text | Kind::Json | Kind::Path | Kind::PathOrText => Ok(value.to_owned()),
         Kind::Bool => match value {
             "true" | "1" => Ok("true".to_owned()),
             "false" | "0" => Ok("false".to_owned()),
@@ -212,6 +234,22 @@ fn check(kind: Kind, value: &str) -> Result<String, String> {
 }
 
 impl Values {
+    /// Takes over what one place gives, the command line or the environment; each flag once.
+    fn load(&mut self, given: impl Iterator<Item = Result<Given, Error>>) -> Result<(), Error> {
+        let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+        for item in given {
+            let (flag, name, value) = item?;
+            if let Some(earlier) = seen.insert(flag.name, name.clone()) {
+                return Err(Error::Duplicate(name, earlier));
+            }
+            if flag.alias == Some(name.as_str()) {
+                self.warnings.push(format!("Loaded deprecated flag '{name}'; its name is '{}'", flag.name));
+            }
+            self.given.insert(flag.name, value);
+        }
+        Ok(())
+    }
+
     /// The text of a flag that has a value.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
@@ -271,6 +309,7 @@ mod tests {
         let variables: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let read = |path: &str| match path {
             "/roles" => Ok("a,b\n".to_owned()),
+            "/d.json" => Ok("{}\n".to_owned()),
             _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
         };
         parse(&[crate::master::FLAGS, crate::logging::FLAGS], &args, &variables, "MESOS_", &read)
@@ -290,7 +329,13 @@ mod tests {
         assert!(!master(&["--no-hostname_lookup"], &[]).unwrap().bool("hostname_lookup"));
         assert!(!master(&["--hostname_lookup=0"], &[]).unwrap().bool("hostname_lookup"));
         assert!(master(&["--QUIET"], &[]).unwrap().bool("quiet"));
-        assert!(!master(&[], &[("MESOS_NO_HOSTNAME_LOOKUP", "")]).unwrap().bool("hostname_lookup"));
+        assert!(!master(&[], &[("MESOS_NO-HOSTNAME_LOOKUP", "")]).unwrap().bool("hostname_lookup"));
+        assert!(master(&[], &[("MESOS_NO_HOSTNAME_LOOKUP", "")]).unwrap().bool("hostname_lookup"), "no flag of Mesos");
+        assert!(master(&["--quiet="], &[]).unwrap().bool("quiet"));
+        assert!(!master(&["--no-hostname_lookup="], &[]).unwrap().bool("hostname_lookup"));
+        for (args, variables) in [(&["--no-quiet=1"][..], &[][..]), (&[], &[("MESOS_NO-QUIET", "1")])] {
+            assert_eq!(master(args, variables).unwrap_err(), Error::Negated("quiet".to_owned()));
+        }
         assert!(master(&[], &[("MESOS_QUIET", "")]).unwrap().bool("quiet"));
     }
 
@@ -302,7 +347,7 @@ mod tests {
         assert_eq!(text(&["--port=1", "--port=2"]), "Flag 'port' is already loaded via name 'port'");
         assert_eq!(text(&["--port"]), "Failed to load non-boolean flag 'port': Missing value (write --port=VALUE)");
         assert!(text(&["--no-port"]).contains("only boolean flags can be negated"));
-        assert!(text(&["port"]).contains("flags are written --name=value"));
+        assert_eq!(text(&["--no-prot"]), "Failed to load unknown flag 'no-prot' (did you mean --port?)");
         let remedy = "Invalid duration '5' (write a number and a unit, such as 15secs)";
         assert!(text(&["--allocation_interval=5"]).contains(remedy));
         assert!(master(&["--port=70000"], &[]).unwrap().number::<u16>("port").is_err());
@@ -317,6 +362,48 @@ mod tests {
         assert_eq!(warnings, ["--authentication_v0_timeout has no effect in this version of Tepui"]);
         let warnings = master(&["--slave_ping_timeout=20secs"], &[]).unwrap().warnings;
         assert!(warnings[0].starts_with("Loaded deprecated flag 'slave_ping_timeout'"));
+    }
+
+    #[test]
+    fn words_that_are_no_flags_are_left_and_two_dashes_end_the_flags() {
+        let values = master(&["now", " --port=1\t", "-x", "--", "--nonsense", "--port=2"], &[]).unwrap();
+        assert_eq!(values.number::<u16>("port"), Ok(Some(1)));
+        let said = |word: &str| format!("Ignored argument '{word}': flags are written --name=value");
+        assert_eq!(values.warnings, [said("now"), said("-x")]);
+    }
+
+    #[test]
+    fn unknown_flags_can_be_told_from_others() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let (known, unknown) = known(
+            &[crate::logging::FLAGS],
+            words(&["--quiet", "--port=1", "--no-quiet=1", "x", "--NO-nonsense", "--"]),
+        );
+        assert_eq!(known, ["--quiet", "--no-quiet=1", "x", "--"]);
+        assert_eq!(unknown, ["--port=1", "--NO-nonsense"]);
+    }
+
+    #[test]
+    fn a_deprecated_name_is_said_wherever_it_stands() {
+        let values = master(&[], &[("MESOS_SLAVE_PING_TIMEOUT", "20secs")]).unwrap();
+        assert_eq!(values.get("agent_ping_timeout"), Some("20secs"));
+        assert_eq!(values.warnings, ["Loaded deprecated flag 'slave_ping_timeout'; its name is 'agent_ping_timeout'"]);
+        let both = [("MESOS_SLAVE_PING_TIMEOUT", "20secs"), ("MESOS_AGENT_PING_TIMEOUT", "30secs")];
+        assert!(matches!(master(&[], &both), Err(Error::Duplicate(..))), "which of the two is meant nobody knows");
+        let newer = master(&["--agent_ping_timeout=30secs"], &both[..1]).unwrap();
+        assert_eq!(newer.get("agent_ping_timeout"), Some("30secs"));
+    }
+
+    #[test]
+    fn json_may_stand_in_a_file_that_is_named_by_its_path_alone() {
+        let values = master(&["--domain=/d.json"], &[]).unwrap();
+        assert_eq!(values.get("domain"), Some("{}"));
+        assert_eq!(values.warnings, ["--domain=/d.json is deprecated: write file:///d.json"]);
+        let values = master(&["--domain=file:///d.json", "--cluster=/d.json"], &[]).unwrap();
+        assert_eq!((values.get("domain"), values.get("cluster")), (Some("{}"), Some("/d.json")));
+        assert!(values.warnings.is_empty());
+        let error = master(&["--domain=/none"], &[]).unwrap_err().to_string();
+        assert!(error.contains("Error reading file '/none'"), "{error}");
     }
 
     #[test]

@@ -351,6 +351,19 @@ mod tests {
     }
 
     #[test]
+    fn a_master_is_called_what_its_flags_say() {
+        let of = |args: &[&str], ip: Ipv4Addr| {
+            let args: Vec<&str> = [&["--registry=in_memory"], args].concat();
+            settings(&args).unwrap().config(Upid::new("master", ip, 5050)).hostname
+        };
+        let far = Ipv4Addr::new(10, 0, 0, 9);
+        assert_eq!(of(&["--hostname=h.example", "--no-hostname_lookup"], far), "h.example");
+        assert_eq!(of(&["--no-hostname_lookup"], far), "10.0.0.9");
+        assert_eq!(of(&[], far), nix::unistd::gethostname().unwrap().to_string_lossy());
+        assert_eq!(of(&[], Ipv4Addr::LOCALHOST), "localhost");
+    }
+
+    #[test]
     fn flags_of_the_allocator_become_options() {
         let domain = r#"--domain={"fault_domain": {"region": {"name": "R"}, "zone": {"name": "Z"}}}"#;
         let settings = settings(&[

@@ -2,7 +2,7 @@
 //!
 //! A case is one client program doing one thing a framework author would do; it passes if the client saw what Mesos
 //! 1.11.0 shows it. The same cases run against any master given by address, above all a real Mesos: that is how the
-//! cases themselves are tested.
+//! cases themselves are tested. The examples of our own SDK run beside them ([`examples`]).
 //!
 //! `interop differential` goes further: it asks a real Mesos and Tepui the same questions and shows where the answers
 //! differ ([`differential`]). `interop scenarios` plays scripted allocations at both ([`scenarios`]), `interop log` lets
@@ -19,6 +19,7 @@ mod case;
 mod cluster;
 mod differential;
 mod election;
+mod examples;
 mod log;
 mod options;
 mod scenarios;
@@ -81,6 +82,7 @@ fn options() -> Result<Option<Options>> {
     while let Some(argument) = arguments.next() {
         if argument == "--list" {
             case::CASES.iter().for_each(|case| println!("{:<24} {}", case.name, case.about));
+            examples::EXAMPLES.iter().for_each(|example| println!("{:<24} {}", example.name, example.about));
             return Ok(None);
         }
         let value = arguments.next().with_context(|| format!("{argument}?\n{USAGE}"))?;
@@ -96,7 +98,9 @@ fn options() -> Result<Option<Options>> {
     if options.tepui.is_some() == options.master.is_some() {
         bail!("either --tepui or --master\n{USAGE}");
     }
-    if let Some(name) = options.only.iter().find(|name| !case::CASES.iter().any(|case| case.name == name.as_str())) {
+    let known: Vec<&str> =
+        case::CASES.iter().map(|case| case.name).chain(examples::EXAMPLES.iter().map(|example| example.name)).collect();
+    if let Some(name) = options.only.iter().find(|name| !known.contains(&name.as_str())) {
         bail!("there is no case {name}; --list names them");
     }
     std::fs::create_dir_all(&options.tools)?;
@@ -115,9 +119,12 @@ fn run(options: &Options) -> Result<bool> {
     http::get(&master, "/health").context("no healthy master")?;
     let addresses = case::Addresses { driver: options.driver.clone().unwrap_or(master.clone()), master };
     let mut well = true;
-    for case in case::CASES.iter().filter(|case| options.only.is_empty() || options.only.iter().any(|n| n == case.name))
-    {
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    for case in case::CASES.iter().filter(|case| wanted(case.name)) {
         well &= case::run(case, &mut tools, &addresses).report(case.name);
+    }
+    for example in examples::EXAMPLES.iter().filter(|example| wanted(example.name)) {
+        well &= examples::attempt(example, &options.tools, &addresses.master).report(example.name);
     }
     well &= verdict(cluster::nothing_is_held(&addresses.master)).report("cluster holds nothing");
     if let Some(cluster) = cluster {

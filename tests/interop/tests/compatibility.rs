@@ -79,7 +79,7 @@ fn tests() -> BTreeSet<String> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut names = BTreeSet::new();
     let mut folders: Vec<PathBuf> =
-        ["core", "io", "node", "client", "sim", "bench", "tests", "xtask"].map(|f| top.join(f)).into();
+        ["bin", "core", "io", "node", "client", "sim", "bench", "tests", "xtask"].map(|f| top.join(f)).into();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             if entry.is_dir() {
@@ -166,6 +166,36 @@ fn every_flag_has_its_row_which_says_what_its_table_says() {
             .collect();
         assert!(wrong.is_empty(), "{heading}: the page and the table disagree about {wrong:?}");
     }
+}
+
+/// What libprocess reads from its environment, and the libraries below it.
+const VARIABLES: [&str; 14] = [
+    "LIBPROCESS_IP",
+    "LIBPROCESS_IP6",
+    "LIBPROCESS_ADVERTISE_IP",
+    "LIBPROCESS_PORT",
+    "LIBPROCESS_ADVERTISE_PORT",
+    "LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH",
+    "LIBPROCESS_MEMORY_PROFILING",
+    "LIBPROCESS_NUM_WORKER_THREADS",
+    "LIBPROCESS_LIBEV_NUM_IO_THREADS",
+    "LIBPROCESS_ENABLE_PROFILER",
+    "LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT",
+    "MALLOC_CONF",
+    "GLOG_v",
+    "GLOG_drop_log_memory",
+];
+
+/// Those of TLS, behind `LIBPROCESS_SSL_`.
+const OF_TLS: &str = "ENABLED SUPPORT_DOWNGRADE CERT_FILE KEY_FILE VERIFY_CERT VERIFY_SERVER_CERT REQUIRE_CERT \
+                      REQUIRE_CLIENT_CERT VERIFY_IPADD VERIFICATION_DEPTH CA_DIR CA_FILE CIPHERS ECDH_CURVES \
+                      HOSTNAME_VALIDATION_SCHEME ENABLE_SSL_V3 ENABLE_TLS_V1_0 ENABLE_TLS_V1_1 ENABLE_TLS_V1_2 \
+                      ENABLE_TLS_V1_3";
+
+#[test]
+fn every_variable_has_its_row() {
+    let of_tls = OF_TLS.split_whitespace().map(|name| format!("LIBPROCESS_SSL_{name}"));
+    check("Variables", &VARIABLES.into_iter().map(str::to_owned).chain(of_tls).collect());
 }
 
 #[test]

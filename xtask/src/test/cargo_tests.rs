@@ -67,8 +67,12 @@ pub fn fuzz(setting: &Setting, log: &mut Log) -> Result<Tally> {
     Ok(report::of_cases(&ended.text).and_status("the fuzz runner", ended.status.success()).or_nothing_ran("fuzz"))
 }
 
-/// Real peers against the real binary. The suite installs what its peers need.
+/// Real peers against the real binary, and the examples of the SDK. The suite installs what its peers need.
 pub fn interop(setting: &Setting, log: &mut Log) -> Result<Tally> {
+    let examples = log.run(cargo(setting).args(["build", "-p", "tepui-sdk", "--examples"]), BUILD_LIMIT)?;
+    if !examples.status.success() {
+        return Ok(Tally::failure("cargo build -p tepui-sdk --examples", "they do not build"));
+    }
     against_mesos(setting, log, "interop", &[])
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Parts run one after another, because some of them measure and all of them share two cores. What a part prints goes
 //! to a log file while it runs; the terminal gets a line per part, and the tail of the log if it failed. The last line
-//! is `N passed, N failed, N skipped`, so that a person and a script read the same verdict.
+//! is `N passed, N failed, N skipped`, so that a person and a script read the same verdict. A case that was skipped proves
+//! nothing, so it fails the run, unless `--allow-skips` says that this machine lacks something.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::tree;
 
 mod acceptance;
+mod benchmarks;
 mod cargo_tests;
 mod process;
 mod report;
@@ -39,7 +41,7 @@ struct Part {
     run: fn(&Setting, &mut Log) -> Result<Tally>,
 }
 
-const PARTS: [Part; 13] = [
+const PARTS: [Part; 14] = [
     Part {
         name: "unit",
         about: "tests beside the code, and the examples in its documentation",
@@ -107,6 +109,12 @@ const PARTS: [Part; 13] = [
         quick: false,
         run: cargo_tests::failover,
     },
+    Part {
+        name: "bench",
+        about: "each benchmark in short: that it runs and prints figures, which nothing judges",
+        quick: false,
+        run: benchmarks::run,
+    },
     Part { name: "acceptance", about: "the commands a person types", quick: false, run: acceptance::run },
 ];
 
@@ -118,9 +126,9 @@ struct Outcome {
     log: PathBuf,
 }
 
-/// Runs what was asked for. Answers whether nothing failed.
+/// Runs what was asked for. Answers whether nothing failed, and nothing was skipped that should not be.
 pub fn run(root: &Path, arguments: &[String]) -> Result<bool> {
-    let Some((quick, parts)) = chosen(arguments)? else { return Ok(true) };
+    let Some(Chosen { quick, allow_skips, parts }) = chosen(arguments)? else { return Ok(true) };
     let target = tree::workspace(root)?.target;
     let setting = Setting { root: root.to_owned(), target, quick };
     let logs = setting.target.join("test-logs");
@@ -137,17 +145,25 @@ pub fn run(root: &Path, arguments: &[String]) -> Result<bool> {
         show(&outcome);
         outcomes.push(outcome);
     }
-    Ok(summary(&outcomes))
+    Ok(summary(&outcomes, allow_skips))
+}
+
+/// What the arguments ask for.
+struct Chosen {
+    quick: bool,
+    allow_skips: bool,
+    parts: Vec<&'static Part>,
 }
 
 /// Reads the arguments; `None` when only the list was wanted.
-fn chosen(arguments: &[String]) -> Result<Option<(bool, Vec<&'static Part>)>> {
-    let mut quick = false;
+fn chosen(arguments: &[String]) -> Result<Option<Chosen>> {
+    let (mut quick, mut allow_skips) = (false, false);
     let mut only: Vec<&str> = Vec::new();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
             "--quick" => quick = true,
+            "--allow-skips" => allow_skips = true,
             "--only" => only.extend(rest.next().context("--only wants the name of a part")?.split(',')),
             "--list" => {
                 PARTS.iter().for_each(|part| println!("{:<12} {}", part.name, part.about));
@@ -161,7 +177,7 @@ fn chosen(arguments: &[String]) -> Result<Option<(bool, Vec<&'static Part>)>> {
         bail!("there is no part {name}; there are {}", names.join(", "));
     }
     let wanted = |part: &&Part| if only.is_empty() { part.quick || !quick } else { only.contains(&part.name) };
-    Ok(Some((quick, PARTS.iter().filter(wanted).collect())))
+    Ok(Some(Chosen { quick, allow_skips, parts: PARTS.iter().filter(wanted).collect() }))
 }
 
 /// How much of a failed part's log the terminal shows.
@@ -183,7 +199,7 @@ fn show(outcome: &Outcome) {
 }
 
 /// Prints the table, the failures, each skip with its reason, and the verdict on the last line.
-fn summary(outcomes: &[Outcome]) -> bool {
+fn summary(outcomes: &[Outcome], allow_skips: bool) -> bool {
     println!("\n{:<12} {:>7} {:>7} {:>7} {:>8}", "part", "passed", "failed", "skipped", "minutes");
     for Outcome { name, tally, took, .. } in outcomes {
         let minutes = took.as_secs_f64() / 60.0;
@@ -196,8 +212,11 @@ fn summary(outcomes: &[Outcome]) -> bool {
     let passed: usize = outcomes.iter().map(|o| o.tally.passed).sum();
     let failed: usize = outcomes.iter().map(|o| o.tally.failures.len()).sum();
     let skipped: usize = outcomes.iter().map(|o| o.tally.skips.len()).sum();
+    if skipped > 0 && !allow_skips {
+        println!("What was skipped fails the run; where this machine cannot have what it needs, give --allow-skips");
+    }
     println!("{passed} passed, {failed} failed, {skipped} skipped");
-    failed == 0
+    failed == 0 && (allow_skips || skipped == 0)
 }
 
 #[cfg(test)]
@@ -206,7 +225,25 @@ mod tests {
 
     fn names(arguments: &[&str]) -> Vec<&'static str> {
         let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
-        chosen(&arguments).unwrap().unwrap().1.iter().map(|part| part.name).collect()
+        chosen(&arguments).unwrap().unwrap().parts.iter().map(|part| part.name).collect()
+    }
+
+    #[test]
+    fn a_skip_fails_the_run_unless_it_is_allowed() {
+        let outcome = |failures: &[&str], skips: &[&str]| {
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+            let tally = Tally { passed: 1, failures: owned(failures), skips: owned(skips) };
+            Outcome { name: "part", tally, took: Duration::ZERO, log: PathBuf::new() }
+        };
+        assert!(summary(&[outcome(&[], &[])], false));
+        assert!(!summary(&[outcome(&[], &[]), outcome(&[], &["a: no Python 2.7"])], false));
+        assert!(summary(&[outcome(&[], &["a: no Python 2.7"])], true));
+        assert!(!summary(&[outcome(&["b: wrong"], &["a: no Python 2.7"])], true));
+        let allowed = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            chosen(&words).unwrap().unwrap().allow_skips
+        };
+        assert!(!allowed(&[]) && !allowed(&["--quick"]) && allowed(&["--quick", "--allow-skips"]));
     }
 
     #[test]

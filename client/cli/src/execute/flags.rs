@@ -1,6 +1,6 @@
 //! The 29 flags of `mesos-execute` 1.11.
 
-use tepui_flags::Kind::{Bool, Duration, PathOrText, Text};
+use tepui_flags::Kind::{Bool, Duration, Json, PathOrText, Text};
 use tepui_flags::Support::{Built, Refused};
 use tepui_flags::{Flag, flag, logging};
 
@@ -15,7 +15,7 @@ pub static FLAGS: &[Flag] = &[
     flag("name", None, Text, None, Built, "name for the command"),
     flag("shell", None, Bool, Some("true"), Built, "run the command by a shell"),
     flag("command", None, Text, None, Built, "command to launch"),
-    flag("env", None, Text, None, Built, "environment of the command as a JSON object, or a file:// path to it"),
+    flag("env", None, Json, None, Built, "environment of the command as a JSON object, or a file:// path to it"),
     flag("resources", None, Text, Some("cpus:1;mem:128"), Built, "resources for the command"),
     flag("hadoop", None, Text, Some("hadoop"), Refused, "path to the 'hadoop' script (needs HDFS)"),
     flag("hdfs", None, Text, Some("localhost:9000"), Refused, "ip:port of the NameNode (needs HDFS)"),
@@ -26,9 +26,9 @@ pub static FLAGS: &[Flag] = &[
     flag("docker_image", None, Text, None, Built, "Docker image name"),
     flag("framework_capabilities", None, Text, None, Built, "capabilities beside those always on (only GPU_RESOURCES)"),
     flag("containerizer", None, Text, Some("mesos"), Built, "mesos or docker"),
-    flag("effective_capabilities", None, Text, None, Built, "CapabilityInfo as JSON"),
-    flag("bounding_capabilities", None, Text, None, Built, "CapabilityInfo as JSON"),
-    flag("rlimits", None, Text, None, Built, "RLimitInfo as JSON"),
+    flag("effective_capabilities", None, Json, None, Built, "CapabilityInfo as JSON"),
+    flag("bounding_capabilities", None, Json, None, Built, "CapabilityInfo as JSON"),
+    flag("rlimits", None, Json, None, Built, "RLimitInfo as JSON"),
     flag("role", None, Text, Some("*"), Built, "role to use when registering"),
     flag("kill_after", None, Duration, None, Built, "time after which a running task is killed"),
     flag("networks", None, Text, None, Built, "networks to join, with commas between"),

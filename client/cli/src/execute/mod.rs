@@ -10,6 +10,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+use crate::output::say;
 use anyhow::{Result, anyhow, bail};
 use request::{Request, Work};
 use std::process::ExitCode;
@@ -30,12 +31,15 @@ pub fn main(args: Vec<String>) -> ExitCode {
     let values = match tepui_flags::parse(flags::TABLES, &args, &[], "MESOS_", &read_file) {
         Ok(values) if values.bool("help") => {
             let about = "Runs a task or task group and shows what becomes of it.";
-            println!("{}", tepui_flags::help::text(PROGRAM, about, flags::TABLES));
+            say!("{}", tepui_flags::help::text(PROGRAM, about, flags::TABLES));
             return ExitCode::SUCCESS;
         }
         Ok(values) => values,
         Err(error) => return failure(&format!("{error}\n\nSee {PROGRAM} --help")),
     };
+    if !crate::environment::passes(PROGRAM) {
+        return ExitCode::FAILURE;
+    }
     for warning in &values.warnings {
         eprintln!("{warning}");
     }
@@ -73,7 +77,7 @@ async fn execute(request: Request) -> Result<()> {
             }
         };
         match event {
-            Event::Subscribed { framework_id, .. } => println!("Subscribed with ID {framework_id}"),
+            Event::Subscribed { framework_id, .. } => say!("Subscribed with ID {framework_id}"),
             Event::Disconnected(reason) => eprintln!("Disconnected: {reason}"),
             Event::Offers(offers) => {
                 for offer in &offers {
@@ -81,7 +85,7 @@ async fn execute(request: Request) -> Result<()> {
                 }
             }
             Event::Update(status) => {
-                print!("{}", lines(&status));
+                say!("{}", lines(&status).trim_end());
                 scheduler.acknowledge(&status).await?;
                 if let (mesos::TaskState::TASK_RUNNING, Some(delay)) = (status.state, request.kill_after) {
                     let (kills, status) = (kills.clone(), status.clone());
@@ -104,7 +108,7 @@ async fn execute(request: Request) -> Result<()> {
 }
 
 async fn kill(scheduler: &Scheduler, status: &TaskStatus) -> Result<()> {
-    println!("Asked to kill task '{}' on agent '{}'", status.task_id.value, status.agent_id.value);
+    say!("Asked to kill task '{}' on agent '{}'", status.task_id.value, status.agent_id.value);
     let agent_id = status.agent_id.as_option().cloned();
     scheduler.kill(status.task_id.clone().into_option().unwrap_or_default(), agent_id, None).await?;
     Ok(())
@@ -129,7 +133,7 @@ async fn answer(scheduler: &Scheduler, request: &Request, offer: &Offer, launche
         }
     };
     scheduler.accept(std::slice::from_ref(offer), vec![operation], None).await?;
-    println!("{text}");
+    say!("{text}");
     Ok(true)
 }
 

@@ -3,6 +3,7 @@
 use super::Result;
 use super::group::GroupArgs;
 use super::initialize::Initialize;
+use crate::output::say;
 use bytes::Bytes;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -59,8 +60,8 @@ async fn replay(client: &Client, data: Vec<Bytes>, output: &Path) -> Result<()> 
         // Writing to a string cannot fail.
         let _ = writeln!(lines, "{} Appended {size} bytes in {took} ms", timestamp(wall));
     }
-    println!("Total number of appends: {count}");
-    println!("Total time used: {}", tepui_base::duration::format(started.elapsed()));
+    say!("Total number of appends: {count}");
+    say!("Total time used: {}", tepui_base::duration::format(started.elapsed()));
     std::fs::write(output, lines).map_err(|_| format!("Failed to open the output file {}", output.display()))
 }
 

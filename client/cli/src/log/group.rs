@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::initialize::Initialize;
+use crate::environment;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -49,6 +50,9 @@ impl GroupArgs {
     /// Initializes the log if that is wanted, and starts the replica. Where it listens is up to the variables of libprocess
     /// (LIBPROCESS_IP, LIBPROCESS_PORT, ...).
     pub async fn start(self, initialize: Initialize) -> Result<Running> {
+        for said in environment::check(&environment::variables())? {
+            tracing::warn!("{said}");
+        }
         initialize.apply(&self.path)?;
         let net = NetConfig::from_env(|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
         let node = Node::bind(net).await.map_err(|error| error.to_string())?;

@@ -1,6 +1,7 @@
 //! `mesos-log read`: the positions of a directory, as protobuf prints them.
 
 use super::{Directory, Result, parse_duration, text, within};
+use crate::output::unless_left;
 use std::io::Write;
 use std::time::Duration;
 use tepui_log::records::{self, Record, key};
@@ -40,13 +41,13 @@ fn read(args: &Args) -> Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for (_, value) in pairs {
         if let Record::Action(action) = records::record(&value).map_err(|error| error.to_string())? {
-            // A reader that leaves early (`| head`) is no failure.
-            if write!(out, "{LINE}\n{}", text::action(&action.to_proto())).is_err() {
-                return Ok(());
+            let printed = write!(out, "{LINE}\n{}", text::action(&action.to_proto()));
+            if printed.is_err() {
+                return unless_left(printed).map_err(|error| error.to_string());
             }
         }
     }
-    Ok(())
+    unless_left(out.flush()).map_err(|error| error.to_string())
 }
 
 fn check_range(from: u64, to: u64, begin: u64, end: u64) -> Result<()> {

@@ -5,6 +5,7 @@
 //! empty then. Both are only taken apart if putting them together gives the same bytes again.
 
 use super::{Directory, Result, open};
+use crate::output::unless_left;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use tepui_log::Restored;
@@ -37,12 +38,12 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     for pair in store.iterate() {
         let (key, value) = pair.map_err(|error| error.to_string())?;
-        // A reader that leaves early (`| head`) is no failure.
-        if writeln!(out, "{}", line(&key, &value)?).is_err() {
-            return Ok(());
+        let printed = writeln!(out, "{}", line(&key, &value)?);
+        if printed.is_err() {
+            return unless_left(printed).map_err(|error| error.to_string());
         }
     }
-    Ok(())
+    unless_left(out.flush()).map_err(|error| error.to_string())
 }
 
 /// One key and its value.

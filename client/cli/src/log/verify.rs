@@ -1,6 +1,7 @@
 //! `mesos-log verify`: every byte of a directory, and what it adds up to.
 
 use super::{Directory, Result, parse_duration, within};
+use crate::output::say;
 use std::time::Duration;
 
 /// Its flags.
@@ -21,21 +22,21 @@ pub fn run(args: &Args) -> Result<()> {
 fn verify(directory: &Directory) -> Result<()> {
     let (store, restored) = directory.look()?;
     let report = store.report();
-    println!("{}: {}", directory.path.display(), report.manifest);
+    say!("{}: {}", directory.path.display(), report.manifest);
     for (name, level, entries, bytes) in &report.tables {
-        println!("  {name}: {entries} entries, {bytes} bytes, level {level}");
+        say!("  {name}: {entries} entries, {bytes} bytes, level {level}");
     }
     for (name, records, bytes) in &report.wals {
-        println!("  {name}: {records} writes, {bytes} bytes");
+        say!("  {name}: {records} writes, {bytes} bytes");
     }
     for repair in &report.repairs {
         let name = repair.path.file_name().unwrap_or_default().to_string_lossy();
-        println!("  {name}: a write that was never acknowledged is cut off at byte {}: {}", repair.offset, repair.what);
+        say!("  {name}: a write that was never acknowledged is cut off at byte {}: {}", repair.offset, repair.what);
     }
     let (metadata, (begin, end)) = (restored.metadata(), restored.range());
     let status = format!("{:?}", metadata.status).to_uppercase();
-    println!("status {status}, promised {}", metadata.promised);
-    println!("positions {begin} to {end}, {} of them not known to be decided", restored.missing());
-    println!("No damage found");
+    say!("status {status}, promised {}", metadata.promised);
+    say!("positions {begin} to {end}, {} of them not known to be decided", restored.missing());
+    say!("No damage found");
     Ok(())
 }

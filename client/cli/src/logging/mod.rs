@@ -3,6 +3,7 @@
 mod files;
 mod glog;
 
+use crate::environment::VERBOSITY;
 use anyhow::{Context, Result, bail};
 use files::Files;
 use glog::Glog;
@@ -63,7 +64,17 @@ fn level(name: &str) -> Result<LevelFilter> {
         "ERROR" => LevelFilter::ERROR,
         other => bail!("--logging_level={other} cannot be used: expecting INFO, WARNING or ERROR"),
     };
-    Ok(std::env::var(LEVEL_VARIABLE).ok().and_then(|text| text.parse().ok()).unwrap_or(level))
+    let named = std::env::var(LEVEL_VARIABLE).ok().and_then(|text| text.parse().ok());
+    Ok(named.unwrap_or_else(|| level.max(verbose(std::env::var(VERBOSITY).ok().as_deref()))))
+}
+
+/// The level that `value` of `GLOG_v` asks for at least; as for glog, what is no number asks for nothing.
+fn verbose(value: Option<&str>) -> LevelFilter {
+    match value.and_then(|text| text.parse().ok()).unwrap_or(0) {
+        i32::MIN..=0 => LevelFilter::OFF,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    }
 }
 
 type Change = Box<dyn Fn(LevelFilter) + Send + Sync>;
@@ -91,4 +102,23 @@ pub fn set_verbosity(verbosity: u32) {
         _ => LevelFilter::TRACE,
     };
     change(wanted.max(*original));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbosity_of_glog_shows_debug_lines_or_more() {
+        for (value, level) in [
+            (None, LevelFilter::OFF),
+            (Some("0"), LevelFilter::OFF),
+            (Some("x"), LevelFilter::OFF),
+            (Some("-1"), LevelFilter::OFF),
+            (Some("1"), LevelFilter::DEBUG),
+            (Some("2"), LevelFilter::TRACE),
+        ] {
+            assert_eq!(verbose(value), level, "{value:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use super::args::Args;
 use super::fit::{self, Fit};
 use super::output;
 use crate::exit;
+use crate::output::say;
 use anyhow::{Result, anyhow};
 use std::time::Duration;
 use tepui_base::{Rng, duration};
@@ -318,9 +319,9 @@ impl Job {
     async fn detach(&self) {
         self.scheduler.stop();
         let (framework, master) = (self.framework_id.as_deref().unwrap_or_default(), self.operator.address().await);
-        println!("framework {framework}");
+        say!("framework {framework}");
         for instance in &self.instances {
-            println!("task {}", instance.task_id.value);
+            say!("task {}", instance.task_id.value);
         }
         eprintln!("tepui: watch:  curl 'http://{master}/tasks?framework_id={framework}'");
         eprintln!("tepui: end it: curl -d frameworkId={framework} http://{master}/teardown");

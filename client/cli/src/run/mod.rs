@@ -40,6 +40,9 @@ const DETACHED_SECS: f64 = 7.0 * 24.0 * 3600.0;
 
 /// Runs the command and returns the exit status described in [`Args`].
 pub fn main(args: Args) -> ExitCode {
+    if !crate::environment::passes("tepui") {
+        return ExitCode::from(exit::FAILURE);
+    }
     let code = crate::runtime().context("no runtime").and_then(|runtime| runtime.block_on(run(args)));
     ExitCode::from(code.unwrap_or_else(|error| {
         eprintln!("tepui: {error:#}");
