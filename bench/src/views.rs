@@ -157,6 +157,7 @@ fn agent(master: &str, number: usize, resources: &Resources) -> Agent {
         reregistered: None,
         resource_version: None,
         total: resources.clone(),
+        checkpointed: Default::default(),
         providers: Default::default(),
         standing: Default::default(),
         used: Default::default(),

@@ -15,6 +15,7 @@
 //! and reservations, resource providers, oversubscription, garbage collection of sandboxes. What needs them is refused
 //! by name. Source: `src/slave/{slave,http,task_status_update_manager}.cpp`.
 
+pub mod checkpointed;
 pub mod command_executor;
 pub mod config;
 pub mod effect;

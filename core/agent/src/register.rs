@@ -90,6 +90,7 @@ impl Agent {
             version: Some(self.config.version.version.clone()),
             agent_capabilities: capabilities(),
             resource_version_uuid: self.resource_version(),
+            checkpointed_resources: self.downgraded_checkpointed(),
             ..RegisterAgentMessage::default()
         }
     }
@@ -100,6 +101,7 @@ impl Agent {
             version: Some(self.config.version.version.clone()),
             agent_capabilities: capabilities(),
             resource_version_uuid: self.resource_version(),
+            checkpointed_resources: self.downgraded_checkpointed(),
             ..ReregisterAgentMessage::default()
         };
         for framework in self.state.frameworks.values() {
@@ -134,6 +136,12 @@ impl Agent {
         let mut info = self.info();
         downgrade(&mut info.resources);
         info
+    }
+
+    fn downgraded_checkpointed(&self) -> Vec<Resource> {
+        let mut resources = self.state.checkpointed.resources.to_proto();
+        downgrade(&mut resources);
+        resources
     }
 
     pub(crate) fn resource_version(&self) -> MessageField<UUID> {

@@ -26,6 +26,7 @@ impl Agent {
             "mesos.internal.RunTaskGroupMessage" => self.run_task_group(cx, from, read(message)?),
             "mesos.internal.KillTaskMessage" => self.kill_task(cx, from, &read(message)?),
             "mesos.internal.StatusUpdateAcknowledgementMessage" => self.acknowledged(cx, from, &read(message)?),
+            "mesos.internal.CheckpointResourcesMessage" => self.checkpoint_resources(cx, from, &read(message)?),
             "mesos.internal.FrameworkToExecutorMessage" => self.message_to_executor(cx, read(message)?),
             "mesos.internal.UpdateFrameworkMessage" => self.update_framework(cx, read(message)?),
             "mesos.internal.ShutdownFrameworkMessage" => self.shutdown_framework_message(cx, from, &read(message)?),

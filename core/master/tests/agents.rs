@@ -296,7 +296,8 @@ fn explicit_reconciliation_says_where_a_task_must_be() {
     assert_eq!(ask(&mut world, "x", Some("S9")), answer(TaskState::TASK_UNKNOWN, "Task is unknown"));
     world.advance(Duration::from_secs(76));
     assert_eq!(world.updates(&scheduler).len(), 1);
-    assert_eq!(ask(&mut world, "t", Some(&agent)), answer(TaskState::TASK_UNREACHABLE, "Task is unreachable"));
+    let (state, text) = ask(&mut world, "t", Some(&agent));
+    assert_eq!((state, text.as_str()), (TaskState::TASK_UNREACHABLE, "Reconciliation: Task is unreachable"));
 }
 
 #[test]

@@ -302,7 +302,8 @@ fn nothing_is_done_before_the_registry_is_known() {
     let message = reregister_message(1, AGENT, &over.agent, vec![over.info.clone()], vec![]);
     over.world.send(&agent_pid(1), &message);
     assert!(over.world.sent.is_empty(), "messages are dropped; agents try again");
-    for path in ["/api/v1", "/api/v1/scheduler"] {
+    let legacy = ["/teardown", "/maintenance/schedule", "/machine/down", "/machine/up"];
+    for path in ["/api/v1", "/api/v1/scheduler"].into_iter().chain(legacy) {
         let response = over.world.post_json(path, r#"{"type":"GET_HEALTH"}"#);
         assert_eq!((response.status, text(&response).as_str()), (503, "Master has not finished recovery"), "{path}");
     }

@@ -4,12 +4,12 @@ mod harness;
 
 use harness::*;
 use std::time::Duration;
-use tepui_proto::mesos::internal::{ExitedExecutorMessage, RunTaskGroupMessage};
+use tepui_proto::mesos::internal::{ExitedExecutorMessage, RunTaskGroupMessage, ShutdownExecutorMessage};
 use tepui_proto::mesos::offer::{Operation, operation};
-use tepui_proto::mesos::scheduler::event;
+use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{
-    CommandInfo, ExecutorID, ExecutorInfo, Offer, TaskGroupInfo, TaskInfo, TaskState, executor_info,
+    AgentID, CommandInfo, ExecutorID, ExecutorInfo, Offer, TaskGroupInfo, TaskInfo, TaskState, executor_info,
 };
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
@@ -80,6 +80,27 @@ fn a_group_shares_one_executor() {
     let failure = world.events(&scheduler, event::Type::FAILURE).remove(0);
     assert_eq!((failure.failure.status, failure.failure.executor_id.value.as_str()), (Some(9), "e"));
     world.audit();
+}
+
+#[test]
+fn an_executor_is_told_to_end_by_its_agent() {
+    let (mut world, agent, scheduler, _) = cluster();
+    let shutdown = |agent: &str| {
+        let shutdown = call::Shutdown {
+            agent_id: MessageField::some(AgentID { value: agent.to_owned(), ..Default::default() }),
+            executor_id: MessageField::some(ExecutorID { value: "e".to_owned(), ..Default::default() }),
+            ..Default::default()
+        };
+        Call { r#type: Some(call::Type::SHUTDOWN), shutdown: MessageField::some(shutdown), ..Default::default() }
+    };
+    world.sent.clear();
+    assert_eq!(world.call(&scheduler, shutdown("nobody")).status, 202);
+    assert!(world.sent.is_empty(), "nobody can tell it");
+    assert_eq!(world.call(&scheduler, shutdown(&agent)).status, 202);
+    let told: Vec<ShutdownExecutorMessage> = world.received(&agent_pid(1));
+    assert_eq!(told.len(), 1);
+    let ids = (told[0].framework_id.value.as_str(), told[0].executor_id.value.as_str());
+    assert_eq!(ids, (scheduler.id.as_str(), "e"));
 }
 
 fn refused(change: impl FnOnce(&mut ExecutorInfo, &mut Vec<TaskInfo>)) -> String {

@@ -140,7 +140,9 @@ fn a_driver_has_no_calls_about_operations() {
     world.send(&scheduler_pid(1), &Call { framework_id, ..accept_ids(&["O"], vec![operation]) });
     let error = |world: &mut World| world.received::<FrameworkErrorMessage>(&scheduler_pid(1)).remove(0).message;
     let text = error(&mut world);
-    assert!(text.contains("operation feedback is not supported for the SchedulerDriver API"), "{text}");
+    let expected = "The 'id' field was set in an offer operation, but operation feedback is not supported for the \
+                    SchedulerDriver API; please use the HTTP scheduler API for this feature";
+    assert_eq!(text, expected);
     let metrics = world.json("/metrics/snapshot");
     let counts = ["", "reserve/", "create/"].map(|kind| metrics[format!("master/operations/{kind}error")].clone());
     assert_eq!(counts, [1.0, 1.0, 0.0], "a refused operation counts");

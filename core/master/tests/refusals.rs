@@ -12,7 +12,9 @@ use tepui_proto::mesos::internal::{
 };
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{ExecutorID, ExecutorInfo, FrameworkInfo, OperationID, TaskInfo, TaskState, offer, value};
+use tepui_proto::mesos::{
+    ExecutorID, ExecutorInfo, FrameworkInfo, Offer, OperationID, TaskInfo, TaskState, offer, value,
+};
 use tepui_proto::{ContentType, MessageField};
 use tepui_registry::Registrar;
 
@@ -125,6 +127,22 @@ fn a_disconnected_framework_is_not_subscribed() {
     assert_eq!(world.master.snapshot().frameworks.len(), 0);
     let again = FrameworkInfo { id: field_id(&scheduler.id), ..framework("f", &[]) };
     assert_eq!(refused(&mut world, again), "Framework has been removed");
+}
+
+#[test]
+fn a_driver_that_is_disconnected_is_told_so() {
+    let mut world = World::new();
+    let framework = FrameworkInfo { failover_timeout: Some(60.0), ..framework("f", &[]) };
+    let register = RegisterFrameworkMessage { framework: MessageField::some(framework), ..Default::default() };
+    world.send(&scheduler_pid(1), &register);
+    let id = world.received::<FrameworkRegisteredMessage>(&scheduler_pid(1)).remove(0).framework_id;
+    world.input(tepui_wire::NetInput::Exited(scheduler_pid(1)));
+    world.received::<FrameworkErrorMessage>(&scheduler_pid(1));
+    let revive = Call { r#type: Some(call::Type::REVIVE), framework_id: id, ..Default::default() };
+    world.send(&scheduler_pid(1), &revive);
+    let told = world.received::<FrameworkErrorMessage>(&scheduler_pid(1));
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].message, "Framework disconnected");
 }
 
 #[test]
@@ -269,6 +287,29 @@ fn offers_are_accepted_together_or_not_at_all() {
         ),
         "{message}"
     );
+    world.audit();
+}
+
+#[test]
+fn offers_to_two_roles_are_not_accepted_together() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, "cpus(a):1;mem(a):64;cpus(b):1;mem(b):64");
+    let roles = vec!["a".to_owned(), "b".to_owned()];
+    let info = FrameworkInfo { roles, ..framework("f", &[Capability::MULTI_ROLE]) };
+    let scheduler = world.subscribe(info, ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offers = world.offers(&scheduler);
+    let role = |offer: &Offer| offer.allocation_info.role.clone().unwrap_or_default();
+    let [one, other] = &offers[..] else { panic!("one offer for each role: {}", offers.len()) };
+    world.launch(&scheduler, &[one, other], vec![task("t", &agent, "cpus:1;mem:32")]);
+    let expected = format!(
+        "Task launched with invalid offers: Aggregated offers must be allocated to the same role. Offer {} uses role \
+         '{} but another is using role '{}",
+        other.id.value,
+        role(other),
+        role(one)
+    );
+    assert_eq!(world.updates(&scheduler).remove(0).message, Some(expected));
     world.audit();
 }
 

@@ -10,7 +10,7 @@ use tepui_master::metrics::Counter;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
 use tepui_proto::mesos::internal::{AgentReregisteredMessage, PongAgentMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
-use tepui_proto::mesos::{AgentID, TaskID, TaskState};
+use tepui_proto::mesos::{AgentID, TaskID, TaskState, TaskStatus};
 use tepui_proto::{ContentType, MessageField};
 use tepui_registry::{Gone, Registrar, Standing, State, Unreachable};
 use tepui_wire::{NetInput, Upid};
@@ -68,6 +68,19 @@ fn silent_agents_go_one_at_a_time_and_one_that_answers_stays() {
     assert_eq!(snapshot.agents.values().map(|agent| agent.pid.clone()).collect::<Vec<_>>(), [agent_pid(2)]);
     assert_eq!(counts(&world), [3, 2, 1], "the third has waited for its turn, once");
     world.audit();
+}
+
+#[test]
+fn mesos_7721_the_limit_of_removals_slows_unreachable_agents_as_in_1_11() {
+    for (interval, left) in [(Some(10 * MINUTE), 1), (None, 0)] {
+        let mut world = World::with(config(|config| config.agent_removal_interval = interval), Registrar::default());
+        (1..=2).for_each(|number| _ = world.register_agent(number, AGENT));
+        world.advance(Duration::from_secs(76));
+        let snapshot = world.master.snapshot();
+        assert_eq!((snapshot.agents.len(), snapshot.unreachable.len()), (left, 2 - left), "both are as silent");
+        world.advance(10 * MINUTE);
+        assert_eq!(world.master.snapshot().unreachable.len(), 2);
+    }
 }
 
 #[test]
@@ -147,6 +160,11 @@ fn an_agent_that_was_given_up_and_is_back_gets_its_whole_time_when_it_is_lost_ag
 
 /// The answer to a question about a task on an agent.
 fn whereabouts(world: &mut World, scheduler: &Scheduler, agent: &str) -> TaskState {
+    reconciled(world, scheduler, agent).state
+}
+
+/// What the master says of an unknown task of an agent.
+fn reconciled(world: &mut World, scheduler: &Scheduler, agent: &str) -> TaskStatus {
     let task = call::reconcile::Task {
         task_id: MessageField::some(TaskID { value: "t".to_owned(), ..Default::default() }),
         agent_id: MessageField::some(AgentID { value: agent.to_owned(), ..Default::default() }),
@@ -154,7 +172,16 @@ fn whereabouts(world: &mut World, scheduler: &Scheduler, agent: &str) -> TaskSta
     };
     let reconcile = MessageField::some(call::Reconcile { tasks: vec![task], ..Default::default() });
     world.call(scheduler, Call { r#type: Some(call::Type::RECONCILE), reconcile, ..Default::default() });
-    world.updates(scheduler).remove(0).state
+    world.updates(scheduler).remove(0)
+}
+
+#[test]
+fn a_task_of_an_agent_that_is_gone_is_gone() {
+    let mut world = World::with(config(|_| {}), registry_of_lost());
+    let scheduler = world.subscribe(framework("f", &[Capability::PARTITION_AWARE]), ContentType::Json);
+    let update = reconciled(&mut world, &scheduler, "gone");
+    assert_eq!(update.state, TaskState::TASK_GONE_BY_OPERATOR);
+    assert_eq!(update.message.as_deref(), Some("Reconciliation: Task is gone"));
 }
 
 fn registry_of_lost() -> Registrar {

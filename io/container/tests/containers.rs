@@ -316,6 +316,7 @@ async fn files_are_fetched_before_the_program_runs() {
     assert!(world.terminated().await.is_success());
     assert_eq!(world.read("c1", "result"), "fetched\n");
     assert!(world.read("c1", "stderr").contains("Successfully fetched all URIs into"));
+    assert_eq!(world.containers.fetches(), (1, 0));
 }
 
 #[tokio::test]
@@ -326,6 +327,7 @@ async fn a_failed_fetch_fails_the_launch() {
     assert_eq!(world.failed().await, "Failed to fetch all URIs for container 'c1': exited with status 1");
     let log = world.read("c1", "stderr");
     assert!(log.contains("Failed to fetch '/no/such/file': Failed to copy"), "{log}");
+    assert_eq!(world.containers.fetches(), (0, 1));
 }
 
 #[tokio::test]

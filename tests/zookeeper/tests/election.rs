@@ -144,7 +144,7 @@ async fn an_outage_longer_than_the_session_ends_a_leadership_in_time() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn elections_survive_their_servers_and_all_they_have_stored() -> Result<()> {
+async fn mesos_9426_elections_survive_their_servers_and_all_they_have_stored() -> Result<()> {
     let mut ensemble = Ensemble::start(3)?;
     let url = ensemble.url("/mesos");
     let mut eyes = detector(&url)?;

@@ -130,6 +130,9 @@ impl Agent {
         if versions.iter().any(|v| v.resource_provider_id.is_set() || is_stale(&v.uuid.value)) {
             return Some((Reason::REASON_INVALID_OFFERS, "Task assumes outdated resource state".to_owned()));
         }
+        if let Some(text) = self.unknown_resources(assignment) {
+            return Some((Reason::REASON_RESOURCES_UNKNOWN, text.to_owned()));
+        }
         let ids = [assignment.executor.framework_id.value.as_str(), assignment.executor.executor_id.value.as_str()];
         if let Some(bad) = ids.into_iter().find(|id| !id.is_empty() && !paths::is_component(id)) {
             return Some((Reason::REASON_EXECUTOR_TERMINATED, format!("'{bad}' can not name a directory")));

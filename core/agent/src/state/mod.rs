@@ -8,6 +8,7 @@ pub mod task;
 pub use executor::{Connection, Executor, Queued};
 pub use framework::Framework;
 
+use crate::checkpointed::Checkpointed;
 use crate::metrics::Metrics;
 use imbl::OrdMap;
 use std::collections::VecDeque;
@@ -45,6 +46,8 @@ pub struct State {
     pub frameworks: OrdMap<FrameworkId, Arc<Framework>>,
     /// Frameworks that had one, oldest first.
     pub completed_frameworks: VecDeque<Arc<Framework>>,
+    /// Dynamic reservations and persistent volumes, as the master told of them.
+    pub checkpointed: Checkpointed,
     /// Counters.
     pub metrics: Metrics,
 }

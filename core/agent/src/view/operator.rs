@@ -149,10 +149,10 @@ fn of_host(
 
 fn read(form: ContentType, body: &[u8]) -> Result<Call, String> {
     match form {
-        ContentType::Protobuf => codec::decode(body).map_err(|error| match error {
-            codec::Error::Malformed(_) => "Failed to parse body into a protobuf object".to_owned(),
-            missing => format!("Failed to validate agent::Call: Not initialized: {missing}"),
-        }),
+        // A call that lacks a required field does not parse either.
+        ContentType::Protobuf => {
+            codec::decode(body).map_err(|_| "Failed to parse body into a protobuf object".to_owned())
+        }
         ContentType::Json => {
             let value = json::parse(body).map_err(|error| format!("Failed to parse body into JSON: {error}"))?;
             json::from_value(&value, Names::V1).map_err(|error| error.to_string())

@@ -69,7 +69,7 @@ fn identity(out: &mut Writer, snapshot: &Snapshot) {
 }
 
 fn amounts(out: &mut Writer, snapshot: &Snapshot, viewer: Viewer<'_>) {
-    let total = &snapshot.config.resources;
+    let total = snapshot.state.checkpointed.total(&snapshot.config.resources);
     let allocated: Vec<Resource> = snapshot.state.executors().flat_map(|executor| executor.allocated()).collect();
     out.key("resources");
     resources::write(out, total);

@@ -76,9 +76,6 @@ impl Master {
             return self.accept_nothing(cx, from, &ids, &call.operations, &text);
         }
         let first = self.state.offers[&ids[0]].clone();
-        if !self.state.agents[&first.agent].connected {
-            return self.accept_disconnected(cx, from, &ids, &call.operations);
-        }
         let offered = self.take_offers(from, &ids);
         let shared = offered.shared();
         let mut purse = Purse {
@@ -179,19 +176,6 @@ impl Master {
                     self.drop_operation(cx, from, operation, text);
                 }
             }
-        }
-    }
-
-    /// The agent went between offer and ACCEPT; only tasks are answered.
-    fn accept_disconnected(&mut self, cx: &mut Cx, from: &FrameworkId, ids: &[OfferId], operations: &[Operation]) {
-        let state = self.state.frameworks[from].lost_as(TaskState::TASK_DROPPED);
-        let reason = Reason::REASON_AGENT_DISCONNECTED;
-        let refusal = Refusal { state, reason, text: "Agent disconnected".to_owned() };
-        for tasks in operations.iter().filter_map(tasks) {
-            self.answer(cx, from, tasks, &refusal);
-        }
-        for id in ids {
-            self.discard_offer(cx, id, None);
         }
     }
 

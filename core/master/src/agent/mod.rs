@@ -3,6 +3,7 @@
 //! An agent is admitted, given up or taken back only after the registrar said so; until then it stands in
 //! [`crate::pending`]. Messages of agents that were removed are ignored.
 
+pub(crate) mod checkpointed;
 mod draining;
 mod exited;
 mod messages;
@@ -25,6 +26,7 @@ use crate::subscribers::Change;
 use crate::terms;
 use crate::timers::Timer;
 use crate::validate::version::Version;
+use checkpointed::Holdings;
 use std::sync::Arc;
 use tepui_allocator::Input;
 use tepui_base::FrameworkId;
@@ -50,6 +52,8 @@ pub(crate) struct Arrival {
     pub capabilities: Vec<Capability>,
     /// Version of its resources.
     pub resource_version: Option<Vec<u8>>,
+    /// What it has.
+    pub holdings: Holdings,
 }
 
 impl Master {
@@ -86,7 +90,8 @@ impl Master {
         let agent = Agent {
             id: id.clone(),
             key,
-            total: Resources::from_proto(&arrival.info.resources),
+            total: arrival.holdings.total,
+            checkpointed: arrival.holdings.checkpointed,
             providers: Default::default(),
             info: arrival.info,
             pid: arrival.pid,

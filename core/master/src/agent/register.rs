@@ -1,5 +1,6 @@
 //! A new agent.
 
+use super::checkpointed::Holdings;
 use super::{Arrival, upgraded};
 use crate::Master;
 use crate::cx::Cx;
@@ -30,6 +31,7 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
+        let Ok(holdings) = Holdings::of(&message.agent, &message.checkpointed_resources) else { return };
         if let Some(id) = self.addresses.agents.get(&pid).cloned() {
             let known = &self.state.agents[&id];
             if known.connected && is_same_process(known, &message) {
@@ -50,6 +52,7 @@ impl Master {
             version: message.version.unwrap_or_default(),
             capabilities: message.agent_capabilities,
             resource_version: message.resource_version_uuid.into_option().map(|uuid| uuid.value),
+            holdings,
         };
         self.apply(cx, Operation::AdmitAgent(info), Pending::Admit(Box::new(arrival)));
     }

@@ -1,6 +1,7 @@
 //! An agent that had an id before: known and back, recovered after a failover of the master, thought unreachable, or
 //! never heard of.
 
+use super::checkpointed::Holdings;
 use super::draining::GONE;
 use super::{Arrival, upgraded};
 use crate::Master;
@@ -58,6 +59,9 @@ impl Master {
                 self.known_agent_back(cx, pid, message);
             }
         } else {
+            if Holdings::of(&info, &message.checkpointed_resources).is_err() {
+                return;
+            }
             let recovered = self.state.recovered_agents.get(&id);
             self.known.reregistering.insert(id);
             match recovered {
@@ -77,6 +81,7 @@ impl Master {
     pub(crate) fn agent_back(&mut self, cx: &mut Cx, pid: Upid, message: ReregisterAgentMessage) {
         let id = message.agent.id.id();
         self.known.reregistering.remove(&id);
+        let holdings = Holdings::of(&message.agent, &message.checkpointed_resources).expect("it was checked at once");
         let was_recovered = self.state.recovered_agents.remove(&id).is_some();
         let was_unreachable = self.state.unreachable.remove(&id).is_some();
         self.known.forget_removed(&id);
@@ -91,6 +96,7 @@ impl Master {
                 version: message.version.clone().unwrap_or_default(),
                 capabilities: message.agent_capabilities.clone(),
                 resource_version: message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone()),
+                holdings,
             },
         );
         let agent = self.state.agent_mut(&id).expect("it was just added");
@@ -112,12 +118,17 @@ impl Master {
     pub(crate) fn known_agent_back(&mut self, cx: &mut Cx, pid: Upid, message: ReregisterAgentMessage) {
         let id = message.agent.id.id();
         self.known.reregistering.remove(&id);
-        if !self.state.agents.contains_key(&id) {
+        let Some(agent) = self.state.agents.get(&id) else {
             // It was removed while the registrar was busy; it will come again.
             return;
-        }
+        };
+        let holdings = match Holdings::of_known(agent, &message.agent, &message.checkpointed_resources) {
+            Ok(holdings) => holdings,
+            // It has less than what is reserved of it: not the agent that was known.
+            Err(error) => return self.shut_down(cx, &pid, &error.to_string()),
+        };
         let recovered = self.recover_frameworks(cx, &message.frameworks);
-        self.relocate(cx, &id, &pid, &message);
+        self.relocate(cx, &id, &pid, &message, holdings);
         self.reconcile_agent(cx, &id, &pid, &message);
         let agent = self.state.agent_mut(&id).expect("it was there a moment ago");
         if !agent.connected {
@@ -131,10 +142,18 @@ impl Master {
         }
         self.send_drain(cx, &id);
         self.settle_frameworks(cx, &pid, &message.frameworks, &recovered);
+        self.send_checkpointed(cx, &id);
     }
 
     /// Takes over where a known agent is now and what it says of itself.
-    fn relocate(&mut self, cx: &mut Cx, id: &AgentId, pid: &Upid, message: &ReregisterAgentMessage) {
+    fn relocate(
+        &mut self,
+        cx: &mut Cx,
+        id: &AgentId,
+        pid: &Upid,
+        message: &ReregisterAgentMessage,
+        holdings: Holdings,
+    ) {
         let agent = self.state.agent_mut(id).expect("it was there a moment ago");
         self.addresses.agents.remove(&agent.pid);
         self.addresses.agents.insert(pid.clone(), id.clone());
@@ -144,8 +163,9 @@ impl Master {
         let mut added = agent.total.filter(|one| one.is_revocable() && one.provider_id().is_none());
         added += &agent.provided();
         agent.info = Arc::new((*message.agent).clone());
-        agent.total = Resources::from_proto(&agent.info.resources);
+        agent.total = holdings.total;
         agent.total += &added;
+        agent.checkpointed = holdings.checkpointed;
         agent.version = message.version.clone().unwrap_or_default();
         agent.capabilities = message.agent_capabilities.clone();
         agent.resource_version = message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone());
@@ -257,6 +277,7 @@ fn upgrade(message: &mut ReregisterAgentMessage) {
     if let Some(AgentInfo { resources, .. }) = message.agent.as_option_mut() {
         format::upgrade_all(resources);
     }
+    format::upgrade_all(&mut message.checkpointed_resources);
     let tasks = message.tasks.iter_mut().map(|task| (task.framework_id.id(), &mut task.resources));
     let executors = message.executor_infos.iter_mut().map(|info| (info.framework_id.id(), &mut info.resources));
     for (owner, resources) in tasks.chain(executors) {

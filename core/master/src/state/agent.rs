@@ -48,8 +48,10 @@ pub struct Agent {
     pub reregistered: Option<Wall>,
     /// Version of its resources; tasks are launched against it.
     pub resource_version: Option<Vec<u8>>,
-    /// Its resources with what oversubscription and resource providers add.
+    /// Its resources with what oversubscription and resource providers add, reserved and made into volumes as they are.
     pub total: Resources,
+    /// Its dynamic reservations and persistent volumes, but those of resource providers: what it has written down.
+    pub checkpointed: Resources,
     /// The resource providers that have subscribed with it, by id.
     pub providers: OrdMap<String, Provider>,
     /// Used by each framework's tasks and executors.

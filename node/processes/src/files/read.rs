@@ -31,8 +31,9 @@ pub fn piece(files: &Files, path: &str, offset: Option<u64>, length: Option<u64>
     if real.is_dir() {
         return Err(Error::Invalid("Cannot read a directory.\n".to_owned()));
     }
-    let failed =
-        |error: std::io::Error| Error::Failed(format!("Failed to open file at '{}': {error}.\n", real.display()));
+    let failed = |error: std::io::Error| {
+        Error::Failed(format!("Failed to open file at '{}': {}.\n", real.display(), words(&error)))
+    };
     let file = File::open(&real).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     let Some(offset) = offset else { return Ok((size, Vec::new())) };
@@ -42,7 +43,13 @@ pub fn piece(files: &Files, path: &str, offset: Option<u64>, length: Option<u64>
 }
 
 fn failed_read(path: &Path, error: &std::io::Error) -> Error {
-    Error::Failed(format!("Failed to read file at '{}': {error}.\n", path.display()))
+    Error::Failed(format!("Failed to read file at '{}': {}.\n", path.display(), words(error)))
+}
+
+/// What the system says, without the number that Rust puts after it.
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error ").next().unwrap_or_default().to_owned()
 }
 
 fn bytes_at(file: &File, offset: u64, length: u64) -> std::io::Result<Vec<u8>> {

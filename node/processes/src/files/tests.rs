@@ -65,6 +65,16 @@ fn what_can_not_be_read_is_said() {
 }
 
 #[test]
+fn what_cannot_be_opened_is_said() {
+    let (dir, files) = sandbox();
+    let _socket = std::os::unix::net::UnixListener::bind(dir.path().join("sandbox/socket")).unwrap();
+    let real = dir.path().canonicalize().unwrap().join("sandbox/socket");
+    let expected = format!("Failed to open file at '{}': No such device or address.\n", real.display());
+    let (status, said) = text(&read(&files, &request("path=/work/runs/C/socket&offset=0")));
+    assert_eq!((status, said), (500, expected));
+}
+
+#[test]
 fn no_link_leads_out_of_a_sandbox() {
     let (_dir, files) = sandbox();
     for path in ["/work/runs/C/link", "/work/runs/C/../secret", "/work/runs/C/neighbour"] {

@@ -41,7 +41,7 @@ impl Request {
         let mut response = head(&mut reader)?;
         // An answer to HEAD has a length but no body.
         if self.method != "HEAD" {
-            response.body = body(&mut reader, &response)?;
+            response.body = unpacked(body(&mut reader, &response)?, &response)?;
         }
         Ok(response)
     }
@@ -53,7 +53,7 @@ impl Request {
         if response.status.starts_with("200") && is_chunked(&response) {
             return Ok((response, Some(Stream::new(reader)?)));
         }
-        response.body = body(&mut reader, &response)?;
+        response.body = unpacked(body(&mut reader, &response)?, &response)?;
         Ok((response, None))
     }
 
@@ -120,6 +120,16 @@ pub fn body(reader: &mut BufReader<TcpStream>, response: &Response) -> Result<Ve
         reader.read_exact(&mut body)?;
     }
     Ok(body)
+}
+
+/// A packed body as it was: which bytes a packer makes of it is its own affair, and that it was packed the headers say.
+fn unpacked(body: Vec<u8>, response: &Response) -> Result<Vec<u8>> {
+    if response.header("Content-Encoding") != Some("gzip") {
+        return Ok(body);
+    }
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut plain).context("a body that says it is gzip")?;
+    Ok(plain)
 }
 
 /// The next chunk; none after the last.

@@ -51,6 +51,11 @@ usage: interop differential --tepui BINARY [--tools FOLDER] [--show]
 /// Names of the metrics of a real Mesos.
 const GOLDEN_METRICS: &str = "tests/golden/metrics/mesos-1.11.0.txt";
 
+/// A suite that asks less, or asks little that is refused, compares less than it seems to.
+const LEAST_REQUESTS: usize = 200;
+/// How many at least must be refused by the real Mesos: half of that.
+const LEAST_REFUSED: usize = LEAST_REQUESTS / 2;
+
 /// How both clusters are made, so that every kind of resource, attribute and reservation shows.
 fn situation() -> Flags {
     let flag = |name, value: &str| (name, value.to_owned());
@@ -180,6 +185,7 @@ fn judge(
         }
         well &= report(&name, differences(&name, first, second), &mut allowed, targets, options.show);
     }
+    well &= enough(first);
     let texts = texts::check(&folder().join("texts.txt"), &repository(), |name| first.shown(name))?;
     texts.iter().for_each(|complaint| println!("  {complaint}"));
     println!("{}", if texts.is_empty() { "PASS texts" } else { "FAIL texts: see above" });
@@ -197,6 +203,16 @@ fn both<'a>(entries: &[script::Entry], targets: [&'a Target; 2]) -> Result<[Side
     });
     let side = |target, (records, words)| Side { target, normal: Normal::new(target, &words), records };
     Ok([side(targets[0], first?), side(targets[1], second?)])
+}
+
+/// Whether the reference was asked enough, good and bad.
+fn enough(reference: &Side) -> bool {
+    let statuses = || reference.records.iter().filter_map(|record| record.answer.status.get(..3)?.parse::<u16>().ok());
+    let (asked, refused) = (statuses().count(), statuses().filter(|status| *status >= 400).count());
+    let enough = asked >= LEAST_REQUESTS && refused >= LEAST_REFUSED;
+    let word = if enough { "PASS" } else { "FAIL" };
+    println!("{word} requests: {asked} answers of {}, {refused} of them refusals", reference.target.name);
+    enough
 }
 
 fn differences(name: &str, first: &Side, second: &Side) -> Vec<Difference> {

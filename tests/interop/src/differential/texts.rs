@@ -2,7 +2,7 @@
 //!
 //! A line of `differential/texts.txt` is a text (`*` stands for what differs from case to case), ` | `, and one of
 //! `request NAME` (the reference's answer to that request must have the text), `test FILE NAME` (that file must have a
-//! function of that name), `later WORDS` (a line of COMPATIBILITY.md must have the words), and `unmet FILE` (that file
+//! function of that name, and the function the longest piece of the text between stars), `later WORDS` (a line of COMPATIBILITY.md must have the words), and `unmet FILE` (that file
 //! must have the text, and nothing meets it yet).
 
 use std::path::Path;
@@ -42,12 +42,13 @@ fn judge(
         }
         ["test", path, name] => {
             let source = file(path)?;
-            let there = source.contains(&format!("fn {name}("));
-            there.then_some(()).ok_or_else(|| format!("{path} has no function {name}"))
+            let body = body(&source, name).ok_or_else(|| format!("{path} has no function {name}"))?;
+            let words = words(text);
+            body.contains(words).then_some(()).ok_or_else(|| format!("{name} in {path} does not have `{words}`"))
         }
         ["unmet", path] => {
             let source = file(path)?;
-            let words = text.split('*').max_by_key(|part| part.len()).unwrap_or_default().trim();
+            let words = words(text);
             source.contains(words).then_some(()).ok_or_else(|| format!("{path} does not have `{words}`"))
         }
         ["later", first, rest @ ..] => {
@@ -57,6 +58,32 @@ fn judge(
         }
         _ => Err(format!("{place}: request NAME, test FILE NAME, later WORDS or unmet FILE")),
     }
+}
+
+/// The longest piece of a text between stars.
+fn words(text: &str) -> &str {
+    text.split('*').max_by_key(|part| part.len()).unwrap_or_default().trim()
+}
+
+/// A function's source up to the brace that closes it, which stands as far in as its head; strings that go over several
+/// lines are joined.
+fn body(source: &str, name: &str) -> Option<String> {
+    let head = format!("fn {name}(");
+    let mut lines = source.lines().skip_while(|line| !line.contains(&head)).peekable();
+    let first: &str = lines.peek()?;
+    let end = format!("{}}}", &first[..first.len() - first.trim_start().len()]);
+    let mut body = String::new();
+    for line in lines.take_while(|line| *line != end) {
+        // What follows a backslash at the end of a line goes on where that stood.
+        if body.ends_with('\\') {
+            body.pop();
+            body.push_str(line.trim_start());
+        } else {
+            body.push('\n');
+            body.push_str(line);
+        }
+    }
+    Some(body.replace("\\\"", "\""))
 }
 
 #[cfg(test)]
@@ -71,7 +98,11 @@ mod tests {
         assert!(judge("No y", "request r").is_err());
         assert!(judge("No x", "request s").is_err());
         let own = "test src/differential/texts.rs a_text_must_be_met_where_the_table_says";
-        assert_eq!(judge("x", own), Ok(()));
+        assert_eq!(judge("s*No x here", own), Ok(()));
+        let absent = ["nowhere", "in it"].concat();
+        assert!(judge(&absent, own).is_err());
+        let joined = "fn f() {\n    a(\"x \\\n       y\");\n}\nz";
+        assert_eq!(body(joined, "f").unwrap(), "\nfn f() {\n    a(\"x y\");");
         assert!(judge("x", "test src/differential/texts.rs nothing").is_err());
         assert!(judge("x", "nowhere").is_err());
     }
