@@ -2,7 +2,7 @@
 //!
 //! Two majorities of one group always share a member, and that is all that keeps a log in one piece. A quorum that changes
 //! between two starts, or one that is no majority of its group, breaks it without a sound (MESOS-1546). So both are written
-//! down, and a start that says something else is refused. The file stands beside the directory and not in it, because
+//! down, the largest group that was ever listed at once, and a start that says something else is refused. The file stands beside the directory and not in it, because
 //! 1.11 reads every key of its database as a record, and an operator who empties the directory keeps the group.
 
 use std::collections::BTreeSet;
@@ -22,13 +22,17 @@ pub struct Membership {
     pub others: BTreeSet<Upid>,
 }
 
+/// What to do if a contradiction is meant.
+const OVERRIDE: &str = "If it is meant, give --accept_other_quorum for this one start; how a group is changed safely is in \
+                        docs/protocols/replicated-log.md";
+
 /// Why a start is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// Another quorum than last time.
     #[error(
         "the quorum is {wanted}, but this log was last started with a quorum of {recorded} ({}). Logs whose replicas \
-         disagree about the quorum lose what was written", file.display()
+         disagree about the quorum lose what was written. {OVERRIDE}", file.display()
     )]
     Quorum {
         /// That of this start.
@@ -40,7 +44,8 @@ pub enum Contradiction {
     },
     /// A quorum that is no majority.
     #[error(
-        "a quorum of {quorum} is no majority of {members} replicas: two halves of the group could decide different things"
+        "a quorum of {quorum} is no majority of {members} replicas: two halves of the group could decide different things. \
+         Stop those that are too many, or give --quorum={} to all, and, once, --accept_other_quorum", members / 2 + 1
     )]
     NoMajority {
         /// The quorum.
@@ -50,15 +55,15 @@ pub enum Contradiction {
     },
     /// A group that has nothing to do with the one of last time.
     #[error(
-        "none of the replicas this log was last started with is in the group now ({}): this is the directory of another log",
-        file.display()
+        "none of the replicas this log was last started with is in the group now ({}): this is the directory of \
+         another log. {OVERRIDE}", file.display()
     )]
     OtherGroup {
         /// Where they are written down.
         file: PathBuf,
     },
     /// A file that is not of this form.
-    #[error("{} cannot be understood: {what}", file.display())]
+    #[error("{} cannot be understood: {what}. {OVERRIDE}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -103,9 +108,14 @@ impl Membership {
         if membership.quorum == 0 { Err("it names no quorum".to_owned()) } else { Ok(membership) }
     }
 
-    /// Whether the quorum is a majority of a group of so many others.
+    /// How many replicas there are, this one included.
+    pub fn members(&self) -> usize {
+        self.others.len() + 1
+    }
+
+    /// Whether the quorum is a majority of the group.
     pub fn check_majority(&self) -> Result<(), Contradiction> {
-        let (quorum, members) = (self.quorum, self.others.len() + 1);
+        let (quorum, members) = (self.quorum, self.members());
         if 2 * quorum > members { Ok(()) } else { Err(Contradiction::NoMajority { quorum, members }) }
     }
 
@@ -135,35 +145,37 @@ pub enum Error {
     Store(#[from] tepui_store::Error),
 }
 
-/// Checks a start against the file, and writes it down. With `accept` what the file says is replaced; that a quorum must
-/// be a majority of a group that is known holds all the same.
+/// Checks a start against the file, and writes it down; what is written there now. With `accept` what the file says is
+/// replaced; that a quorum must be a majority of a group that is known holds all the same.
 pub fn check_and_record(
     disk: &Arc<dyn Disk>,
     directory: &Path,
     wanted: &Membership,
     accept: bool,
-) -> Result<(), Error> {
+) -> Result<Membership, Error> {
     wanted.check_majority()?;
-    let file = file(directory);
     let recorded = match recorded(disk, directory) {
         Err(Error::Contradiction(_)) if accept => None,
         other => other?,
     };
-    if let Some(recorded) = &recorded
-        && !accept
-    {
-        wanted.check_against(recorded, &file)?;
+    let mut membership = wanted.clone();
+    if let Some(recorded) = recorded.as_ref().filter(|_| !accept) {
+        wanted.check_against(recorded, &file(directory))?;
+        // Members that are down, or found by and by, are not forgotten.
+        if wanted.others.len() < recorded.others.len() {
+            membership.others.clone_from(&recorded.others);
+        }
+        membership.check_majority()?;
     }
-    // Members that are found by and by are not forgotten before others are known.
-    let others = match &recorded {
-        Some(recorded) if wanted.others.is_empty() && !accept => recorded.others.clone(),
-        _ => wanted.others.clone(),
-    };
-    let membership = Membership { others, ..wanted.clone() };
     if recorded.as_ref() != Some(&membership) {
-        small_file::write(disk, &file, membership.to_text().as_bytes())?;
+        record(disk, directory, &membership)?;
     }
-    Ok(())
+    Ok(membership)
+}
+
+/// Writes down what the next start must not contradict.
+pub fn record(disk: &Arc<dyn Disk>, directory: &Path, membership: &Membership) -> Result<(), Error> {
+    Ok(small_file::write(disk, &file(directory), membership.to_text().as_bytes())?)
 }
 
 /// What the log of a directory was last started with, if it ever was.
@@ -212,6 +224,13 @@ mod tests {
         start(membership(3, &[2, 3]), false).unwrap();
         let error = start(membership(2, &[2, 3, 4]), true).unwrap_err();
         assert!(error.starts_with("a quorum of 2 is no majority of 4 replicas"), "{error}");
+        start(membership(3, &[2]), false).unwrap();
+        assert_eq!(recorded(&disk, directory).unwrap(), Some(membership(3, &[2, 3])), "one is down");
+        record(&disk, directory, &membership(3, &[2, 3, 4, 5, 6])).unwrap();
+        let error = start(membership(3, &[]), false).unwrap_err();
+        assert!(error.starts_with("a quorum of 3 is no majority of 6 replicas"), "{error}");
+        assert!(error.contains("--quorum=4 to all, and, once, --accept_other_quorum"), "{error}");
+        start(membership(3, &[]), true).unwrap();
         small_file::write(&disk, &file(directory), b"what").unwrap();
         assert!(start(membership(3, &[]), false).unwrap_err().contains("cannot be understood"));
         start(membership(3, &[]), true).unwrap();
