@@ -201,6 +201,7 @@ impl Suite {
         let differences = export.lines().filter(|line| line.contains("\"type\":\"DIFF\"")).count();
         // What is before the last whole version is truncated.
         ensure!(differences > 0, "no differences: {export}");
+        self.readable(&directory, &export)?;
         let master = match self.oracle(&folder, 0)? {
             Ok(master) => master,
             Err(why) => return Ok(Err(why)),
@@ -210,6 +211,20 @@ impl Suite {
             ensure!(registry.contains(&id), "{id} is lost: {registry}");
         }
         Ok(Ok(()))
+    }
+
+    /// Each operation is shown with its registry, and the export makes the same directory again.
+    fn readable(&self, directory: &Path, export: &str) -> Result<()> {
+        for line in export.lines().filter(|line| line.contains("\"operation\":")) {
+            ensure!(line.contains("\"registry\":{"), "no registry: {line}");
+        }
+        let (copy, input) = (directory.with_file_name("copy"), directory.with_file_name("export"));
+        std::fs::write(&input, export)?;
+        self.log("import", &[&format!("--path={}", text(&copy)), &format!("--input={}", text(&input))])?;
+        let options = Options { create: false, read_only: true, ..Options::default() };
+        let [theirs, ours] = [Store::open(directory, options)?, Store::open(&copy, options)?];
+        ensure!(content(&theirs)? == content(&ours)?, "the import holds something else");
+        Ok(())
     }
 
     /// The ids of agents that a master of ours has admitted, in the registry below its work directory.
