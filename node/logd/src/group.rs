@@ -60,7 +60,7 @@ impl Group {
     /// each take themselves for what remains of it. Unless all of it is so young that one who moved explains it.
     fn is_mended(&self, now: Instant) -> bool {
         let Some(since) = self.since else { return false };
-        let listed = Membership { others: self.listed.clone(), ..self.membership };
+        let listed = Membership { others: self.listed.clone(), ..self.membership.clone() };
         let is_most = 2 * listed.members() > self.membership.members();
         listed.check_majority().is_ok() && (is_most || now - since < MOVED_WITHIN)
     }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     fn group(quorum: usize, recorded: &[u16]) -> Group {
-        Group::new(Membership { quorum, others: others(recorded) })
+        Group::new(Membership { quorum, others: others(recorded), ..Membership::default() })
     }
 
     #[test]

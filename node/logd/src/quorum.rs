@@ -4,11 +4,16 @@
 //! between two starts, or one that is no majority of its group, breaks it without a sound (MESOS-1546). So both are written
 //! down, the largest group that was ever listed at once, and a start that says something else is refused. The file stands beside the directory and not in it, because
 //! 1.11 reads every key of its database as a record, and an operator who empties the directory keeps the group.
+//!
+//! It also says how far the directory was, so that an old copy of it is not taken for it: a replica that votes with what it
+//! held a week ago breaks promises and forgets what was decided with its help. Its peers cannot tell, as they do not know what
+//! each other promised, and one that is merely behind must go on voting.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tepui_log::{Restored, records::Status};
 use tepui_store::disk::Disk;
 use tepui_store::small_file;
 use tepui_wire::Upid;
@@ -20,6 +25,17 @@ pub struct Membership {
     pub quorum: usize,
     /// The other replicas; none known if they are found by and by.
     pub others: BTreeSet<Upid>,
+    /// How far the directory was at the last start.
+    pub reached: Reached,
+}
+
+/// How far a replica's directory is. Neither ever becomes less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The highest proposal that was promised for all positions.
+    pub promised: u64,
+    /// The last position that was written.
+    pub end: u64,
 }
 
 /// What to do if a contradiction is meant.
@@ -62,6 +78,20 @@ pub enum Contradiction {
         /// Where they are written down.
         file: PathBuf,
     },
+    /// A directory that was further once.
+    #[error(
+        "the log ends at position {} with {} promised, and it was at {} with {} when this replica was last started ({}): an \
+         old copy was put back, which has forgotten what it promised and accepted since. Move the directory away and start again: \
+         the replica catches up from its peers. {OVERRIDE}", now.end, now.promised, then.end, then.promised, file.display()
+    )]
+    Older {
+        /// How far it is.
+        now: Reached,
+        /// How far it was.
+        then: Reached,
+        /// Where that is written down.
+        file: PathBuf,
+    },
     /// A file that is not of this form.
     #[error("{} cannot be understood: {what}. {OVERRIDE}", file.display())]
     Unreadable {
@@ -86,9 +116,12 @@ impl Membership {
     /// The text of the file.
     pub fn to_text(&self) -> String {
         let mut text = format!("{HEAD}quorum = {}\n", self.quorum);
+        // Writing to a string cannot fail.
         for other in &self.others {
-            // Writing to a string cannot fail.
             let _ = writeln!(text, "member = {other}");
+        }
+        if self.reached != Reached::default() {
+            let _ = writeln!(text, "promised = {}\nend = {}", self.reached.promised, self.reached.end);
         }
         text
     }
@@ -102,6 +135,8 @@ impl Membership {
             match key.trim() {
                 "quorum" => membership.quorum = value.trim().parse().map_err(|_| wrong())?,
                 "member" => drop(membership.others.insert(Upid::parse(value).ok_or_else(wrong)?)),
+                "promised" => membership.reached.promised = value.trim().parse().map_err(|_| wrong())?,
+                "end" => membership.reached.end = value.trim().parse().map_err(|_| wrong())?,
                 _ => return Err(wrong()),
             }
         }
@@ -161,6 +196,7 @@ pub fn check_and_record(
     let mut membership = wanted.clone();
     if let Some(recorded) = recorded.as_ref().filter(|_| !accept) {
         wanted.check_against(recorded, &file(directory))?;
+        membership.reached = recorded.reached;
         // Members that are down, or found by and by, are not forgotten.
         if wanted.others.len() < recorded.others.len() {
             membership.others.clone_from(&recorded.others);
@@ -168,6 +204,26 @@ pub fn check_and_record(
         membership.check_majority()?;
     }
     if recorded.as_ref() != Some(&membership) {
+        record(disk, directory, &membership)?;
+    }
+    Ok(membership)
+}
+
+/// Checks a directory that was opened against how far it was at the last start, and writes down how far it is. A replica that is empty
+/// may have forgotten anything: it catches up before it votes.
+pub fn check_and_record_reached(
+    disk: &Arc<dyn Disk>,
+    directory: &Path,
+    membership: Membership,
+    restored: &Restored,
+) -> Result<Membership, Error> {
+    let metadata = restored.metadata();
+    let (now, then) = (Reached { promised: metadata.promised, end: restored.range().1 }, membership.reached);
+    if metadata.status == Status::Voting && (now.promised < then.promised || now.end < then.end) {
+        return Err(Contradiction::Older { now, then, file: file(directory) }.into());
+    }
+    let membership = Membership { reached: now, ..membership };
+    if now != then {
         record(disk, directory, &membership)?;
     }
     Ok(membership)
@@ -194,13 +250,16 @@ mod tests {
 
     fn membership(quorum: usize, ports: &[u16]) -> Membership {
         let other = |port: &u16| Upid::new("log-replica(1)", [10, 0, 0, 1].into(), *port);
-        Membership { quorum, others: ports.iter().map(other).collect() }
+        Membership { quorum, others: ports.iter().map(other).collect(), ..Membership::default() }
     }
 
     #[test]
     fn the_text_comes_back() {
-        let membership = membership(2, &[1, 2]);
+        let mut membership = membership(2, &[1, 2]);
         assert_eq!(Membership::from_text(&membership.to_text()), Ok(membership.clone()));
+        membership.reached = Reached { promised: 3, end: 70 };
+        assert_eq!(Membership::from_text(&membership.to_text()), Ok(membership.clone()));
+        membership.reached = Reached::default();
         let text = membership.to_text();
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines, ["quorum = 2", "member = log-replica(1)@10.0.0.1:1", "member = log-replica(1)@10.0.0.1:2"]);

@@ -84,7 +84,7 @@ impl Settings {
     }
 
     fn membership(&self) -> Membership {
-        Membership { quorum: self.quorum, others: self.others.borrow().clone() }
+        Membership { quorum: self.quorum, others: self.others.borrow().clone(), ..Membership::default() }
     }
 }
 
@@ -154,7 +154,9 @@ impl<K: Keeper> Replica<K> {
             let (disk, directory) = (&checked.disk, &checked.directory);
             let membership =
                 quorum::check_and_record(disk, directory, &checked.membership(), checked.accept_other_quorum)?;
-            Ok::<_, Error>((membership, directory::open(disk.clone(), directory, checked.store)?))
+            let opened = directory::open(disk.clone(), directory, checked.store)?;
+            let membership = quorum::check_and_record_reached(disk, directory, membership, &opened.1)?;
+            Ok::<_, Error>((membership, opened))
         })
         .await??;
         let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Twice)?;

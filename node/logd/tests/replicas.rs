@@ -232,3 +232,29 @@ async fn another_quorum_is_refused_until_it_is_accepted() {
     assert!(error.starts_with("the quorum is 2, but this log was last started with a quorum of 1"), "{error}");
     Replica::start(&member.node, Settings { accept_other_quorum: true, ..settings }).await.unwrap().stop().await;
 }
+
+/// It votes with what it held then, unless it is told that nobody remembers better.
+#[tokio::test]
+async fn an_old_copy_of_a_directory_is_refused_and_an_empty_one_is_not() {
+    let member = member(1).await;
+    let replica = member.start().await;
+    elected(&replica.client()).await;
+    append(&replica.client(), "in the copy").await.unwrap();
+    replica.stop().await;
+    let copy: Vec<_> = member.disk.image().into_iter().filter(|(path, _)| path.starts_with(DIR)).collect();
+    let replica = member.start().await;
+    elected(&replica.client()).await;
+    append(&replica.client(), "after the copy").await.unwrap();
+    replica.stop().await;
+    member.start().await.stop().await;
+    // The file beside the directory is the one of today.
+    let mut image = member.disk.image();
+    image.retain(|path, _| !path.starts_with(DIR) || path == Path::new(DIR));
+    let empty = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
+    image.extend(copy);
+    let old = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
+    let error = Replica::start(&member.node, old.clone()).await.err().unwrap().to_string();
+    assert!(error.contains("an old copy was put back") && error.contains("/master/replicated_log.quorum"), "{error}");
+    Replica::start(&member.node, Settings { accept_other_quorum: true, ..old }).await.unwrap().stop().await;
+    Replica::start(&member.node, empty).await.unwrap().stop().await;
+}
