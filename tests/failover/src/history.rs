@@ -22,13 +22,27 @@ pub struct Task {
     pub states: Vec<TaskState>,
     /// The states whose updates were acknowledged, by the update's uuid.
     pub acknowledged: Vec<Vec<u8>>,
-    /// Updates that came again after the master had taken their acknowledgement, and how long after it.
+    /// Updates that came again after the master had taken their acknowledgement: it may have been lost on the way to the agent.
     pub repeated: u32,
+    /// The updates that the agent has sent, by uuid, each once, in order.
+    pub heard: Vec<Vec<u8>>,
+    /// Updates that came again after a later one of their task. An agent sends the next one only when it has written down that
+    /// the one before is acknowledged, and then that one must never be sent again.
+    pub resent: u32,
     /// When it was launched.
     pub launched: Option<Instant>,
 }
 
 impl Task {
+    /// An update of the agent has arrived.
+    pub fn hear(&mut self, uuid: &[u8]) {
+        match self.heard.iter().position(|heard| heard == uuid) {
+            None => self.heard.push(uuid.to_vec()),
+            Some(at) if at + 1 < self.heard.len() => self.resent += 1,
+            Some(_) => {}
+        }
+    }
+
     /// Whether its end is known.
     pub fn has_ended(&self) -> bool {
         self.states.iter().any(|state| is_terminal(*state))
@@ -128,6 +142,9 @@ fn judge(id: &str, task: &Task, begun: usize, ended: usize, is_killed: bool) -> 
     if begun == 1 && ended == 0 && !is_killed {
         object("it was ended before its time".to_owned());
     }
+    if task.resent > 0 {
+        object("an acknowledged update was sent again".to_owned());
+    }
     if task.is_taken == Some(false) && begun > 0 {
         object("its launch was refused, and it ran".to_owned());
     }
@@ -162,6 +179,11 @@ mod tests {
         assert_eq!(objections(&task(&[TaskState::TASK_RUNNING]), 1, 0, true), 1, "no end");
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 1, false), 1, "an update was lost");
         assert_eq!(objections(&task(&[TaskState::TASK_KILLED]), 1, 0, false), 1, "killed by nobody");
+        let mut resent = finished.clone();
+        [1, 1, 2, 2].iter().for_each(|uuid| resent.hear(&[*uuid]));
+        assert_eq!(objections(&resent, 1, 1, false), 0, "the last one may come as often as it likes");
+        resent.hear(&[1]);
+        assert_eq!(objections(&resent, 1, 1, false), 1, "acknowledged, as the next one had come");
         let refused = Task { is_taken: Some(false), ..finished };
         assert_eq!(objections(&refused, 1, 1, false), 1, "refused");
     }
