@@ -200,7 +200,10 @@ fn a_master_that_is_no_longer_the_writer_stores_nothing() {
     world.recover(0);
     world.recover(1);
     apply(&mut world, 0, 1, "stale");
-    assert_eq!(world.next(0), Output::Aborted(Abort::Passing("Failed to update registry: version mismatch".to_owned())));
+    assert_eq!(
+        world.next(0),
+        Output::Aborted(Abort::Passing("Failed to update registry: version mismatch".to_owned()))
+    );
     assert!(world.recover(2).admitted.is_empty());
 }
 

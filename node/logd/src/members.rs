@@ -65,7 +65,10 @@ impl Following {
                     self.join().await?;
                 }
                 Some(GroupEvent::Failed(error)) => return Err(error),
-                None => return Ok(self.group.close().await),
+                None => {
+                    self.group.close().await;
+                    return Ok(());
+                }
             }
         }
     }

@@ -95,15 +95,16 @@ pub fn run(house: &mut House, settings: &Settings) -> Result<()> {
     }
     house.wait_for_agents(AGENTS.len(), WHOLE_WITHIN)?;
     framework.wind_down();
-    let ended = wait_for("the end of every task", ENDED_WITHIN, || history.open().is_empty().then_some(()));
+    let is_killed = |agent: &str| report.killed_agents.iter().any(|killed| killed == agent);
+    let ended = wait_for("the end of every task", ENDED_WITHIN, || history.open(is_killed).is_empty().then_some(()));
     writer.stop()?;
-    let objections = history.judge(|agent| report.killed_agents.iter().any(|killed| killed == agent));
+    let objections = history.judge(is_killed);
     print(&report, &history);
     if !objections.is_empty() {
         objections.iter().take(SHOWN).for_each(|objection| println!("  OBJECTION {objection}"));
         bail!("{} objections", objections.len());
     }
-    ended.with_context(|| format!("{:?}", history.open()))?;
+    ended.with_context(|| format!("{:?}", history.open(is_killed)))?;
     let missing: Vec<&Fault> = fitting(house).filter(|fault| !report.faults.contains_key(fault)).collect();
     ensure!(Duration::from_secs(settings.seconds) < LONG || missing.is_empty(), "faults that never came: {missing:?}");
     framework.teardown()

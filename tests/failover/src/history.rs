@@ -49,6 +49,14 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Whether more cannot be known. An agent that was killed comes back as another one, and the word that its tasks are gone is
+    /// sent once, as in Mesos: a framework that missed it in a failover is told, when it asks, that nobody knows them.
+    fn is_closed(&self, is_killed: bool) -> bool {
+        self.has_ended() || (is_killed && self.states.last() == Some(&TaskState::TASK_UNKNOWN))
+    }
+}
+
 /// What is written down.
 #[derive(Debug, Default)]
 pub struct Record {
@@ -104,10 +112,11 @@ impl History {
         (count("begin"), count("end"))
     }
 
-    /// Tasks whose end is not known.
-    pub fn open(&self) -> Vec<String> {
+    /// Tasks whose end is not known, and may be.
+    pub fn open(&self, is_killed: impl Fn(&str) -> bool) -> Vec<String> {
         let record = self.record();
-        record.tasks.iter().filter(|(_, task)| !task.has_ended()).map(|(id, _)| id.clone()).collect()
+        let open = record.tasks.iter().filter(|(_, task)| !task.is_closed(is_killed(&task.agent)));
+        open.map(|(id, _)| id.clone()).collect()
     }
 
     /// Judges every task, once all is quiet. `is_killed` tells of an agent whether it was ever killed: its tasks went
@@ -129,7 +138,7 @@ fn judge(id: &str, task: &Task, begun: usize, ended: usize, is_killed: bool) -> 
     if begun > 1 {
         object("it ran more than once".to_owned());
     }
-    if !task.has_ended() {
+    if !task.is_closed(is_killed) {
         object("its end is not known".to_owned());
     }
     let is_finished = task.states.contains(&TaskState::TASK_FINISHED);
@@ -169,6 +178,8 @@ mod tests {
         assert_eq!(objections(&finished, 1, 1, false), 0);
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 0, 0, false), 0, "never launched");
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 0, true), 0, "gone with its agent");
+        let unknown = task(&[TaskState::TASK_RUNNING, TaskState::TASK_UNKNOWN]);
+        assert_eq!(objections(&unknown, 1, 0, true), 0, "its agent is another one now");
     }
 
     #[test]
@@ -177,6 +188,8 @@ mod tests {
         assert_eq!(objections(&finished, 2, 2, false), 1, "ran twice");
         assert_eq!(objections(&finished, 1, 0, true), 1, "has not finished");
         assert_eq!(objections(&task(&[TaskState::TASK_RUNNING]), 1, 0, true), 1, "no end");
+        let unknown = task(&[TaskState::TASK_RUNNING, TaskState::TASK_UNKNOWN]);
+        assert_eq!(objections(&unknown, 1, 1, false), 2, "an agent that lives was forgotten");
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 1, false), 1, "an update was lost");
         assert_eq!(objections(&task(&[TaskState::TASK_KILLED]), 1, 0, false), 1, "killed by nobody");
         let mut resent = finished.clone();

@@ -154,9 +154,9 @@ impl House {
 
     /// What a framework is told about where the masters are.
     pub fn masters_text(&self) -> String {
-        self.ensemble.as_ref().map_or_else(|| self.addresses().join(","), |ensemble| {
-            ensemble.url(self.twist.credentials(), "/mesos")
-        })
+        self.ensemble
+            .as_ref()
+            .map_or_else(|| self.addresses().join(","), |ensemble| ensemble.url(self.twist.credentials(), "/mesos"))
     }
 
     /// The number of the master that leads, as the masters themselves say.

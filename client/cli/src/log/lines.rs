@@ -117,7 +117,9 @@ impl Lines {
             let before = before.ok_or("A diff needs the registry of the line before, and none is known there")?;
             entry.value = svndiff::make(before, registry);
         } else if made.as_deref() != Some(registry) {
-            return Err("The \"registry\" is not what the diff makes; with an empty value in it a new one is made".to_owned());
+            return Err(
+                "The \"registry\" is not what the diff makes; with an empty value in it a new one is made".to_owned()
+            );
         }
         Ok(())
     }
@@ -253,7 +255,12 @@ mod tests {
             assert_eq!(text.matches("\"hostname\":\"host-").count(), hosts, "{text}");
             assert!(text.contains("\"bytes\":\"\""), "{text}");
         }
-        assert!(texts[1].contains("\"value\":\"\"") && !texts[5].contains("\"value\":\"\""), "{}\n{}", texts[1], texts[5]);
+        assert!(
+            texts[1].contains("\"value\":\"\"") && !texts[5].contains("\"value\":\"\""),
+            "{}\n{}",
+            texts[1],
+            texts[5]
+        );
         let mut lines = Lines::default();
         let back: Vec<_> = texts.iter().map(|text| lines.read(text).unwrap()).collect();
         assert_eq!(back, pairs);
