@@ -196,6 +196,7 @@ async fn a_registry_that_cannot_be_read_ends_the_master_with_what_to_do() {
     let log = tepui_logd::replica::Settings::new(work_dir.path().join("replicated_log"), 1, others);
     let node = Node::bind(NetConfig::loopback()).await.unwrap();
     let replica = tepui_logd::Replica::start(&node, log).await.unwrap();
+    soon(replica.client().recovered()).await;
     while soon(replica.client().elect()).await.unwrap().is_none() {}
     let position = soon(replica.client().append("no operation".into())).await.unwrap();
     replica.stop().await;
