@@ -4,7 +4,7 @@
 //! the simulation runs what a node runs. Source: Mesos `src/master/registrar.cpp`.
 
 use crate::operation::{Error, Operation};
-use crate::registrar::{Input, OperationId, Output, Timeouts};
+use crate::registrar::{Abort, Input, OperationId, Output, Timeouts};
 use crate::state::State;
 use crate::times::{Figures, Times};
 use std::collections::VecDeque;
@@ -203,7 +203,7 @@ impl Durable {
                 self.fetched(now, master, entry, state, out);
             }
             (Phase::Fetching { ask: asked, .. }, Told::Failed(why)) if asked == ask => {
-                self.abort(now, &format!("Failed to recover registrar: {why}"), false, state, out);
+                self.unreadable(now, &why, state, out);
             }
             (Phase::Storing { ask: asked, version, batch, since }, Told::Done(true)) if asked == ask => {
                 self.times.stored(since, now.monotonic);
@@ -243,7 +243,7 @@ impl Durable {
                 fetched.master = Some(master);
                 self.store(now, Batch { next: fetched, results: Vec::new(), is_first: true }, state, out);
             }
-            Err(error) => self.abort(now, &format!("Failed to recover registrar: {error}"), false, state, out),
+            Err(error) => self.unreadable(now, &error.to_string(), state, out),
         }
     }
 
@@ -267,6 +267,11 @@ impl Durable {
         self.act(now, acts, state, out);
     }
 
+    fn unreadable(&mut self, now: Now, why: &str, state: &mut State, out: &mut Outbox<Output>) {
+        let why = format!("Failed to recover registrar: {why}");
+        self.end(now, Abort::Unreadable(why), state, out);
+    }
+
     /// The term is over. A timeout's text ends with the time that was waited.
     fn abort(&mut self, now: Now, why: &str, is_fetch: bool, state: &mut State, out: &mut Outbox<Output>) {
         let timeout = if is_fetch { self.timeouts.fetch } else { self.timeouts.store };
@@ -274,8 +279,12 @@ impl Durable {
             true => format!("{why} {}", tepui_base::duration::format(timeout)),
             false => why.to_owned(),
         };
+        self.end(now, Abort::Passing(why), state, out);
+    }
+
+    fn end(&mut self, now: Now, abort: Abort, state: &mut State, out: &mut Outbox<Output>) {
         // First, so that whoever acts as the leader has ceased to before another can be elected.
-        out.push(Output::Aborted(why));
+        out.push(Output::Aborted(abort));
         self.resign(now, state, out);
     }
 }

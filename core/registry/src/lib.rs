@@ -21,7 +21,7 @@ mod times;
 pub use maintenance::Maintenance;
 pub use operation::{Error, Operation};
 pub use record::{Admitted, Gone, Standing, Unreachable};
-pub use registrar::{Input, OperationId, Output, Registrar, Timeouts};
+pub use registrar::{Abort, Input, OperationId, Output, Registrar, Timeouts};
 pub use roster::Roster;
 pub use state::State;
 pub use times::Figures;

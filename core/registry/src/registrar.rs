@@ -38,9 +38,18 @@ pub enum Output {
     Applied(OperationId, Result<bool, Error>),
     /// The registry could not be read or stored: the term is over, and whatever was asked in it may or may not have been
     /// done. Why, in Mesos' words.
-    Aborted(String),
+    Aborted(Abort),
     /// An effect of the log. Its key, if it has one, is the log's. An answer is one that says who leads.
     Log(tepui_log::Effect),
+}
+
+/// Why a term is over, in Mesos' words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Abort {
+    /// Another term may go well.
+    Passing(String),
+    /// The log holds what cannot be read: so would every term end, of any master. Where it stands, if that can be said.
+    Unreadable(String),
 }
 
 /// How long the registrar waits for its log (`--registry_fetch_timeout`, `--registry_store_timeout`).

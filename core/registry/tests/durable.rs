@@ -6,10 +6,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::{AgentId, EffectQueue, Instant, Machine, Now, Outbox};
-use tepui_log::{Change, Config, Effect, Log, Restored};
+use tepui_log::{Action, Change, Config, Effect, Log, Restored, Value, records};
 use tepui_proto::MessageField;
 use tepui_proto::mesos::{AgentID, AgentInfo, MasterInfo};
-use tepui_registry::{Error, Input, Operation, OperationId, Output, Registrar, State, Timeouts};
+use tepui_registry::{Abort, Error, Input, Operation, OperationId, Output, Registrar, State, Timeouts};
 use tepui_wire::{Message, Upid};
 
 type Disk = BTreeMap<Vec<u8>, Bytes>;
@@ -208,7 +208,10 @@ fn a_master_that_is_no_longer_the_writer_stores_nothing() {
     world.recover(0);
     world.recover(1);
     apply(&mut world, 0, 1, "stale");
-    assert_eq!(world.next(0), Output::Aborted("Failed to update registry: version mismatch".to_owned()));
+    assert_eq!(
+        world.next(0),
+        Output::Aborted(Abort::Passing("Failed to update registry: version mismatch".to_owned()))
+    );
     assert!(world.recover(2).admitted.is_empty());
 }
 
@@ -218,7 +221,7 @@ fn without_a_quorum_a_term_ends_in_time() {
     world.cut.extend([1, 2]);
     world.input(0, Input::Recover(Arc::default()));
     let why = "Failed to recover registrar: Failed to perform fetch within 1mins";
-    assert_eq!(world.next(0), Output::Aborted(why.to_owned()));
+    assert_eq!(world.next(0), Output::Aborted(Abort::Passing(why.to_owned())));
     assert!(world.now.monotonic >= Instant(60_000_000_000));
     world.cut.clear();
     assert!(world.recover(0).admitted.is_empty(), "the next term finds everybody again");
@@ -233,7 +236,7 @@ fn a_store_that_takes_too_long_ends_the_term() {
     let asked = world.now.monotonic;
     apply(&mut world, 0, 1, "late");
     let why = "Failed to update registry: Failed to perform store within 20secs";
-    assert_eq!(world.next(0), Output::Aborted(why.to_owned()));
+    assert_eq!(world.next(0), Output::Aborted(Abort::Passing(why.to_owned())));
     assert_eq!(world.now.monotonic, asked + Duration::from_secs(20));
     world.cut.clear();
     world.recover(0);
@@ -256,6 +259,24 @@ fn the_first_store_of_a_term_may_take_too_long() {
     world.cut.extend([1, 2]);
     let asked = world.now.monotonic;
     let why = "Failed to recover registrar: Failed to perform store within 20secs";
-    assert_eq!(world.next(0), Output::Aborted(why.to_owned()));
+    assert_eq!(world.next(0), Output::Aborted(Abort::Passing(why.to_owned())));
     assert_eq!(world.now.monotonic, asked + Duration::from_secs(20));
+}
+
+/// Another term would read the same, so the text says where it stands.
+#[test]
+fn what_cannot_be_read_is_named() {
+    let mut world = World::new(1);
+    world.recover(0);
+    world.input(0, Input::Resign);
+    let last = world.nodes[0].registrar.log().expect("a log").figures().end;
+    let entry = Action::of(last + 1, 1, Value::Append(Bytes::from_static(b"no operation")), true);
+    let mut disk = world.nodes[0].disk.clone();
+    disk.insert(records::key(last + 1).expect("a position"), records::action_value(&entry));
+    world.nodes[0] =
+        Node { registrar: registrar(0, 1, &disk), queue: EffectQueue::default(), disk, told: VecDeque::new() };
+    world.tell_members(0);
+    world.input(0, Input::Recover(Arc::default()));
+    let Output::Aborted(Abort::Unreadable(why)) = world.next(0) else { panic!("it was read") };
+    assert!(why.starts_with(&format!("Failed to recover registrar: position {} of the log: ", last + 1)), "{why}");
 }

@@ -66,6 +66,9 @@ pub(crate) fn notice_vanished(socket: &TcpSocket) -> io::Result<()> {
 
 /// Accepts until the node drains.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    // Dropped after the listener, so that the address is free when the node has shut down.
+    let Some(_alive) = shared.alive() else { return };
+    let listener = listener;
     let places = Arc::new(Semaphore::new(shared.config.connections_max));
     loop {
         let next = async {

@@ -79,7 +79,8 @@ pub static FLAGS: &[Flag] = &[
     flag("offer_constraints_re2_max_mem", None, Bytes, Some("4KB"), Built, "RE2 memory cap per regex"),
     flag("offer_constraints_re2_max_program_size", None, Number, Some("100"), Built, "RE2 program size cap per regex"),
     flag("masters", None, Text, None, Built, "host:port,... of all masters, this one among them as others reach it: they elect one by the log itself, without ZooKeeper"),
+    flag("accept_other_quorum", None, Bool, Some("false"), Built, "take the quorum and the group of the replicated log as they are now, whatever the last start had; for one start"),
 ];
 
 /// Flags that Mesos does not have.
-pub const OWN: [&str; 1] = ["masters"];
+pub const OWN: [&str; 2] = ["masters", "accept_other_quorum"];

@@ -3,7 +3,7 @@
 //! * [`replica`]: the process `log-replica(1)` and what becomes of it when its disk fails;  [`client`]: the way to its log
 //! * [`storage`]: the thread that owns a store, for any machine that has a log inside;  [`directory`]: a replica's directory,
 //!   opened and read
-//! * [`members`]: the group of a log in ZooKeeper
+//! * [`members`]: the group of a log in ZooKeeper;  `group`: the group held against the quorum
 //! * [`quorum`]: what a log was last started with, and starts that contradict it
 //!
 //! Invariants: a directory has one owner; what the machine lets out after a write leaves after its sync; a store that failed
@@ -12,6 +12,7 @@
 
 pub mod client;
 pub mod directory;
+mod group;
 pub mod members;
 pub mod quorum;
 pub mod replica;

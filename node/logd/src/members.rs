@@ -6,21 +6,38 @@
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tepui_coordination::{Group, GroupEvent, Member, Members, Url};
+use tepui_coordination::{Error, Group, GroupEvent, Member, Members, Url};
 use tepui_wire::Upid;
 use tokio::sync::{mpsc, watch};
 
 /// What of a master's znode the replicas' group is called.
 pub const ZNODE: &str = "log_replicas";
 
-/// Joins the group at `url` as `own` and follows it, until nobody looks at the answer any more. Must be called within a
-/// tokio runtime.
+/// Between two tries at a group that cannot be used: at first, and at most. What is wrong (a password, rights of a znode) is
+/// mended by hand.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// Joins the group at `url` as `own` and follows it, until nobody looks at the answer any more. A group that refuses is tried
+/// again and again. Must be called within a tokio runtime.
 pub fn join(url: &Url, session_timeout: Duration, own: Upid) -> watch::Receiver<BTreeSet<Upid>> {
-    let (group, events) = Group::open(url, session_timeout);
     let (sender, receiver) = watch::channel(BTreeSet::new());
-    let group = Following { group, own, known: BTreeMap::new(), sender };
-    tokio::spawn(group.follow(events));
+    tokio::spawn(follow(url.clone(), session_timeout, own, sender));
     receiver
+}
+
+async fn follow(url: Url, session_timeout: Duration, own: Upid, sender: watch::Sender<BTreeSet<Upid>>) {
+    let (mut pause, longest) = PAUSES;
+    loop {
+        let (group, events) = Group::open(&url, session_timeout);
+        let following = Following { group, own: own.clone(), known: BTreeMap::new(), sender: sender.clone() };
+        let Err(error) = following.follow(events).await else { return };
+        tracing::error!(%error, again_in = ?pause, "the group of the log in ZooKeeper cannot be used");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = sender.closed() => return,
+        }
+        pause = (pause * 2).min(longest);
+    }
 }
 
 struct Following {
@@ -32,10 +49,9 @@ struct Following {
 }
 
 impl Following {
-    async fn follow(mut self, mut events: mpsc::UnboundedReceiver<GroupEvent>) {
-        if !self.join().await {
-            return;
-        }
+    /// Until nobody looks any more, or the group cannot be used.
+    async fn follow(mut self, mut events: mpsc::UnboundedReceiver<GroupEvent>) -> Result<(), Error> {
+        self.join().await?;
         loop {
             let event = tokio::select! {
                 event = events.recv() => event,
@@ -46,26 +62,21 @@ impl Following {
                 Some(GroupEvent::Members(_) | GroupEvent::Confirmed(_) | GroupEvent::Joined(_)) => {}
                 Some(GroupEvent::Cancelled(_)) => {
                     tracing::info!("the replica joins its group in ZooKeeper again");
-                    if !self.join().await {
-                        return;
-                    }
+                    self.join().await?;
                 }
-                Some(GroupEvent::Failed(error)) => {
-                    return tracing::error!(%error, "the group of the log in ZooKeeper cannot be used");
+                Some(GroupEvent::Failed(error)) => return Err(error),
+                None => {
+                    self.group.close().await;
+                    return Ok(());
                 }
-                None => return self.group.close().await,
             }
         }
     }
 
-    /// Joins, as often as it takes; false if it cannot be.
-    async fn join(&self) -> bool {
+    /// Joins, as often as it takes.
+    async fn join(&self) -> Result<(), Error> {
         let data = Bytes::from(self.own.to_string());
-        let joined = self.group.join(data, None).await;
-        if let Err(error) = &joined {
-            tracing::error!(%error, "the replica cannot join its group in ZooKeeper");
-        }
-        joined.is_ok()
+        self.group.join(data, None).await.map(drop)
     }
 
     async fn look_at(&mut self, members: Members) {

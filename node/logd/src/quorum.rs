@@ -2,13 +2,18 @@
 //!
 //! Two majorities of one group always share a member, and that is all that keeps a log in one piece. A quorum that changes
 //! between two starts, or one that is no majority of its group, breaks it without a sound (MESOS-1546). So both are written
-//! down, and a start that says something else is refused. The file stands beside the directory and not in it, because
+//! down, the largest group that was ever listed at once, and a start that says something else is refused. The file stands beside the directory and not in it, because
 //! 1.11 reads every key of its database as a record, and an operator who empties the directory keeps the group.
+//!
+//! It also says how far the directory was, so that an old copy of it is not taken for it: a replica that votes with what it
+//! held a week ago breaks promises and forgets what was decided with its help. Its peers cannot tell, as they do not know what
+//! each other promised, and one that is merely behind must go on voting.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tepui_log::{Restored, records::Status};
 use tepui_store::disk::Disk;
 use tepui_store::small_file;
 use tepui_wire::Upid;
@@ -20,7 +25,22 @@ pub struct Membership {
     pub quorum: usize,
     /// The other replicas; none known if they are found by and by.
     pub others: BTreeSet<Upid>,
+    /// How far the directory was at the last start.
+    pub reached: Reached,
 }
+
+/// How far a replica's directory is. Neither ever becomes less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The highest proposal that was promised for all positions.
+    pub promised: u64,
+    /// The last position that was written.
+    pub end: u64,
+}
+
+/// What to do if a contradiction is meant.
+const OVERRIDE: &str = "If it is meant, give --accept_other_quorum for this one start; how a group is changed safely is in \
+                        docs/protocols/replicated-log.md";
 
 /// Why a start is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,7 +48,7 @@ pub enum Contradiction {
     /// Another quorum than last time.
     #[error(
         "the quorum is {wanted}, but this log was last started with a quorum of {recorded} ({}). Logs whose replicas \
-         disagree about the quorum lose what was written", file.display()
+         disagree about the quorum lose what was written. {OVERRIDE}", file.display()
     )]
     Quorum {
         /// That of this start.
@@ -40,7 +60,8 @@ pub enum Contradiction {
     },
     /// A quorum that is no majority.
     #[error(
-        "a quorum of {quorum} is no majority of {members} replicas: two halves of the group could decide different things"
+        "a quorum of {quorum} is no majority of {members} replicas: two halves of the group could decide different things. \
+         Stop those that are too many, or give --quorum={} to all, and, once, --accept_other_quorum", members / 2 + 1
     )]
     NoMajority {
         /// The quorum.
@@ -50,15 +71,29 @@ pub enum Contradiction {
     },
     /// A group that has nothing to do with the one of last time.
     #[error(
-        "none of the replicas this log was last started with is in the group now ({}): this is the directory of another log",
-        file.display()
+        "none of the replicas this log was last started with is in the group now ({}): this is the directory of \
+         another log. {OVERRIDE}", file.display()
     )]
     OtherGroup {
         /// Where they are written down.
         file: PathBuf,
     },
+    /// A directory that was further once.
+    #[error(
+        "the log ends at position {} with {} promised, and it was at {} with {} when this replica was last started ({}): an \
+         old copy was put back, which has forgotten what it promised and accepted since. Move the directory away and start again: \
+         the replica catches up from its peers. {OVERRIDE}", now.end, now.promised, then.end, then.promised, file.display()
+    )]
+    Older {
+        /// How far it is.
+        now: Reached,
+        /// How far it was.
+        then: Reached,
+        /// Where that is written down.
+        file: PathBuf,
+    },
     /// A file that is not of this form.
-    #[error("{} cannot be understood: {what}", file.display())]
+    #[error("{} cannot be understood: {what}. {OVERRIDE}", file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -81,9 +116,12 @@ impl Membership {
     /// The text of the file.
     pub fn to_text(&self) -> String {
         let mut text = format!("{HEAD}quorum = {}\n", self.quorum);
+        // Writing to a string cannot fail.
         for other in &self.others {
-            // Writing to a string cannot fail.
             let _ = writeln!(text, "member = {other}");
+        }
+        if self.reached != Reached::default() {
+            let _ = writeln!(text, "promised = {}\nend = {}", self.reached.promised, self.reached.end);
         }
         text
     }
@@ -97,15 +135,22 @@ impl Membership {
             match key.trim() {
                 "quorum" => membership.quorum = value.trim().parse().map_err(|_| wrong())?,
                 "member" => drop(membership.others.insert(Upid::parse(value).ok_or_else(wrong)?)),
+                "promised" => membership.reached.promised = value.trim().parse().map_err(|_| wrong())?,
+                "end" => membership.reached.end = value.trim().parse().map_err(|_| wrong())?,
                 _ => return Err(wrong()),
             }
         }
         if membership.quorum == 0 { Err("it names no quorum".to_owned()) } else { Ok(membership) }
     }
 
-    /// Whether the quorum is a majority of a group of so many others.
+    /// How many replicas there are, this one included.
+    pub fn members(&self) -> usize {
+        self.others.len() + 1
+    }
+
+    /// Whether the quorum is a majority of the group.
     pub fn check_majority(&self) -> Result<(), Contradiction> {
-        let (quorum, members) = (self.quorum, self.others.len() + 1);
+        let (quorum, members) = (self.quorum, self.members());
         if 2 * quorum > members { Ok(()) } else { Err(Contradiction::NoMajority { quorum, members }) }
     }
 
@@ -135,35 +180,58 @@ pub enum Error {
     Store(#[from] tepui_store::Error),
 }
 
-/// Checks a start against the file, and writes it down. With `accept` what the file says is replaced; that a quorum must
-/// be a majority of a group that is known holds all the same.
+/// Checks a start against the file, and writes it down; what is written there now. With `accept` what the file says is
+/// replaced; that a quorum must be a majority of a group that is known holds all the same.
 pub fn check_and_record(
     disk: &Arc<dyn Disk>,
     directory: &Path,
     wanted: &Membership,
     accept: bool,
-) -> Result<(), Error> {
+) -> Result<Membership, Error> {
     wanted.check_majority()?;
-    let file = file(directory);
     let recorded = match recorded(disk, directory) {
         Err(Error::Contradiction(_)) if accept => None,
         other => other?,
     };
-    if let Some(recorded) = &recorded
-        && !accept
-    {
-        wanted.check_against(recorded, &file)?;
+    let mut membership = wanted.clone();
+    if let Some(recorded) = recorded.as_ref().filter(|_| !accept) {
+        wanted.check_against(recorded, &file(directory))?;
+        membership.reached = recorded.reached;
+        // Members that are down, or found by and by, are not forgotten.
+        if wanted.others.len() < recorded.others.len() {
+            membership.others.clone_from(&recorded.others);
+        }
+        membership.check_majority()?;
     }
-    // Members that are found by and by are not forgotten before others are known.
-    let others = match &recorded {
-        Some(recorded) if wanted.others.is_empty() && !accept => recorded.others.clone(),
-        _ => wanted.others.clone(),
-    };
-    let membership = Membership { others, ..wanted.clone() };
     if recorded.as_ref() != Some(&membership) {
-        small_file::write(disk, &file, membership.to_text().as_bytes())?;
+        record(disk, directory, &membership)?;
     }
-    Ok(())
+    Ok(membership)
+}
+
+/// Checks a directory that was opened against how far it was at the last start, and writes down how far it is. A replica that is empty
+/// may have forgotten anything: it catches up before it votes.
+pub fn check_and_record_reached(
+    disk: &Arc<dyn Disk>,
+    directory: &Path,
+    membership: Membership,
+    restored: &Restored,
+) -> Result<Membership, Error> {
+    let metadata = restored.metadata();
+    let (now, then) = (Reached { promised: metadata.promised, end: restored.range().1 }, membership.reached);
+    if metadata.status == Status::Voting && (now.promised < then.promised || now.end < then.end) {
+        return Err(Contradiction::Older { now, then, file: file(directory) }.into());
+    }
+    let membership = Membership { reached: now, ..membership };
+    if now != then {
+        record(disk, directory, &membership)?;
+    }
+    Ok(membership)
+}
+
+/// Writes down what the next start must not contradict.
+pub fn record(disk: &Arc<dyn Disk>, directory: &Path, membership: &Membership) -> Result<(), Error> {
+    Ok(small_file::write(disk, &file(directory), membership.to_text().as_bytes())?)
 }
 
 /// What the log of a directory was last started with, if it ever was.
@@ -182,13 +250,16 @@ mod tests {
 
     fn membership(quorum: usize, ports: &[u16]) -> Membership {
         let other = |port: &u16| Upid::new("log-replica(1)", [10, 0, 0, 1].into(), *port);
-        Membership { quorum, others: ports.iter().map(other).collect() }
+        Membership { quorum, others: ports.iter().map(other).collect(), ..Membership::default() }
     }
 
     #[test]
     fn the_text_comes_back() {
-        let membership = membership(2, &[1, 2]);
+        let mut membership = membership(2, &[1, 2]);
         assert_eq!(Membership::from_text(&membership.to_text()), Ok(membership.clone()));
+        membership.reached = Reached { promised: 3, end: 70 };
+        assert_eq!(Membership::from_text(&membership.to_text()), Ok(membership.clone()));
+        membership.reached = Reached::default();
         let text = membership.to_text();
         let lines: Vec<&str> = text.lines().skip(1).collect();
         assert_eq!(lines, ["quorum = 2", "member = log-replica(1)@10.0.0.1:1", "member = log-replica(1)@10.0.0.1:2"]);
@@ -212,6 +283,13 @@ mod tests {
         start(membership(3, &[2, 3]), false).unwrap();
         let error = start(membership(2, &[2, 3, 4]), true).unwrap_err();
         assert!(error.starts_with("a quorum of 2 is no majority of 4 replicas"), "{error}");
+        start(membership(3, &[2]), false).unwrap();
+        assert_eq!(recorded(&disk, directory).unwrap(), Some(membership(3, &[2, 3])), "one is down");
+        record(&disk, directory, &membership(3, &[2, 3, 4, 5, 6])).unwrap();
+        let error = start(membership(3, &[]), false).unwrap_err();
+        assert!(error.starts_with("a quorum of 3 is no majority of 6 replicas"), "{error}");
+        assert!(error.contains("--quorum=4 to all, and, once, --accept_other_quorum"), "{error}");
+        start(membership(3, &[]), true).unwrap();
         small_file::write(&disk, &file(directory), b"what").unwrap();
         assert!(start(membership(3, &[]), false).unwrap_err().contains("cannot be understood"));
         start(membership(3, &[]), true).unwrap();

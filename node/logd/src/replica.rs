@@ -2,13 +2,15 @@
 //!
 //! When its disk refuses a write the machine stops: it has promised nothing that is not durable, and promises nothing any
 //! more. Why is said once; the directory is then opened again and again, with pauses, and once that succeeds the machine is
-//! rebuilt from what is there. Whoever was the writer has lost that place.
+//! rebuilt from what is there. Whoever was the writer has lost that place. The same becomes of a replica whose quorum turns
+//! out to be no majority of its group (module `group`), until it is one.
 //!
 //! The machine is a log, or one that has a log inside, as a registrar has: its [`Keeper`] builds it and serves the rest of it.
 
 use crate::client::Client;
 use crate::directory;
-use crate::quorum::{self, Membership};
+use crate::group::Group;
+use crate::quorum::{self, Contradiction, Membership};
 use crate::storage::{Failure, Storage};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -82,7 +84,7 @@ impl Settings {
     }
 
     fn membership(&self) -> Membership {
-        Membership { quorum: self.quorum, others: self.others.borrow().clone() }
+        Membership { quorum: self.quorum, others: self.others.borrow().clone(), ..Membership::default() }
     }
 }
 
@@ -148,18 +150,21 @@ impl<K: Keeper> Replica<K> {
     /// As [`Replica::start`], with the log inside another machine.
     pub async fn start_in(node: &Node, settings: Settings, keeper: K) -> Result<Replica<K>, Error> {
         let checked = settings.clone();
-        let opened = blocking(move || {
+        let (membership, opened) = blocking(move || {
             let (disk, directory) = (&checked.disk, &checked.directory);
-            quorum::check_and_record(disk, directory, &checked.membership(), checked.accept_other_quorum)?;
-            Ok::<_, Error>(directory::open(disk.clone(), directory, checked.store)?)
+            let membership =
+                quorum::check_and_record(disk, directory, &checked.membership(), checked.accept_other_quorum)?;
+            let opened = directory::open(disk.clone(), directory, checked.store)?;
+            let membership = quorum::check_and_record_reached(disk, directory, membership, &opened.1)?;
+            Ok::<_, Error>((membership, opened))
         })
         .await??;
         let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Twice)?;
         outlet.receive_family(SENDERS);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ended, end) = watch::channel(None);
-        let mut process =
-            Process { inbox, outlet, keeper: keeper.clone(), settings, known: BTreeSet::new(), storage: None };
+        let group = Group::new(membership);
+        let mut process = Process { inbox, outlet, keeper: keeper.clone(), settings, group, storage: None };
         tokio::spawn(async move {
             let why = tokio::select! {
                 why = process.live(opened) => why.to_string(),
@@ -201,29 +206,38 @@ struct Process<K> {
     outlet: Outlet,
     keeper: K,
     settings: Settings,
-    /// The other replicas as they are written down.
-    known: BTreeSet<Upid>,
+    group: Group,
     /// Tells when the last thread that had the directory has ended.
     storage: Option<Failure>,
 }
 
+/// Why a machine does not run for a while.
+#[derive(Debug, thiserror::Error)]
+enum Stopped {
+    #[error(transparent)]
+    Disk(#[from] tepui_store::Error),
+    #[error(transparent)]
+    Group(#[from] Contradiction),
+}
+
 impl<K: Keeper> Process<K> {
-    /// Runs the machine, again and again after failures of the disk; returns what cannot be helped.
+    /// Runs the machine, again and again after failures; returns what cannot be helped.
     async fn live(&mut self, mut opened: (Store, Restored)) -> Error {
         loop {
             let storage = match Storage::start(opened.0) {
                 Ok(storage) => storage,
                 Err(error) => return Error::System(error.to_string()),
             };
-            let failed = match self.run(storage, opened.1).await {
-                Ok(failed) => failed,
+            let stopped = match self.run(storage, opened.1).await {
+                Ok(stopped) => stopped,
                 Err(error) => return error,
             };
             let directory = self.settings.directory.display().to_string();
             tracing::error!(
                 directory,
-                "the replica of the log stops: {failed}. It promises nothing until that is over"
+                "the replica of the log stops: {stopped}. It promises nothing until that is over"
             );
+            self.fit_together().await;
             opened = match self.reopen().await {
                 Ok(opened) => opened,
                 Err(error) => return error,
@@ -232,8 +246,8 @@ impl<K: Keeper> Process<K> {
         }
     }
 
-    /// Runs one machine until the disk fails; how it failed.
-    async fn run(&mut self, storage: Storage, restored: Restored) -> Result<tepui_store::Error, Error> {
+    /// Runs one machine until the disk fails or the group contradicts the quorum.
+    async fn run(&mut self, storage: Storage, restored: Restored) -> Result<Stopped, Error> {
         let config = self.settings.config(self.outlet.upid());
         let seed = getrandom::u64().map_err(|error| Error::System(error.to_string()))?;
         let machine = self.keeper.build(Log::new(config, seed, restored));
@@ -243,60 +257,68 @@ impl<K: Keeper> Process<K> {
         let (outlet, keeper) = (self.outlet.clone(), self.keeper.clone());
         keeper.start(mailbox.clone());
         let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), keeper: keeper.clone() };
-        let failed = tokio::select! {
+        let stopped = tokio::select! {
             result = driver.run(world) => match result {
                 // The store says more than the driver, and may say it a moment later.
                 Err(failed) => {
                     ended.ended().await;
-                    failure.why().ok_or_else(|| Error::System(failed.to_string()))?
+                    failure.why().ok_or_else(|| Error::System(failed.to_string()))?.into()
                 }
-                Ok(()) => failure.happened().await,
+                Ok(()) => failure.happened().await.into(),
             },
-            failed = failure.happened() => failed,
-            never = self.feed(&mailbox) => match never {},
+            failed = failure.happened() => failed.into(),
+            contradiction = self.feed(&mailbox) => contradiction.into(),
         };
         keeper.stop();
         ended.ended().await;
-        Ok(failed)
+        Ok(stopped)
     }
 
-    /// Brings messages and members to the machine.
-    async fn feed(&mut self, mailbox: &Mailbox<K::Machine>) -> std::convert::Infallible {
-        mailbox.post(K::input(Input::Members(self.members())));
+    /// Brings messages and members to the machine, as long as the quorum is a majority of them.
+    async fn feed(&mut self, mailbox: &Mailbox<K::Machine>) -> Contradiction {
         loop {
-            tokio::select! {
-                input = self.inbox.recv() => match input {
-                    NetInput::Message(message) => {
-                        let bytes = message.body.len();
-                        mailbox.intake(K::input(Input::Message(message)), bytes).await;
-                    }
-                    other => self.refuse(other),
-                },
-                _ = changed(&mut self.settings.others) => {
-                    mailbox.post(K::input(Input::Members(self.members())));
-                    self.write_down().await;
+            let members = self.members().await;
+            if let Some(contradiction) = self.group.contradiction() {
+                return contradiction;
+            }
+            mailbox.post(K::input(Input::Members(members)));
+            loop {
+                tokio::select! {
+                    input = self.inbox.recv() => match input {
+                        NetInput::Message(message) => {
+                            let bytes = message.body.len();
+                            mailbox.intake(K::input(Input::Message(message)), bytes).await;
+                        }
+                        other => self.refuse(other),
+                    },
+                    _ = changed(&mut self.settings.others) => break,
                 }
             }
         }
     }
 
-    fn members(&mut self) -> BTreeSet<Upid> {
+    /// All replicas that are known now. The file beside the directory is kept true: it is there for the next start, and this
+    /// one goes on without it.
+    async fn members(&mut self) -> BTreeSet<Upid> {
         let mut members = self.settings.others.borrow_and_update().clone();
+        if self.group.list(&members, tokio::time::Instant::now()) {
+            let (disk, directory) = (self.settings.disk.clone(), self.settings.directory.clone());
+            let membership = self.group.membership().clone();
+            if let Ok(Err(error)) = blocking(move || quorum::record(&disk, &directory, &membership)).await {
+                tracing::warn!(%error, "the group of the log cannot be written down");
+            }
+        }
         members.insert(self.outlet.upid());
         members
     }
 
-    /// Keeps the file beside the directory true. It is there for the next start; this one goes on without it.
-    async fn write_down(&mut self) {
-        let membership = self.settings.membership();
-        if membership.others.is_empty() || membership.others == self.known {
-            return;
-        }
-        self.known.clone_from(&membership.others);
-        let (disk, directory) = (self.settings.disk.clone(), self.settings.directory.clone());
-        let recorded = blocking(move || quorum::check_and_record(&disk, &directory, &membership, true)).await;
-        if let Ok(Err(error)) = recorded {
-            tracing::warn!(%error, "the group of the log changed");
+    /// Waits until the quorum is a majority of the group. Meanwhile what arrives is dropped, as if this node were away.
+    async fn fit_together(&mut self) {
+        while self.group.contradiction().is_some() {
+            tokio::select! {
+                _ = changed(&mut self.settings.others) => drop(self.members().await),
+                input = self.inbox.recv() => self.refuse(input),
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tepui_logd::client::{Client, Elected, Error};
 use tepui_logd::replica::{PROCESS, Settings};
 use tepui_logd::{Replica, directory, quorum, replica};
@@ -12,6 +13,8 @@ use tepui_store::disk::{Disk, Fault, Recorder};
 use tepui_wire::Upid;
 use tokio::sync::watch;
 
+/// Fails a test that hangs; far beyond what any step takes.
+const PATIENCE: Duration = Duration::from_secs(20);
 const DIR: &str = "/master/replicated_log";
 
 struct Member {
@@ -161,6 +164,63 @@ async fn a_damaged_directory_is_refused_with_what_to_do() {
     assert!(text.contains("To re-initialise this replica move /master/replicated_log away"), "{text}");
 }
 
+/// Waits until a replica stands still.
+async fn stands(replica: &Replica) {
+    let until = Instant::now() + PATIENCE;
+    while replica.client().figures().await.is_some() {
+        assert!(Instant::now() < until, "it goes on");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Each would be a log of its own, and all would be lost but one.
+#[tokio::test]
+async fn three_replicas_with_a_quorum_of_one_stop_and_are_not_started_again() {
+    let (members, replicas) = group(3, 1).await;
+    for replica in &replicas {
+        stands(replica).await;
+        assert_eq!(append(&replica.client(), "alone").await, Err(Error::Stopped));
+    }
+    for (member, replica) in members.iter().zip(replicas) {
+        replica.stop().await;
+        member.others.send_replace(BTreeSet::new());
+        let error = Replica::start(&member.node, member.settings.clone()).await.err().unwrap().to_string();
+        assert!(error.starts_with("a quorum of 1 is no majority of 3 replicas: two halves"), "{error}");
+        let right = Settings { quorum: 2, ..member.settings.clone() };
+        let error = Replica::start(&member.node, right.clone()).await.err().unwrap().to_string();
+        assert!(error.contains("give --accept_other_quorum for this one start"), "{error}");
+        Replica::start(&member.node, Settings { accept_other_quorum: true, ..right }).await.unwrap().stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_fourth_replica_at_a_quorum_of_two_stops_all_until_it_leaves() {
+    let (mut members, mut replicas) = group(3, 2).await;
+    elected(&replicas[0].client()).await;
+    append(&replicas[0].client(), "by three").await.unwrap();
+    members.push(member(2).await);
+    replicas.push(members[3].start().await);
+    let all: BTreeSet<Upid> = members.iter().map(|member| member.node.upid(PROCESS)).collect();
+    let others = |at: usize, all: &BTreeSet<Upid>| {
+        let own = members[at].node.upid(PROCESS);
+        all.iter().filter(|other| **other != own).cloned().collect::<BTreeSet<Upid>>()
+    };
+    members.iter().enumerate().for_each(|(at, member)| _ = member.others.send_replace(others(at, &all)));
+    for replica in &replicas {
+        stands(replica).await;
+        assert_eq!(append(&replica.client(), "by two of four").await, Err(Error::Stopped));
+    }
+    replicas.pop().unwrap().stop().await;
+    let three: BTreeSet<Upid> = members[..3].iter().map(|member| member.node.upid(PROCESS)).collect();
+    for (at, member) in members[..3].iter().enumerate() {
+        member.others.send_replace(others(at, &three));
+    }
+    let client = replicas[1].client();
+    let range = elected(&client).await;
+    assert_eq!(texts(client.read(range.begin, range.end).await.unwrap()), ["by three"]);
+    append(&client, "by three again").await.unwrap();
+}
+
 #[tokio::test]
 async fn another_quorum_is_refused_until_it_is_accepted() {
     let member = member(1).await;
@@ -171,4 +231,30 @@ async fn another_quorum_is_refused_until_it_is_accepted() {
     let error = Replica::start(&member.node, settings.clone()).await.err().unwrap().to_string();
     assert!(error.starts_with("the quorum is 2, but this log was last started with a quorum of 1"), "{error}");
     Replica::start(&member.node, Settings { accept_other_quorum: true, ..settings }).await.unwrap().stop().await;
+}
+
+/// It votes with what it held then, unless it is told that nobody remembers better.
+#[tokio::test]
+async fn an_old_copy_of_a_directory_is_refused_and_an_empty_one_is_not() {
+    let member = member(1).await;
+    let replica = member.start().await;
+    elected(&replica.client()).await;
+    append(&replica.client(), "in the copy").await.unwrap();
+    replica.stop().await;
+    let copy: Vec<_> = member.disk.image().into_iter().filter(|(path, _)| path.starts_with(DIR)).collect();
+    let replica = member.start().await;
+    elected(&replica.client()).await;
+    append(&replica.client(), "after the copy").await.unwrap();
+    replica.stop().await;
+    member.start().await.stop().await;
+    // The file beside the directory is the one of today.
+    let mut image = member.disk.image();
+    image.retain(|path, _| !path.starts_with(DIR) || path == Path::new(DIR));
+    let empty = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
+    image.extend(copy);
+    let old = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
+    let error = Replica::start(&member.node, old.clone()).await.err().unwrap().to_string();
+    assert!(error.contains("an old copy was put back") && error.contains("/master/replicated_log.quorum"), "{error}");
+    Replica::start(&member.node, Settings { accept_other_quorum: true, ..old }).await.unwrap().stop().await;
+    Replica::start(&member.node, empty).await.unwrap().stop().await;
 }

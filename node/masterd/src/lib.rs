@@ -104,7 +104,14 @@ async fn start_with(
     let clock = Clock::default();
     let group = Group::of(&node, &settings).await?;
     spare(&node, &group);
-    let (registry, replica) = keep(&node, &settings, clock, group).await?;
+    let (registry, replica) = match keep(&node, &settings, clock, group).await {
+        Ok(kept) => kept,
+        Err(error) => {
+            // Whoever starts another one finds the address free.
+            node.shutdown().await;
+            return Err(error);
+        }
+    };
     let (inbox, outlet) = node.spawn(ID).expect("a new node has no processes");
     outlet.receive_family(OBSERVERS);
     node.delegate(ID);
@@ -142,6 +149,7 @@ async fn keep(
     let Keeping::Log(log) = &settings.keeping else { return Ok((Registry::in_memory(clock), None)) };
     let mut replica = tepui_logd::replica::Settings::new(&log.directory, log.quorum, group.others);
     replica.auto_initialize = log.auto_initialize;
+    replica.accept_other_quorum = log.accept_other_quorum;
     replica.clock = clock;
     let lease = group.masters.as_ref().map(|_| Lease::new(clock));
     lease.as_ref().inspect(|lease| list::serve(node, lease));

@@ -17,7 +17,7 @@ use tepui_logd::replica::Keeper;
 use tepui_master::Master;
 use tepui_net::Node;
 use tepui_proto::json::{self, Names};
-use tepui_registry::{Input, Output, Registrar, State, Timeouts};
+use tepui_registry::{Abort, Input, Output, Registrar, State, Timeouts};
 use tepui_wire::Response;
 use tokio::sync::watch;
 
@@ -82,6 +82,8 @@ struct Asking {
     term: u64,
     master: Mailbox<Master>,
     authority: Arc<Authority>,
+    /// Told why the process leaves.
+    exit: watch::Sender<Option<String>>,
 }
 
 #[derive(Default)]
@@ -90,6 +92,11 @@ struct Shared {
     mailbox: Option<Mailbox<Fenced>>,
     asking: Option<Asking>,
 }
+
+/// What to do about a registry that nobody can read.
+const UNREADABLE: &str = "No master can lead with this registry. `mesos-log export` shows what stands there. If a later version wrote \
+    it, start that one; else put the log's directories of before back, or move `replicated_log` away on every master: agents then \
+    register with an empty registry";
 
 /// The registrar, as a term reaches it.
 #[derive(Clone)]
@@ -131,8 +138,14 @@ impl Registry {
     }
 
     /// From now on the answers of this term go there, and those of older ones nowhere.
-    pub fn begin(&self, term: u64, master: Mailbox<Master>, authority: Arc<Authority>) {
-        self.lock().asking = Some(Asking { term, master, authority });
+    pub fn begin(
+        &self,
+        term: u64,
+        master: Mailbox<Master>,
+        authority: Arc<Authority>,
+        exit: watch::Sender<Option<String>>,
+    ) {
+        self.lock().asking = Some(Asking { term, master, authority, exit });
     }
 
     /// The term is over: nobody is answered any more, and another may become the writer.
@@ -202,9 +215,14 @@ impl Registry {
         let shared = self.lock();
         let Some(asking) = shared.asking.as_ref().filter(|asking| asking.term == term) else { return };
         match output {
-            Output::Aborted(why) => {
+            Output::Aborted(Abort::Passing(why)) => {
                 tracing::error!(term, "the registrar ends the term: {why}");
                 asking.authority.revoke();
+            }
+            // It would be read again in each term of each master; only an operator can help.
+            Output::Aborted(Abort::Unreadable(why)) => {
+                asking.authority.revoke();
+                asking.exit.send_replace(Some(format!("{why}. {UNREADABLE}")));
             }
             output => asking.master.post(tepui_master::Input::Registry(output)),
         }

@@ -27,6 +27,8 @@ pub struct LogSettings {
     pub quorum: usize,
     /// `--log_auto_initialize`: whether replicas that are all empty begin a log by themselves.
     pub auto_initialize: bool,
+    /// `--accept_other_quorum`: whether quorum and group may contradict those of the last start.
+    pub accept_other_quorum: bool,
 }
 
 /// How it is decided who leads.
@@ -111,6 +113,7 @@ fn log(values: &Values, contest: &Contest) -> Result<LogSettings, Error> {
         directory: PathBuf::from(work_dir).join("replicated_log"),
         quorum: quorum(values, contest)?,
         auto_initialize: values.bool("log_auto_initialize"),
+        accept_other_quorum: values.bool("accept_other_quorum"),
     })
 }
 
@@ -154,7 +157,7 @@ mod tests {
 
     fn log(quorum: usize) -> Keeping {
         let directory = PathBuf::from("/w/replicated_log");
-        Keeping::Log(LogSettings { directory, quorum, auto_initialize: true })
+        Keeping::Log(LogSettings { directory, quorum, auto_initialize: true, accept_other_quorum: false })
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Term {
         run_allocator(allocator, mailbox.clone()).map_err(Error::Thread)?;
         let path = settings.whitelist().map(str::to_owned);
         let watching = path.map(|path| tokio::spawn(whitelist::watch(path, allocations.clone())));
-        daemon.registry.begin(number, mailbox.clone(), authority.clone());
+        daemon.registry.begin(number, mailbox.clone(), authority.clone(), daemon.exit.clone());
         let world = world::FromMaster {
             gate: daemon.gate(&authority),
             registry: daemon.registry.clone(),

@@ -22,13 +22,18 @@ async fn addresses(count: usize) -> Vec<SocketAddrV4> {
 }
 
 fn settings(at: SocketAddrV4, list: &[SocketAddrV4], work: &std::path::Path) -> Settings {
+    settings_with(&[], at, list, work)
+}
+
+fn settings_with(more: &[&str], at: SocketAddrV4, list: &[SocketAddrV4], work: &std::path::Path) -> Settings {
     let list: Vec<String> = list.iter().map(ToString::to_string).collect();
-    let args = [
+    let mut args = vec![
         "--ip=127.0.0.1".to_owned(),
         format!("--port={}", at.port()),
         format!("--work_dir={}", work.join(at.port().to_string()).display()),
         format!("--masters={}", list.join(",")),
     ];
+    args.extend(more.iter().map(|flag| (*flag).to_owned()));
     let tables = [tepui_flags::master::FLAGS, tepui_flags::logging::FLAGS];
     let values = tepui_flags::parse(&tables, &args, &[], "MESOS_", &|_| unreachable!("no file")).unwrap();
     Settings::new(values, |_| None).unwrap()
@@ -97,6 +102,33 @@ async fn three_masters_elect_one_and_then_another() {
     for master in masters {
         master.stop().await;
     }
+}
+
+/// As the documentation has it: what one master has decided alone must be held by a majority of the larger group.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_grows_is_refused_until_it_is_accepted() {
+    let (list, work) = (addresses(3).await, tempfile::tempdir().unwrap());
+    let alone = tepui_masterd::start(settings(list[0], &list[..1], work.path())).await.unwrap();
+    let (_, epoch) = agree(&list[..1], 0).await;
+    alone.stop().await;
+    let log = |at: SocketAddrV4| work.path().join(at.port().to_string()).join("replicated_log");
+    std::fs::create_dir_all(log(list[1])).unwrap();
+    for file in std::fs::read_dir(log(list[0])).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), log(list[1]).join(file.file_name())).unwrap();
+    }
+    let error = tepui_masterd::start(settings(list[0], &list, work.path())).await.err().unwrap().to_string();
+    assert!(error.starts_with("the quorum is 2, but this log was last started with a quorum of 1"), "{error}");
+    assert!(error.contains("give --accept_other_quorum for this one start"), "{error}");
+    let mut masters: Vec<Running> = Vec::new();
+    for at in &list {
+        let accepting = settings_with(&["--accept_other_quorum"], *at, &list, work.path());
+        masters.push(tepui_masterd::start(accepting).await.unwrap());
+    }
+    agree(&list, epoch).await;
+    for master in masters {
+        master.stop().await;
+    }
+    tepui_masterd::start(settings(list[0], &list, work.path())).await.unwrap().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -187,3 +187,22 @@ async fn a_second_master_in_a_work_directory_is_told_which_lock_it_lacks() {
     assert!(refusal.contains(&lock.display().to_string()) && refusal.contains("another process"), "{refusal}");
     first.stop().await;
 }
+
+/// Mesos leaves as well. Contending again would end the same way, on every master, for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_cannot_be_read_ends_the_master_with_what_to_do() {
+    let work_dir = tempfile::tempdir().unwrap();
+    let (_, others) = tokio::sync::watch::channel(Default::default());
+    let log = tepui_logd::replica::Settings::new(work_dir.path().join("replicated_log"), 1, others);
+    let node = Node::bind(NetConfig::loopback()).await.unwrap();
+    let replica = tepui_logd::Replica::start(&node, log).await.unwrap();
+    soon(replica.client().recovered()).await;
+    while soon(replica.client().elect()).await.unwrap().is_none() {}
+    let position = soon(replica.client().append("no operation".into())).await.unwrap();
+    replica.stop().await;
+    let mut master = tepui_masterd::start(settings(work_dir.path(), &[])).await.unwrap();
+    let why = soon(master.exited()).await;
+    assert!(why.starts_with(&format!("Failed to recover registrar: position {position} of the log: ")), "{why}");
+    assert!(why.contains("move `replicated_log` away on every master"), "{why}");
+    master.stop().await;
+}

@@ -17,7 +17,7 @@ fn other(port: u16) -> Upid {
 }
 
 fn membership(quorum: usize, ports: &[u16]) -> Membership {
-    Membership { quorum, others: ports.iter().copied().map(other).collect() }
+    Membership { quorum, others: ports.iter().copied().map(other).collect(), ..Membership::default() }
 }
 
 /// The member that is there only since the recovery.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use interop::process::wait_for;
 use tepui_base::Rng;
 
@@ -20,6 +20,8 @@ const FAULT_MILLIS: (u64, u64) = (200, 4_000);
 const WHOLE_WITHIN: Duration = Duration::from_secs(90);
 /// From then until the end of every task is known.
 const ENDED_WITHIN: Duration = Duration::from_secs(90);
+/// A run this long must have seen every kind of fault that fits its cluster: some thirty of each are to be expected.
+const LONG: Duration = Duration::from_secs(1_200);
 /// So many objections are printed.
 const SHOWN: usize = 20;
 
@@ -29,25 +31,31 @@ enum Fault {
     KillLeader,
     KillMaster,
     PauseLeader,
+    PauseFollower,
     PartLeader,
     CutOneWay,
     PullLeader,
     KillServer,
     PauseServer,
+    PartServer,
     PauseAgent,
+    PartAgent,
     KillAgent,
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 13] = [
     Fault::KillLeader,
     Fault::KillMaster,
     Fault::PauseLeader,
+    Fault::PauseFollower,
     Fault::PartLeader,
     Fault::CutOneWay,
     Fault::PullLeader,
     Fault::KillServer,
     Fault::PauseServer,
+    Fault::PartServer,
     Fault::PauseAgent,
+    Fault::PartAgent,
     Fault::KillAgent,
 ];
 
@@ -87,16 +95,23 @@ pub fn run(house: &mut House, settings: &Settings) -> Result<()> {
     }
     house.wait_for_agents(AGENTS.len(), WHOLE_WITHIN)?;
     framework.wind_down();
-    let ended = wait_for("the end of every task", ENDED_WITHIN, || history.open().is_empty().then_some(()));
+    let is_killed = |agent: &str| report.killed_agents.iter().any(|killed| killed == agent);
+    let ended = wait_for("the end of every task", ENDED_WITHIN, || history.open(is_killed).is_empty().then_some(()));
     writer.stop()?;
-    let objections = history.judge(|agent| report.killed_agents.iter().any(|killed| killed == agent));
+    let objections = history.judge(is_killed);
     print(&report, &history);
     if !objections.is_empty() {
         objections.iter().take(SHOWN).for_each(|objection| println!("  OBJECTION {objection}"));
         bail!("{} objections", objections.len());
     }
-    ended.with_context(|| format!("{:?}", history.open()))?;
+    ended.with_context(|| format!("{:?}", history.open(is_killed)))?;
+    let missing: Vec<&Fault> = fitting(house).filter(|fault| !report.faults.contains_key(fault)).collect();
+    ensure!(Duration::from_secs(settings.seconds) < LONG || missing.is_empty(), "faults that never came: {missing:?}");
     framework.teardown()
+}
+
+fn fitting(house: &House) -> impl Iterator<Item = &'static Fault> {
+    FAULTS.iter().filter(|fault| fault_fits(house, **fault))
 }
 
 fn between(rng: &mut Rng, (least, most): (u64, u64)) -> Duration {
@@ -117,6 +132,7 @@ fn strike(house: &mut House, fault: Fault, rng: &mut Rng, history: &History, rep
         }
         Fault::KillMaster => house.masters[any].kill()?,
         Fault::PauseLeader => house.masters[target].pause()?,
+        Fault::PauseFollower => house.masters[(target + 1 + any % 2) % MASTERS.len()].pause()?,
         Fault::PartLeader => house.lab.part(&[MASTERS[target], SERVERS[any]])?,
         Fault::CutOneWay => {
             let (from, to) = (house.lab.host(MASTERS[target]), house.lab.host(MASTERS[(target + 1) % MASTERS.len()]));
@@ -125,7 +141,9 @@ fn strike(house: &mut House, fault: Fault, rng: &mut Rng, history: &History, rep
         Fault::PullLeader => house.lab.pull(&house.lab.host(MASTERS[target]))?,
         Fault::KillServer => server(house, any)?.kill()?,
         Fault::PauseServer => server(house, any)?.pause()?,
+        Fault::PartServer => house.lab.part(&[SERVERS[any]])?,
         Fault::PauseAgent => house.agents[any % AGENTS.len()].pause()?,
+        Fault::PartAgent => house.lab.part(&[AGENTS[any % AGENTS.len()]])?,
         Fault::KillAgent => kill_agent(house, any % AGENTS.len(), report)?,
     }
     std::thread::sleep(last);
@@ -133,7 +151,7 @@ fn strike(house: &mut House, fault: Fault, rng: &mut Rng, history: &History, rep
 }
 
 fn fault_fits(house: &House, fault: Fault) -> bool {
-    house.ensemble.is_some() || !matches!(fault, Fault::KillServer | Fault::PauseServer)
+    house.ensemble.is_some() || !matches!(fault, Fault::KillServer | Fault::PauseServer | Fault::PartServer)
 }
 
 fn server(house: &mut House, number: usize) -> Result<&mut crate::daemon::Daemon> {
@@ -155,7 +173,8 @@ fn print(report: &Report, history: &History) {
     let lives: (usize, usize) =
         record.tasks.keys().map(|id| history.lives(id)).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
     let repeated: u32 = record.tasks.values().map(|task| task.repeated).sum();
-    println!("  faults: {:?}", report.faults);
+    let (all, kinds) = (report.faults.values().sum::<u32>(), report.faults.len());
+    println!("  faults: {all} of {kinds} kinds, {:?}", report.faults);
     println!("  leaders killed between a write and its acknowledgement: {}", report.between);
     println!("  tasks: {} launched, {} began, {} came to their own end", record.tasks.len(), lives.0, lives.1);
     println!("  updates told again after their acknowledgement was taken: {repeated}");

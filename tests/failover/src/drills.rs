@@ -1,6 +1,7 @@
 //! The operations drills: what people have done to clusters of Mesos, each with what must come of it.
 
 mod disk_full;
+mod unreachable;
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tepui_sdk::mesos::TaskState;
 use crate::daemon::Daemon;
 use crate::framework::{Framework, Plan};
 use crate::history::History;
-use crate::house::{AGENTS, Election, House, MASTERS, leads};
+use crate::house::{AGENTS, Election, House, MASTERS, Twist, leads};
 
 /// A cluster that has lost all its masters or all of ZooKeeper, on a busy machine.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
@@ -28,65 +29,90 @@ pub struct Drill {
     pub about: &'static str,
     /// The cluster it is done to.
     pub election: Election,
+    /// What is special about that cluster.
+    pub twist: Twist,
     /// Does it.
     pub run: fn(&mut House) -> Result<()>,
 }
 
 /// All drills.
-pub const DRILLS: [Drill; 9] = [
+pub const DRILLS: [Drill; 11] = [
     Drill {
         name: "masters-deleted",
         about: "drill A: masters stopped, their work directories deleted, ZooKeeper kept: services are not affected",
         election: Election::ZooKeeper,
+        twist: Twist::None,
         run: masters_deleted,
     },
     Drill {
         name: "znodes-deleted",
         about: "drill B: masters stopped, /mesos deleted in ZooKeeper: it recovers, running tasks are not restarted",
         election: Election::ZooKeeper,
+        twist: Twist::None,
         run: znodes_deleted,
     },
     Drill {
         name: "leader-killed",
         about: "drill C: the leader killed: services are not affected, the lowest sequence leads",
         election: Election::ZooKeeper,
+        twist: Twist::None,
         run: leader_killed,
     },
     Drill {
         name: "zookeeper-wiped",
         about: "drill D: ZooKeeper wiped and installed anew: masters and agents come back alone",
         election: Election::ZooKeeper,
+        twist: Twist::None,
         run: zookeeper_wiped,
     },
     Drill {
         name: "jepsen-2015",
         about: "one partition, after which every master was dead and no job ran: it serves again within 10 s of healing",
         election: Election::ZooKeeper,
+        twist: Twist::None,
         run: jepsen_2015,
     },
     Drill {
         name: "leader-killed-list",
         about: "drill C without ZooKeeper (--masters)",
         election: Election::List,
+        twist: Twist::None,
         run: leader_killed,
     },
     Drill {
         name: "jepsen-2015-list",
         about: "the partition without ZooKeeper (--masters)",
         election: Election::List,
+        twist: Twist::None,
         run: jepsen_2015,
     },
     Drill {
         name: "disk-full",
         about: "the disk of the only master fills up: it serves nothing and says why; with space it serves again by itself",
         election: Election::Alone,
+        twist: Twist::None,
         run: disk_full::run,
     },
     Drill {
         name: "disk-full-leader",
         about: "the disk of the leader of three fills up: another leads, and the first is a candidate again with space",
         election: Election::ZooKeeper,
+        twist: Twist::None,
         run: disk_full::of_a_leader,
+    },
+    Drill {
+        name: "leader-killed-digest",
+        about: "drill C with credentials (zk://user:password@...): nobody else can join the masters or the log",
+        election: Election::ZooKeeper,
+        twist: Twist::Credentials,
+        run: credentials,
+    },
+    Drill {
+        name: "agent-unreachable",
+        about: "an agent is parted for longer than its pings: unreachable, and back as it was with its tasks",
+        election: Election::List,
+        twist: Twist::ShortPings,
+        run: unreachable::run,
     },
 ];
 
@@ -286,4 +312,14 @@ fn jepsen_2015(house: &mut House) -> Result<()> {
     next?;
     services.judge(house)?;
     services.end()
+}
+
+/// What the masters, the agents and the log have made in ZooKeeper is theirs, and they fail over as without credentials.
+fn credentials(house: &mut House) -> Result<()> {
+    let ensemble = house.ensemble.as_ref().context("this drill needs ZooKeeper")?;
+    for group in ["/mesos", "/mesos/log_replicas"] {
+        let acl = ensemble.client(&format!("getAcl {group}"))?;
+        ensure!(acl.contains("'digest,'mesos:") && acl.contains("'world,'anyone\n: r"), "the rights of {group}: {acl}");
+    }
+    leader_killed(house)
 }

@@ -178,6 +178,7 @@ impl Worker {
                 record.objections.push(format!("{id}: an update of a task that was never launched: {status:?}"));
                 return;
             };
+            uuid.iter().for_each(|uuid| task.hear(uuid));
             let state = status.state;
             let ended = task.has_ended();
             if ended && uuid.is_some() && !task.states.contains(&state) {

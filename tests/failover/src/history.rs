@@ -22,16 +22,38 @@ pub struct Task {
     pub states: Vec<TaskState>,
     /// The states whose updates were acknowledged, by the update's uuid.
     pub acknowledged: Vec<Vec<u8>>,
-    /// Updates that came again after the master had taken their acknowledgement, and how long after it.
+    /// Updates that came again after the master had taken their acknowledgement: it may have been lost on the way to the agent.
     pub repeated: u32,
+    /// The updates that the agent has sent, by uuid, each once, in order.
+    pub heard: Vec<Vec<u8>>,
+    /// Updates that came again after a later one of their task. An agent sends the next one only when it has written down that
+    /// the one before is acknowledged, and then that one must never be sent again.
+    pub resent: u32,
     /// When it was launched.
     pub launched: Option<Instant>,
 }
 
 impl Task {
+    /// An update of the agent has arrived.
+    pub fn hear(&mut self, uuid: &[u8]) {
+        match self.heard.iter().position(|heard| heard == uuid) {
+            None => self.heard.push(uuid.to_vec()),
+            Some(at) if at + 1 < self.heard.len() => self.resent += 1,
+            Some(_) => {}
+        }
+    }
+
     /// Whether its end is known.
     pub fn has_ended(&self) -> bool {
         self.states.iter().any(|state| is_terminal(*state))
+    }
+}
+
+impl Task {
+    /// Whether more cannot be known. An agent that was killed comes back as another one, and the word that its tasks are gone is
+    /// sent once, as in Mesos: a framework that missed it in a failover is told, when it asks, that nobody knows them.
+    fn is_closed(&self, is_killed: bool) -> bool {
+        self.has_ended() || (is_killed && self.states.last() == Some(&TaskState::TASK_UNKNOWN))
     }
 }
 
@@ -90,10 +112,11 @@ impl History {
         (count("begin"), count("end"))
     }
 
-    /// Tasks whose end is not known.
-    pub fn open(&self) -> Vec<String> {
+    /// Tasks whose end is not known, and may be.
+    pub fn open(&self, is_killed: impl Fn(&str) -> bool) -> Vec<String> {
         let record = self.record();
-        record.tasks.iter().filter(|(_, task)| !task.has_ended()).map(|(id, _)| id.clone()).collect()
+        let open = record.tasks.iter().filter(|(_, task)| !task.is_closed(is_killed(&task.agent)));
+        open.map(|(id, _)| id.clone()).collect()
     }
 
     /// Judges every task, once all is quiet. `is_killed` tells of an agent whether it was ever killed: its tasks went
@@ -115,7 +138,7 @@ fn judge(id: &str, task: &Task, begun: usize, ended: usize, is_killed: bool) -> 
     if begun > 1 {
         object("it ran more than once".to_owned());
     }
-    if !task.has_ended() {
+    if !task.is_closed(is_killed) {
         object("its end is not known".to_owned());
     }
     let is_finished = task.states.contains(&TaskState::TASK_FINISHED);
@@ -127,6 +150,9 @@ fn judge(id: &str, task: &Task, begun: usize, ended: usize, is_killed: bool) -> 
     }
     if begun == 1 && ended == 0 && !is_killed {
         object("it was ended before its time".to_owned());
+    }
+    if task.resent > 0 {
+        object("an acknowledged update was sent again".to_owned());
     }
     if task.is_taken == Some(false) && begun > 0 {
         object("its launch was refused, and it ran".to_owned());
@@ -152,6 +178,8 @@ mod tests {
         assert_eq!(objections(&finished, 1, 1, false), 0);
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 0, 0, false), 0, "never launched");
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 0, true), 0, "gone with its agent");
+        let unknown = task(&[TaskState::TASK_RUNNING, TaskState::TASK_UNKNOWN]);
+        assert_eq!(objections(&unknown, 1, 0, true), 0, "its agent is another one now");
     }
 
     #[test]
@@ -160,8 +188,15 @@ mod tests {
         assert_eq!(objections(&finished, 2, 2, false), 1, "ran twice");
         assert_eq!(objections(&finished, 1, 0, true), 1, "has not finished");
         assert_eq!(objections(&task(&[TaskState::TASK_RUNNING]), 1, 0, true), 1, "no end");
+        let unknown = task(&[TaskState::TASK_RUNNING, TaskState::TASK_UNKNOWN]);
+        assert_eq!(objections(&unknown, 1, 1, false), 2, "an agent that lives was forgotten");
         assert_eq!(objections(&task(&[TaskState::TASK_LOST]), 1, 1, false), 1, "an update was lost");
         assert_eq!(objections(&task(&[TaskState::TASK_KILLED]), 1, 0, false), 1, "killed by nobody");
+        let mut resent = finished.clone();
+        [1, 1, 2, 2].iter().for_each(|uuid| resent.hear(&[*uuid]));
+        assert_eq!(objections(&resent, 1, 1, false), 0, "the last one may come as often as it likes");
+        resent.hear(&[1]);
+        assert_eq!(objections(&resent, 1, 1, false), 1, "acknowledged, as the next one had come");
         let refused = Task { is_taken: Some(false), ..finished };
         assert_eq!(objections(&refused, 1, 1, false), 1, "refused");
     }

@@ -51,6 +51,31 @@ impl Election {
     }
 }
 
+/// What is not as it usually is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Twist {
+    /// Nothing.
+    None,
+    /// Everybody has a name and a password for ZooKeeper, and what they make there is theirs.
+    Credentials,
+    /// An agent is unreachable after three seconds.
+    ShortPings,
+}
+
+impl Twist {
+    /// `user:password@`, or nothing.
+    fn credentials(self) -> &'static str {
+        if self == Twist::Credentials { "mesos:s3cret@" } else { "" }
+    }
+
+    fn pings(self) -> [&'static str; 2] {
+        match self {
+            Twist::ShortPings => ["--agent_ping_timeout=1secs", "--max_agent_ping_timeouts=3"],
+            Twist::None | Twist::Credentials => ["--agent_ping_timeout=2secs", "--max_agent_ping_timeouts=10"],
+        }
+    }
+}
+
 /// See the module's text.
 pub struct House {
     /// The hosts.
@@ -63,11 +88,12 @@ pub struct House {
     pub agents: Vec<Daemon>,
     /// Where everything is kept.
     pub folder: PathBuf,
+    twist: Twist,
 }
 
 impl House {
     /// Builds and starts one, and waits until a master leads and knows both agents.
-    pub fn start(tepui: &Path, folder: &Path, election: Election) -> Result<House> {
+    pub fn start(tepui: &Path, folder: &Path, election: Election, twist: Twist) -> Result<House> {
         let names: Vec<&str> = MASTERS.into_iter().chain(AGENTS).chain(SERVERS).collect();
         let lab = Lab::new(&names)?;
         std::fs::create_dir_all(folder)?;
@@ -80,14 +106,19 @@ impl House {
         if let Some(ensemble) = &mut ensemble {
             ensemble.start()?;
         }
-        let find = ensemble.as_ref().map_or_else(|| list(&lab, election), |ensemble| ensemble.url("/mesos"));
+        let url = |ensemble: &Ensemble| ensemble.url(twist.credentials(), "/mesos");
+        let find = ensemble.as_ref().map_or_else(|| list(&lab, election), url);
         let bin = programs(tepui, folder)?;
         let logs = folder.join("logs");
         std::fs::create_dir_all(&logs)?;
         let masters = election.masters().iter().map(|name| {
             let (program, host, folder, find) =
                 (bin.join("mesos-master"), lab.host(name), folder.join(name), find.clone());
-            Daemon::new(name, logs.clone(), move || master(&program, &host, &folder, &find, election))
+            Daemon::new(name, logs.clone(), move || {
+                let mut command = master(&program, &host, &folder, &find, election);
+                command.args(twist.pings());
+                command
+            })
         });
         let masters = masters.collect();
         let agents = AGENTS.map(|name| {
@@ -95,7 +126,7 @@ impl House {
                 (bin.join("mesos-agent"), lab.host(name), folder.join(name), find.clone());
             Daemon::new(name, logs.clone(), move || agent(&program, &host, &folder, &find))
         });
-        let mut house = House { lab, ensemble, masters, agents: agents.into(), folder: folder.to_owned() };
+        let mut house = House { lab, ensemble, masters, agents: agents.into(), folder: folder.to_owned(), twist };
         house.masters.iter_mut().chain(&mut house.agents).try_for_each(Daemon::start)?;
         house.wait_for_agents(AGENTS.len(), READY_WITHIN)?;
         house.wait_for_replicas()?;
@@ -123,7 +154,9 @@ impl House {
 
     /// What a framework is told about where the masters are.
     pub fn masters_text(&self) -> String {
-        self.ensemble.as_ref().map_or_else(|| self.addresses().join(","), |ensemble| ensemble.url("/mesos"))
+        self.ensemble
+            .as_ref()
+            .map_or_else(|| self.addresses().join(","), |ensemble| ensemble.url(self.twist.credentials(), "/mesos"))
     }
 
     /// The number of the master that leads, as the masters themselves say.
@@ -216,7 +249,7 @@ fn daemon(program: &Path, host: &Host, folder: &Path) -> Command {
 
 fn master(program: &Path, host: &Host, folder: &Path, find: &str, election: Election) -> Command {
     let mut command = daemon(program, host, folder);
-    command.arg("--registry=replicated_log").arg("--agent_ping_timeout=2secs").arg("--max_agent_ping_timeouts=10");
+    command.arg("--registry=replicated_log");
     match election {
         Election::ZooKeeper => command.arg(format!("--zk={find}")).arg("--quorum=2").args(session_timeout()),
         Election::List => command.arg(format!("--masters={find}")),

@@ -20,7 +20,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use house::{Election, House};
+use house::{Election, House, Twist};
 use interop::process::install_packages;
 
 const USAGE: &str = "\
@@ -168,14 +168,14 @@ fn one(options: &Options, name: &str) -> Result<bool> {
 }
 
 fn case(options: &Options, name: &str, folder: &Path) -> Result<()> {
-    let start = |election| House::start(&options.tepui, folder, election);
+    let start = |election, twist| House::start(&options.tepui, folder, election, twist);
     let house = if let Some(drill) = drills::DRILLS.iter().find(|drill| drill.name == name) {
-        let mut house = start(drill.election)?;
+        let mut house = start(drill.election, drill.twist)?;
         (drill.run)(&mut house)?;
         house
     } else {
         let (_, election, spell) = SPELLS.iter().find(|(spell, ..)| *spell == name).context("no such case")?;
-        let mut house = start(*election)?;
+        let mut house = start(*election, Twist::None)?;
         match spell {
             Spell::Chaos => chaos::run(&mut house, &options.chaos)?,
             Spell::Kills => kills::run(&mut house, options.kills)?,

@@ -44,10 +44,10 @@ impl Ensemble {
         Ok(Ensemble { servers, hosts, folder: folder.to_owned() })
     }
 
-    /// `zk://...` with every server and this path.
-    pub fn url(&self, path: &str) -> String {
+    /// `zk://...` with these credentials (`user:password@`, or nothing), every server and this path.
+    pub fn url(&self, credentials: &str, path: &str) -> String {
         let servers: Vec<String> = self.hosts.iter().map(|host| format!("{}:{CLIENT_PORT}", host.ip)).collect();
-        format!("zk://{}{path}", servers.join(","))
+        format!("zk://{credentials}{}{path}", servers.join(","))
     }
 
     /// Starts every server that does not run, and waits until a quorum serves.

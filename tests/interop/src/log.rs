@@ -70,6 +70,7 @@ impl Suite {
         let mut well = verdict_of(self.leveldb()).report("leveldb reads what is written here, and the other way round");
         well &= verdict_of(self.mesos()).report("a directory of Mesos opens here, a quorum of both, and back again");
         well &= verdict_of(self.differences()).report("Mesos starts with a registry that is kept as differences");
+        well &= verdict_of(self.refused()).report("a replica of Mesos is refused by a list of masters, by name");
         if well {
             std::fs::remove_dir_all(&self.folder)?;
         }
@@ -201,6 +202,7 @@ impl Suite {
         let differences = export.lines().filter(|line| line.contains("\"type\":\"DIFF\"")).count();
         // What is before the last whole version is truncated.
         ensure!(differences > 0, "no differences: {export}");
+        self.readable(&directory, &export)?;
         let master = match self.oracle(&folder, 0)? {
             Ok(master) => master,
             Err(why) => return Ok(Err(why)),
@@ -212,15 +214,62 @@ impl Suite {
         Ok(Ok(()))
     }
 
-    /// The ids of agents that a master of ours has admitted, in the registry below its work directory.
-    fn admit(&self, work_dir: &Path, count: usize) -> Result<Vec<String>> {
+    /// Each operation is shown with its registry, and the export makes the same directory again.
+    fn readable(&self, directory: &Path, export: &str) -> Result<()> {
+        for line in export.lines().filter(|line| line.contains("\"operation\":")) {
+            ensure!(line.contains("\"registry\":{"), "no registry: {line}");
+        }
+        let (copy, input) = (directory.with_file_name("copy"), directory.with_file_name("export"));
+        std::fs::write(&input, export)?;
+        self.log("import", &[&format!("--path={}", text(&copy)), &format!("--input={}", text(&input))])?;
+        let options = Options { create: false, read_only: true, ..Options::default() };
+        let [theirs, ours] = [Store::open(directory, options)?, Store::open(&copy, options)?];
+        ensure!(content(&theirs)? == content(&ours)?, "the import holds something else");
+        Ok(())
+    }
+
+    /// A real replica in the list of `--masters` gets no vote, and the operator is told which one it is and why.
+    fn refused(&mut self) -> Result<Available<()>> {
+        let folder = self.folder.join("refused");
+        let oracle = match self.oracle(&folder, 0)? {
+            Ok(oracle) => oracle,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (theirs, own) = (oracle.target.master.0.clone(), format!("127.0.0.1:{}", free_port()?));
+        let mut command = self.master(&own, &folder.join("ours"))?;
+        command.arg(format!("--masters={own},{theirs}"));
+        let log = self.folder.join("refused.log");
+        let mut master = Daemon::start("master", &mut command, log.clone())?;
+        let said = wait_for("a word about the replica of Mesos", LIMIT, || {
+            if let Err(error) = master.is_alive() {
+                return Some(Err(error));
+            }
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            text.lines().find(|line| line.contains("knows no leases")).map(|line| Ok(line.to_owned()))
+        })
+        .and_then(|said| said)?;
+        ensure!(said.contains(&theirs) && said.contains("it is one of Mesos"), "{said}");
+        ensure!(http::get(&own, "/maintenance/status").is_err(), "it leads with the vote of a replica of Mesos");
+        let status = master.stop(LIMIT)?;
+        ensure!(status.success(), "after SIGTERM: {status}");
+        Ok(Ok(()))
+    }
+
+    /// A master of ours at an address; how it finds others is up to the caller.
+    fn master(&self, address: &str, work_dir: &Path) -> Result<Command> {
         std::fs::create_dir_all(work_dir)?;
-        let address = format!("127.0.0.1:{}", free_port()?);
         let mut command = Command::new(&self.tepui);
         command.args(["master", "--ip=127.0.0.1", "--registry=replicated_log"]);
         command.arg(format!("--port={}", address.rsplit(':').next().unwrap_or_default()));
         command.arg(format!("--work_dir={}", text(work_dir)));
         without_mesos_variables(&mut command);
+        Ok(command)
+    }
+
+    /// The ids of agents that a master of ours has admitted, in the registry below its work directory.
+    fn admit(&self, work_dir: &Path, count: usize) -> Result<Vec<String>> {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut command = self.master(&address, work_dir)?;
         let mut master = Daemon::start("master", &mut command, self.folder.join("differences.log"))?;
         wait_for("a healthy master", LIMIT, || match master.is_alive() {
             Err(error) => Some(Err(error)),

@@ -51,7 +51,7 @@ const LAYERS: [Layer; 13] = [
     Layer { at: "xtask", below: &[], outside: false },
 ];
 
-const FOUNDATION_AND_NODES: [&str; 14] = [
+const FOUNDATION_AND_NODES: [&str; 15] = [
     FOUNDATION[0],
     FOUNDATION[1],
     FOUNDATION[2],
@@ -63,6 +63,7 @@ const FOUNDATION_AND_NODES: [&str; 14] = [
     "node/flags",
     // `mesos-log` works on the files of a log without a daemon.
     "core/log",
+    "core/state",
     "node/logd",
     "io/store",
     "io/coordination",

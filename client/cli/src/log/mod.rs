@@ -6,6 +6,7 @@
 mod benchmark;
 mod group;
 mod initialize;
+mod lines;
 mod read;
 mod replica;
 mod text;
