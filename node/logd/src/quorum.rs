@@ -81,8 +81,9 @@ pub enum Contradiction {
     /// A directory that was further once.
     #[error(
         "the log ends at position {} with {} promised, and it was at {} with {} when this replica was last started ({}): an \
-         old copy was put back, which has forgotten what it promised and accepted since. Move the directory away and start again: \
-         the replica catches up from its peers. {OVERRIDE}", now.end, now.promised, then.end, then.promised, file.display()
+         old copy was put back, which has forgotten what it promised and accepted since. If there are other replicas, move the \
+         directory away and start again: this one catches up from them. If there are none, what was written since is lost. \
+         {OVERRIDE}", now.end, now.promised, then.end, then.promised, file.display()
     )]
     Older {
         /// How far it is.
@@ -121,7 +122,7 @@ impl Membership {
             let _ = writeln!(text, "member = {other}");
         }
         if self.reached != Reached::default() {
-            let _ = writeln!(text, "promised = {}\nend = {}", self.reached.promised, self.reached.end);
+            let _ = writeln!(text, "# promised = {}\n# end = {}", self.reached.promised, self.reached.end);
         }
         text
     }
@@ -129,7 +130,11 @@ impl Membership {
     /// Reads the text of the file; what is wrong with it otherwise.
     pub fn from_text(text: &str) -> Result<Membership, String> {
         let mut membership = Membership::default();
-        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            // How far a directory was stands in comments, so that versions that do not know of it read the rest.
+            let far =
+                line.strip_prefix("# ").filter(|rest| rest.starts_with("promised =") || rest.starts_with("end ="));
+            let Some(line) = far.or((!line.starts_with('#')).then_some(line)) else { continue };
             let wrong = || format!("the line '{line}'");
             let (key, value) = line.split_once('=').ok_or_else(wrong)?;
             match key.trim() {
@@ -181,7 +186,8 @@ pub enum Error {
 }
 
 /// Checks a start against the file, and writes it down; what is written there now. With `accept` what the file says is
-/// replaced; that a quorum must be a majority of a group that is known holds all the same.
+/// replaced; that a quorum must be a majority of a group that is known holds all the same. A group of before of which it is none
+/// is no reason not to start: the replica does not vote until those that were too many have left.
 pub fn check_and_record(
     disk: &Arc<dyn Disk>,
     directory: &Path,
@@ -194,14 +200,15 @@ pub fn check_and_record(
         other => other?,
     };
     let mut membership = wanted.clone();
+    if let Some(recorded) = &recorded {
+        membership.reached = recorded.reached;
+    }
     if let Some(recorded) = recorded.as_ref().filter(|_| !accept) {
         wanted.check_against(recorded, &file(directory))?;
-        membership.reached = recorded.reached;
         // Members that are down, or found by and by, are not forgotten.
         if wanted.others.len() < recorded.others.len() {
             membership.others.clone_from(&recorded.others);
         }
-        membership.check_majority()?;
     }
     if recorded.as_ref() != Some(&membership) {
         record(disk, directory, &membership)?;
@@ -209,17 +216,19 @@ pub fn check_and_record(
     Ok(membership)
 }
 
-/// Checks a directory that was opened against how far it was at the last start, and writes down how far it is. A replica that is empty
-/// may have forgotten anything: it catches up before it votes.
+/// Checks a directory that was opened against how far it was at the last start, and writes down how far it is; with `accept` only the latter.
+/// A replica that is empty may have forgotten anything: it catches up before it votes.
 pub fn check_and_record_reached(
     disk: &Arc<dyn Disk>,
     directory: &Path,
     membership: Membership,
     restored: &Restored,
+    accept: bool,
 ) -> Result<Membership, Error> {
     let metadata = restored.metadata();
     let (now, then) = (Reached { promised: metadata.promised, end: restored.range().1 }, membership.reached);
-    if metadata.status == Status::Voting && (now.promised < then.promised || now.end < then.end) {
+    let is_voting = metadata.status == Status::Voting && !accept;
+    if is_voting && (now.promised < then.promised || now.end < then.end) {
         return Err(Contradiction::Older { now, then, file: file(directory) }.into());
     }
     let membership = Membership { reached: now, ..membership };
@@ -227,6 +236,16 @@ pub fn check_and_record_reached(
         record(disk, directory, &membership)?;
     }
     Ok(membership)
+}
+
+/// A directory was made anew on purpose: how far the one before was counts no more.
+pub fn forget_reached(disk: &Arc<dyn Disk>, directory: &Path) -> Result<(), Error> {
+    match recorded(disk, directory)? {
+        Some(known) if known.reached != Reached::default() => {
+            record(disk, directory, &Membership { reached: Reached::default(), ..known })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Writes down what the next start must not contradict.
@@ -286,10 +305,13 @@ mod tests {
         start(membership(3, &[2]), false).unwrap();
         assert_eq!(recorded(&disk, directory).unwrap(), Some(membership(3, &[2, 3])), "one is down");
         record(&disk, directory, &membership(3, &[2, 3, 4, 5, 6])).unwrap();
-        let error = start(membership(3, &[]), false).unwrap_err();
-        assert!(error.starts_with("a quorum of 3 is no majority of 6 replicas"), "{error}");
+        start(membership(3, &[]), false).unwrap();
+        let known = recorded(&disk, directory).unwrap().unwrap();
+        let error = known.check_majority().unwrap_err().to_string();
+        assert!(error.starts_with("a quorum of 3 is no majority of 6 replicas"), "not forgotten: {error}");
         assert!(error.contains("--quorum=4 to all, and, once, --accept_other_quorum"), "{error}");
         start(membership(3, &[]), true).unwrap();
+        assert_eq!(recorded(&disk, directory).unwrap(), Some(membership(3, &[])));
         small_file::write(&disk, &file(directory), b"what").unwrap();
         assert!(start(membership(3, &[]), false).unwrap_err().contains("cannot be understood"));
         start(membership(3, &[]), true).unwrap();

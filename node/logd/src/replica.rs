@@ -10,6 +10,7 @@
 use crate::client::Client;
 use crate::directory;
 use crate::group::Group;
+use crate::members::{Following, Others};
 use crate::quorum::{self, Contradiction, Membership};
 use crate::storage::{Failure, Storage};
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use tepui_store::disk::{Disk, RealDisk};
 use tepui_store::{Options, Store};
 use tepui_wire::{NetEffect, NetInput, Response, Upid};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// The process that replicas know each other by.
 pub const PROCESS: &str = "log-replica(1)";
@@ -35,6 +37,9 @@ pub const SENDERS: &str = "__req_res__(";
 /// of there being room, and a broken one is not asked all the time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
+/// Sessions of masters last seconds; a member that is listed twice for longer has not moved.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// How a replica is run.
 #[derive(Clone)]
 pub struct Settings {
@@ -44,8 +49,8 @@ pub struct Settings {
     pub quorum: usize,
     /// Whether a group of empty replicas may begin by itself.
     pub auto_initialize: bool,
-    /// The other replicas as far as they are known, now and later.
-    pub others: watch::Receiver<BTreeSet<Upid>>,
+    /// The other replicas.
+    pub others: Others,
     /// All replicas, this one too, if the masters beside them elect their leader by the log: then these are the group, and
     /// a majority of them decides.
     pub masters: Option<BTreeSet<Upid>>,
@@ -53,6 +58,8 @@ pub struct Settings {
     pub clock: Clock,
     /// Takes quorum and group as they are here, whatever the last start had.
     pub accept_other_quorum: bool,
+    /// How long one member too many may be one that has moved to another address, listed twice until its old session is over.
+    pub patience: Duration,
     /// Where the directory is.
     pub disk: Arc<dyn Disk>,
     /// How its store is kept.
@@ -61,15 +68,16 @@ pub struct Settings {
 
 impl Settings {
     /// A replica of the usual kind in this directory, on the real disk.
-    pub fn new(directory: impl Into<PathBuf>, quorum: usize, others: watch::Receiver<BTreeSet<Upid>>) -> Settings {
+    pub fn new(directory: impl Into<PathBuf>, quorum: usize, others: impl Into<Others>) -> Settings {
         Settings {
             directory: directory.into(),
             quorum,
             auto_initialize: true,
-            others,
+            others: others.into(),
             masters: None,
             clock: Clock::default(),
             accept_other_quorum: false,
+            patience: PATIENCE,
             disk: Arc::new(RealDisk),
             store: Options::default(),
         }
@@ -83,8 +91,27 @@ impl Settings {
         Config { auto_initialize: self.auto_initialize, ..config }
     }
 
+    /// Opens the directory of a start that contradicts neither the last one nor the directory.
+    fn open(&self) -> Result<(Membership, (Store, Restored)), Error> {
+        let (accept, wanted) = (self.accept_other_quorum, self.membership());
+        if accept {
+            tracing::warn!("--accept_other_quorum: this start is not held against the last one; take the flag away");
+        }
+        let membership = quorum::check_and_record(&self.disk, &self.directory, &wanted, accept)?;
+        let opened = directory::open(self.disk.clone(), &self.directory, self.store)?;
+        let membership = quorum::check_and_record_reached(&self.disk, &self.directory, membership, &opened.1, accept)?;
+        Ok((membership, opened))
+    }
+
+    /// Opens it after a failure: it must be the directory of before.
+    fn open_again(&self, membership: Membership) -> Result<(Membership, (Store, Restored)), Error> {
+        let opened = directory::open(self.disk.clone(), &self.directory, self.store)?;
+        let membership = quorum::check_and_record_reached(&self.disk, &self.directory, membership, &opened.1, false)?;
+        Ok((membership, opened))
+    }
+
     fn membership(&self) -> Membership {
-        Membership { quorum: self.quorum, others: self.others.borrow().clone(), ..Membership::default() }
+        Membership { quorum: self.quorum, others: self.others.at_start(), ..Membership::default() }
     }
 }
 
@@ -150,21 +177,16 @@ impl<K: Keeper> Replica<K> {
     /// As [`Replica::start`], with the log inside another machine.
     pub async fn start_in(node: &Node, settings: Settings, keeper: K) -> Result<Replica<K>, Error> {
         let checked = settings.clone();
-        let (membership, opened) = blocking(move || {
-            let (disk, directory) = (&checked.disk, &checked.directory);
-            let membership =
-                quorum::check_and_record(disk, directory, &checked.membership(), checked.accept_other_quorum)?;
-            let opened = directory::open(disk.clone(), directory, checked.store)?;
-            let membership = quorum::check_and_record_reached(disk, directory, membership, &opened.1)?;
-            Ok::<_, Error>((membership, opened))
-        })
-        .await??;
+        let (membership, opened) = blocking(move || checked.open()).await??;
         let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Twice)?;
         outlet.receive_family(SENDERS);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (ended, end) = watch::channel(None);
-        let group = Group::new(membership);
-        let mut process = Process { inbox, outlet, keeper: keeper.clone(), settings, group, storage: None };
+        let group = Group::new(membership, settings.patience);
+        let following = settings.others.follow(outlet.upid());
+        let node = node.clone();
+        let mut process =
+            Process { node, inbox, outlet, keeper: keeper.clone(), settings, group, following, storage: None };
         tokio::spawn(async move {
             let why = tokio::select! {
                 why = process.live(opened) => why.to_string(),
@@ -175,6 +197,7 @@ impl<K: Keeper> Replica<K> {
             if let Some(mut storage) = process.storage.take() {
                 storage.ended().await;
             }
+            process.following.leave().await;
             ended.send_replace(Some(why));
         });
         Ok(Replica { keeper, ended: end, _running: stop })
@@ -202,11 +225,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 struct Process<K> {
+    node: Node,
     inbox: Inbox,
     outlet: Outlet,
     keeper: K,
     settings: Settings,
     group: Group,
+    following: Following,
     /// Tells when the last thread that had the directory has ended.
     storage: Option<Failure>,
 }
@@ -277,11 +302,13 @@ impl<K: Keeper> Process<K> {
     /// Brings messages and members to the machine, as long as the quorum is a majority of them.
     async fn feed(&mut self, mailbox: &Mailbox<K::Machine>) -> Contradiction {
         loop {
-            let members = self.members().await;
-            if let Some(contradiction) = self.group.contradiction() {
+            let members = self.list();
+            // Before anything else: what waits for a disk waits too long.
+            if let Some(contradiction) = self.group.contradiction(Instant::now()) {
                 return contradiction;
             }
             mailbox.post(K::input(Input::Members(members)));
+            self.write_down().await;
             loop {
                 tokio::select! {
                     input = self.inbox.recv() => match input {
@@ -291,32 +318,44 @@ impl<K: Keeper> Process<K> {
                         }
                         other => self.refuse(other),
                     },
-                    _ = changed(&mut self.settings.others) => break,
+                    () = changed(&mut self.following.others, self.group.deadline()) => break,
                 }
             }
         }
     }
 
-    /// All replicas that are known now. The file beside the directory is kept true: it is there for the next start, and this
-    /// one goes on without it.
-    async fn members(&mut self) -> BTreeSet<Upid> {
-        let mut members = self.settings.others.borrow_and_update().clone();
-        if self.group.list(&members, tokio::time::Instant::now()) {
-            let (disk, directory) = (self.settings.disk.clone(), self.settings.directory.clone());
-            let membership = self.group.membership().clone();
-            if let Ok(Err(error)) = blocking(move || quorum::record(&disk, &directory, &membership)).await {
-                tracing::warn!(%error, "the group of the log cannot be written down");
-            }
+    /// All replicas that are known now. Those keep their connections when a term of this process ends.
+    fn list(&mut self) -> BTreeSet<Upid> {
+        let mut members = self.following.others.borrow_and_update().clone();
+        let waited = self.group.deadline();
+        self.group.list(&members, Instant::now());
+        if waited.is_none() && self.group.deadline().is_some() {
+            let (members, quorum, patience) = (members.len() + 1, self.settings.quorum, self.settings.patience);
+            tracing::warn!(members, quorum, ?patience, "the quorum is no majority of the group of the log now");
         }
+        self.node.spare(members.iter().map(Upid::address).collect());
         members.insert(self.outlet.upid());
         members
     }
 
+    /// Keeps the file beside the directory true. It is there for the next start, and this one goes on without it.
+    async fn write_down(&mut self) {
+        let Some(membership) = self.group.unwritten().cloned() else { return };
+        let (disk, directory, written) =
+            (self.settings.disk.clone(), self.settings.directory.clone(), membership.clone());
+        match blocking(move || quorum::record(&disk, &directory, &written)).await {
+            Ok(Ok(())) => self.group.wrote(membership),
+            Ok(Err(error)) => tracing::warn!(%error, "the group of the log cannot be written down"),
+            Err(error) => tracing::warn!(%error, "the group of the log cannot be written down"),
+        }
+    }
+
     /// Waits until the quorum is a majority of the group. Meanwhile what arrives is dropped, as if this node were away.
     async fn fit_together(&mut self) {
-        while self.group.contradiction().is_some() {
+        while self.group.contradiction(Instant::now()).is_some() {
+            self.write_down().await;
             tokio::select! {
-                _ = changed(&mut self.settings.others) => drop(self.members().await),
+                () = changed(&mut self.following.others, self.group.deadline()) => drop(self.list()),
                 input = self.inbox.recv() => self.refuse(input),
             }
         }
@@ -333,12 +372,16 @@ impl<K: Keeper> Process<K> {
     async fn reopen(&mut self) -> Result<(Store, Restored), Error> {
         let (mut pause, longest) = PAUSES;
         loop {
-            let (disk, directory) = (self.settings.disk.clone(), self.settings.directory.clone());
-            let options = self.settings.store;
-            match blocking(move || directory::open(disk, &directory, options)).await? {
-                Ok(opened) => return Ok(opened),
-                Err(error) if error.is_passing() => tracing::debug!(%error, "the directory of the log is not back yet"),
-                Err(error) => return Err(error.into()),
+            let (settings, membership) = (self.settings.clone(), self.group.membership().clone());
+            match blocking(move || settings.open_again(membership)).await? {
+                Ok((membership, opened)) => {
+                    self.group.reached(membership);
+                    return Ok(opened);
+                }
+                Err(Error::Directory(error)) if error.is_passing() => {
+                    tracing::debug!(%error, "the directory of the log is not back yet");
+                }
+                Err(error) => return Err(error),
             }
             let end = tokio::time::sleep(pause);
             tokio::pin!(end);
@@ -353,10 +396,16 @@ impl<K: Keeper> Process<K> {
     }
 }
 
-/// The next change; never if there can be none.
-async fn changed(others: &mut watch::Receiver<BTreeSet<Upid>>) {
-    if others.changed().await.is_err() {
-        std::future::pending().await
+/// The next change, or this moment; never if there is neither.
+async fn changed(others: &mut watch::Receiver<BTreeSet<Upid>>, deadline: Option<Instant>) {
+    let news = async {
+        if others.changed().await.is_err() {
+            std::future::pending().await
+        }
+    };
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, news).await.unwrap_or_default(),
+        None => news.await,
     }
 }
 

@@ -28,8 +28,21 @@ async fn member(quorum: usize) -> Member {
     let node = Node::bind(NetConfig::loopback()).await.unwrap();
     let disk = Recorder::default();
     let (others, seen) = watch::channel(BTreeSet::new());
-    let settings = Settings { disk: Arc::new(disk.clone()), ..Settings::new(DIR, quorum, seen) };
+    let (disk_of_it, patience) = (Arc::new(disk.clone()), Duration::ZERO);
+    let settings = Settings { disk: disk_of_it, patience, ..Settings::new(DIR, quorum, seen) };
     Member { node, disk, others, settings }
+}
+
+fn pids(members: &[Member]) -> BTreeSet<Upid> {
+    members.iter().map(|member| member.node.upid(PROCESS)).collect()
+}
+
+/// Tells all replicas of a group that these are in it.
+fn list(members: &[Member], all: &BTreeSet<Upid>) {
+    for member in members {
+        let own = member.node.upid(PROCESS);
+        member.others.send_replace(all.iter().filter(|other| **other != own).cloned().collect());
+    }
 }
 
 /// Starts replicas that know each other. They hear of each other once all are there, so that no first question is lost.
@@ -40,11 +53,7 @@ async fn group(count: usize, quorum: usize) -> (Vec<Member>, Vec<Replica>) {
         replicas.push(member.start().await);
         members.push(member);
     }
-    let all: BTreeSet<Upid> = members.iter().map(|member| member.node.upid(PROCESS)).collect();
-    for member in &members {
-        let own = member.node.upid(PROCESS);
-        member.others.send_replace(all.iter().filter(|other| **other != own).cloned().collect());
-    }
+    list(&members, &pids(&members));
     (members, replicas)
 }
 
@@ -175,7 +184,7 @@ async fn stands(replica: &Replica) {
 
 /// Each would be a log of its own, and all would be lost but one.
 #[tokio::test]
-async fn three_replicas_with_a_quorum_of_one_stop_and_are_not_started_again() {
+async fn three_replicas_with_a_quorum_of_one_stop_and_do_not_vote_after_a_restart_either() {
     let (members, replicas) = group(3, 1).await;
     for replica in &replicas {
         stands(replica).await;
@@ -184,8 +193,9 @@ async fn three_replicas_with_a_quorum_of_one_stop_and_are_not_started_again() {
     for (member, replica) in members.iter().zip(replicas) {
         replica.stop().await;
         member.others.send_replace(BTreeSet::new());
-        let error = Replica::start(&member.node, member.settings.clone()).await.err().unwrap().to_string();
-        assert!(error.starts_with("a quorum of 1 is no majority of 3 replicas: two halves"), "{error}");
+        let again = member.start().await;
+        stands(&again).await;
+        again.stop().await;
         let right = Settings { quorum: 2, ..member.settings.clone() };
         let error = Replica::start(&member.node, right.clone()).await.err().unwrap().to_string();
         assert!(error.contains("give --accept_other_quorum for this one start"), "{error}");
@@ -200,25 +210,50 @@ async fn a_fourth_replica_at_a_quorum_of_two_stops_all_until_it_leaves() {
     append(&replicas[0].client(), "by three").await.unwrap();
     members.push(member(2).await);
     replicas.push(members[3].start().await);
-    let all: BTreeSet<Upid> = members.iter().map(|member| member.node.upid(PROCESS)).collect();
-    let others = |at: usize, all: &BTreeSet<Upid>| {
-        let own = members[at].node.upid(PROCESS);
-        all.iter().filter(|other| **other != own).cloned().collect::<BTreeSet<Upid>>()
-    };
-    members.iter().enumerate().for_each(|(at, member)| _ = member.others.send_replace(others(at, &all)));
+    list(&members, &pids(&members));
     for replica in &replicas {
         stands(replica).await;
         assert_eq!(append(&replica.client(), "by two of four").await, Err(Error::Stopped));
     }
     replicas.pop().unwrap().stop().await;
-    let three: BTreeSet<Upid> = members[..3].iter().map(|member| member.node.upid(PROCESS)).collect();
-    for (at, member) in members[..3].iter().enumerate() {
-        member.others.send_replace(others(at, &three));
-    }
+    list(&members[..3], &pids(&members[..3]));
     let client = replicas[1].client();
     let range = elected(&client).await;
     assert_eq!(texts(client.read(range.begin, range.end).await.unwrap()), ["by three"]);
     append(&client, "by three again").await.unwrap();
+}
+
+/// It is listed twice until its old session is over.
+#[tokio::test]
+async fn a_member_that_moves_stops_nobody() {
+    let (mut members, mut replicas) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        let mut member = member(2).await;
+        member.settings.patience = Duration::from_secs(3600);
+        members.push(member);
+    }
+    for member in &members[..3] {
+        replicas.push(member.start().await);
+    }
+    list(&members[..3], &pids(&members[..3]));
+    let client = replicas[0].client();
+    elected(&client).await;
+    replicas.pop().unwrap().stop().await;
+    replicas.push(members[3].start().await);
+    list(&members, &pids(&members));
+    append(&client, "while it is listed twice").await.unwrap();
+    // A restart meanwhile is not refused: the group is found by and by again.
+    replicas.remove(1).stop().await;
+    members[1].others.send_replace(BTreeSet::new());
+    replicas.push(members[1].start().await);
+    list(&members, &pids(&members));
+    append(&client, "with the one that was restarted").await.unwrap();
+    members.remove(2);
+    list(&members, &pids(&members));
+    append(&client, "with the one that moved").await.unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(members[0].disk.clone());
+    let written = quorum::recorded(&disk, Path::new(DIR)).unwrap().unwrap();
+    assert_eq!(written.others, pids(&members[1..]));
 }
 
 #[tokio::test]
@@ -253,8 +288,12 @@ async fn an_old_copy_of_a_directory_is_refused_and_an_empty_one_is_not() {
     let empty = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
     image.extend(copy);
     let old = Settings { disk: Arc::new(Recorder::holding(&image)), ..member.settings.clone() };
+    let old_image = image;
     let error = Replica::start(&member.node, old.clone()).await.err().unwrap().to_string();
     assert!(error.contains("an old copy was put back") && error.contains("/master/replicated_log.quorum"), "{error}");
+    let meant = Settings { disk: Arc::new(Recorder::holding(&old_image)), ..old.clone() };
+    quorum::forget_reached(&meant.disk, Path::new(DIR)).unwrap();
+    Replica::start(&member.node, meant).await.unwrap().stop().await;
     Replica::start(&member.node, Settings { accept_other_quorum: true, ..old }).await.unwrap().stop().await;
     Replica::start(&member.node, empty).await.unwrap().stop().await;
 }

@@ -4,15 +4,16 @@ use crate::settings::{Error, Settings};
 use crate::start::{Contest, Keeping};
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, SocketAddrV4};
-use tepui_logd::{members, replica};
+use tepui_logd::members::{self, Others};
+use tepui_logd::replica;
 use tepui_net::Node;
 use tepui_wire::Upid;
 use tokio::sync::watch;
 
 /// The group of the log.
 pub(crate) struct Group {
-    /// The other replicas, now and later.
-    pub others: watch::Receiver<BTreeSet<Upid>>,
+    /// The other replicas.
+    pub others: Others,
     /// All of them, this one too, if they elect by the log.
     pub masters: Option<BTreeSet<Upid>>,
 }
@@ -21,19 +22,19 @@ impl Group {
     /// The group that the settings ask for.
     pub async fn of(node: &Node, settings: &Settings) -> Result<Group, Error> {
         let own = node.upid(replica::PROCESS);
-        let none = || watch::channel(BTreeSet::new()).1;
+        let these = |others: BTreeSet<Upid>| Others::Known(watch::channel(others).1);
         Ok(match (&settings.keeping, &settings.contest) {
             (Keeping::Log(_), Contest::ZooKeeper { url, session_timeout }) => {
-                let others = members::join(&url.below(members::ZNODE), *session_timeout, own);
+                let others = Others::ZooKeeper(url.below(members::ZNODE), *session_timeout);
                 Group { others, masters: None }
             }
             (Keeping::Log(_), Contest::Masters(list)) => {
                 let masters = resolve(list, node.address(), own.address()).await?;
                 let mut others = masters.clone();
                 others.remove(&own);
-                Group { others: watch::channel(others).1, masters: Some(masters) }
+                Group { others: these(others), masters: Some(masters) }
             }
-            _ => Group { others: none(), masters: None },
+            _ => Group { others: these(BTreeSet::new()), masters: None },
         })
     }
 }

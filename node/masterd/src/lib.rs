@@ -36,7 +36,6 @@ use std::net::SocketAddrV4;
 use tepui_driver::Clock;
 use tepui_logd::Replica;
 use tepui_net::Node;
-use tepui_wire::Upid;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -103,7 +102,6 @@ async fn start_with(
     let node = Node::bind(settings.net.clone()).await?;
     let clock = Clock::default();
     let group = Group::of(&node, &settings).await?;
-    spare(&node, &group);
     let (registry, replica) = match keep(&node, &settings, clock, group).await {
         Ok(kept) => kept,
         Err(error) => {
@@ -124,19 +122,6 @@ async fn start_with(
     let (going_on, ended) = oneshot::channel();
     let leadership = tokio::spawn(leadership.run(ended));
     Ok(Running { node, leading, leadership, going_on, replica, exit: exited })
-}
-
-/// The other replicas of the log keep their connections when a term of this process ends.
-fn spare(node: &Node, group: &Group) {
-    let (node, mut news) = (node.clone(), group.others.clone());
-    tokio::spawn(async move {
-        loop {
-            node.spare(news.borrow_and_update().iter().map(Upid::address).collect());
-            if news.changed().await.is_err() {
-                return;
-            }
-        }
-    });
 }
 
 /// Opens the registry, and takes part in its log.

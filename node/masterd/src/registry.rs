@@ -95,8 +95,8 @@ struct Shared {
 
 /// What to do about a registry that nobody can read.
 const UNREADABLE: &str = "No master can lead with this registry. `mesos-log export` shows what stands there. If a later version wrote \
-    it, start that one; else put the log's directories of before back, or move `replicated_log` away on every master: agents then \
-    register with an empty registry";
+    it, start that one; else put the log's directories of before back and start each master once with --accept_other_quorum, or \
+    move `replicated_log` away on every master: agents then register with an empty registry";
 
 /// The registrar, as a term reaches it.
 #[derive(Clone)]

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 use tepui_coordination::Url;
+use tepui_logd::Replica;
+use tepui_logd::members::Others;
 use tepui_logd::replica::{PROCESS, Settings};
-use tepui_logd::{Replica, members};
 use tepui_net::{NetConfig, Node};
 use tepui_wire::Upid;
 use tokio::sync::watch;
@@ -60,9 +61,9 @@ impl GroupArgs {
         let others = match (&self.servers, &self.znode, &self.members) {
             (Some(servers), Some(znode), _) => {
                 let url = Url::of_group(&format!("zk://{servers}{znode}")).map_err(|error| error.to_string())?;
-                members::join(&url, SESSION, own)
+                Others::ZooKeeper(url, SESSION)
             }
-            (.., members) => watch::channel(fixed(members.as_deref().unwrap_or_default(), &own)?).1,
+            (.., members) => Others::Known(watch::channel(fixed(members.as_deref().unwrap_or_default(), &own)?).1),
         };
         let settings =
             Settings { accept_other_quorum: self.accept_other_quorum, ..Settings::new(self.path, self.quorum, others) };

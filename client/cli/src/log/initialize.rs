@@ -2,8 +2,10 @@
 
 use super::{Directory, Result, open, parse_duration, within};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tepui_logd::directory::changes;
+use tepui_store::disk::{Disk, RealDisk};
 use tepui_store::{Durability, Options};
 
 /// Its flags.
@@ -47,5 +49,12 @@ pub fn run(args: &Args) -> Result<()> {
 fn initialize(path: &Path) -> Result<()> {
     let (mut store, restored) = open(path, Options::default())?;
     let first = tepui_log::initialize(&restored).ok_or("The log is not empty")?;
-    store.apply(&changes(first), Durability::Sync).map_err(|error| error.to_string())
+    store.apply(&changes(first), Durability::Sync).map_err(|error| error.to_string())?;
+    forget_reached(path)
+}
+
+/// What was once in a directory that is made anew is not missed in it.
+pub fn forget_reached(path: &Path) -> Result<()> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    tepui_logd::quorum::forget_reached(&disk, path).map_err(|error| error.to_string())
 }

@@ -63,6 +63,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     let count = pairs.len();
     let changes: Vec<Change> = pairs.into_iter().map(|(key, value)| Change::Put(key, value)).collect();
     store.apply(&changes, Durability::Sync).map_err(|error| error.to_string())?;
+    super::initialize::forget_reached(path)?;
     eprintln!("{count} records imported into {}", path.display());
     Ok(())
 }
