@@ -167,7 +167,7 @@ fn a_task_runs_on_its_own_volume_only() {
 }
 
 #[test]
-fn an_agent_whose_reservations_do_not_fit_is_not_taken_in() {
+fn an_agent_whose_reservations_do_not_fit_is_told_why_it_must_go() {
     let too_much = vec![scalar("cpus", 5, RESERVED)];
     let fixed = vec![scalar("cpus", 2, r#""reservations":[{"type":"STATIC","role":"db"}]"#)];
     for wrong in [too_much, fixed] {
@@ -177,6 +177,9 @@ fn an_agent_whose_reservations_do_not_fit_is_not_taken_in() {
         world.send(&agent_pid(1), &returning("far-S7", wrong));
         assert!(world.received::<AgentReregisteredMessage>(&agent_pid(1)).is_empty());
         assert!(world.master.snapshot().agents.is_empty());
+        let told = world.received::<ShutdownMessage>(&agent_pid(1));
+        assert_eq!(told.len(), 2, "each time");
+        assert!(told.iter().all(|told| told.message.as_deref().is_some_and(|text| text.contains("agent resources"))));
     }
 }
 

@@ -31,7 +31,10 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
-        let Ok(holdings) = Holdings::of(&message.agent, &message.checkpointed_resources) else { return };
+        let holdings = match Holdings::of(&message.agent, &message.checkpointed_resources) {
+            Ok(holdings) => holdings,
+            Err(error) => return self.shut_down(cx, &pid, &error.to_string()),
+        };
         if let Some(id) = self.addresses.agents.get(&pid).cloned() {
             let known = &self.state.agents[&id];
             if known.connected && is_same_process(known, &message) {

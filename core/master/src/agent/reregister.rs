@@ -59,8 +59,8 @@ impl Master {
                 self.known_agent_back(cx, pid, message);
             }
         } else {
-            if Holdings::of(&info, &message.checkpointed_resources).is_err() {
-                return;
+            if let Err(error) = Holdings::of(&info, &message.checkpointed_resources) {
+                return self.shut_down(cx, &pid, &error.to_string());
             }
             let recovered = self.state.recovered_agents.get(&id);
             self.known.reregistering.insert(id);
