@@ -195,7 +195,12 @@ impl Variables {
         }
         match doubt.note(client.create(path, data.clone(), self.acl.clone(), Mode::Persistent).await) {
             Ok(_) => Ok(true),
-            Err(Code::NODE_EXISTS) => Ok(false),
+            Err(Code::NODE_EXISTS) if !doubt.may_be_done => Ok(false),
+            // The first attempt may have arrived after all.
+            Err(Code::NODE_EXISTS) => match find(client, path).await? {
+                Some(found) if found.version == 0 && found.data == data => Ok(true),
+                _ => Err(Failure::Unknown),
+            },
             Err(code) => Err(code.into()),
         }
     }

@@ -11,8 +11,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use zookeeper::Ensemble;
 
+/// Far longer than anything here takes.
+const LIMIT: Duration = Duration::from_secs(60);
 const SESSION: Duration = Duration::from_secs(20);
 const NAME: &str = "v";
 
@@ -145,10 +148,10 @@ impl Fixture {
         let ((happened, happens), (go_on, goes_on)) = (oneshot::channel(), oneshot::channel());
         let way = tokio::spawn(carry(listener, server, Loss { lost, happened, goes_on }));
         let change = tokio::spawn(change(Variables::open(&url, SESSION)));
-        happens.await?;
+        timeout(LIMIT, happens).await.context("nothing was sent")??;
         self.other(other).await?;
         go_on.send(()).ok().context("the way waits")?;
-        let said = change.await?;
+        let said = timeout(LIMIT, change).await.context("no answer at all")??;
         way.abort();
         Ok(said.ok())
     }
