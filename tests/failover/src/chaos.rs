@@ -144,7 +144,8 @@ fn strike(house: &mut House, fault: Fault, rng: &mut Rng, history: &History, rep
         Fault::PartServer => house.lab.part(&[SERVERS[any]])?,
         Fault::PauseAgent => house.agents[any % AGENTS.len()].pause()?,
         Fault::PartAgent => house.lab.part(&[AGENTS[any % AGENTS.len()]])?,
-        Fault::KillAgent => kill_agent(house, any % AGENTS.len(), report)?,
+        Fault::KillAgent if !kill_agent(house, any % AGENTS.len(), report)? => return Ok(false),
+        Fault::KillAgent => {}
     }
     std::thread::sleep(last);
     Ok(true)
@@ -158,14 +159,15 @@ fn server(house: &mut House, number: usize) -> Result<&mut crate::daemon::Daemon
     house.ensemble.as_mut().map(|ensemble| &mut ensemble.servers[number]).context("no ZooKeeper")
 }
 
-/// An agent loses its tasks with its life, so the judge must know who it was.
-fn kill_agent(house: &mut House, number: usize, report: &mut Report) -> Result<()> {
-    let Some(state) = house.state() else { return Ok(()) };
-    let agents = state["slaves"].as_array().cloned().unwrap_or_default();
-    let of_host = agents.iter().filter(|agent| agent["hostname"] == AGENTS[number]);
-    let ids = of_host.filter_map(|agent| agent["id"].as_str().map(str::to_owned));
-    report.killed_agents.extend(ids);
-    house.agents[number].kill()
+/// An agent loses its tasks with its life, so the judge must know who it was: it is not killed while nobody can say. After a
+/// failover it may not have come back to the new master yet.
+fn kill_agent(house: &mut House, number: usize, report: &mut Report) -> Result<bool> {
+    let Some(state) = house.state() else { return Ok(false) };
+    let listed = ["slaves", "recovered_slaves"].iter().filter_map(|list| state[*list].as_array()).flatten();
+    let of_host = listed.filter(|agent| agent["hostname"] == AGENTS[number]);
+    report.killed_agents.extend(of_host.filter_map(|agent| agent["id"].as_str().map(str::to_owned)));
+    house.agents[number].kill()?;
+    Ok(true)
 }
 
 fn print(report: &Report, history: &History) {

@@ -159,7 +159,7 @@ impl Worker {
     /// Names one more task, if one is wanted.
     fn next(&self, offer: &Offer) -> Option<String> {
         let mut record = self.history.record();
-        let running = record.tasks.values().filter(|task| !task.has_ended()).count();
+        let running = record.tasks.values().filter(|task| task.may_run()).count();
         let is_wanted = running < self.plan.parallel && record.tasks.len() < self.plan.total;
         if !is_wanted || self.is_over.load(Ordering::Relaxed) {
             return None;

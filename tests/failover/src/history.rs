@@ -47,9 +47,12 @@ impl Task {
     pub fn has_ended(&self) -> bool {
         self.states.iter().any(|state| is_terminal(*state))
     }
-}
 
-impl Task {
+    /// Whether it may still use its agent: one that nobody knows does not, unless more is heard of it.
+    pub fn may_run(&self) -> bool {
+        !self.has_ended() && self.states.last() != Some(&TaskState::TASK_UNKNOWN)
+    }
+
     /// Whether more cannot be known. An agent that was killed comes back as another one, and the word that its tasks are gone is
     /// sent once, as in Mesos: a framework that missed it in a failover is told, when it asks, that nobody knows them.
     fn is_closed(&self, is_killed: bool) -> bool {
