@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 /// Seeds tried for each planted bug before it counts as missed.
-const PLANTED_SEEDS: u64 = 24;
+const PLANTED_SEEDS: u64 = 100;
 /// Objections shown of one run.
 const SHOWN: usize = 10;
 

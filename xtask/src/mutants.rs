@@ -17,6 +17,11 @@ use crate::tree::{self, File};
 /// Where the patches are.
 const FOLDER: &str = "sim/mutants/";
 
+/// A trial without a mutant takes less than a minute.
+const LIMIT_SECONDS: &str = "900";
+/// What `timeout` ends with when it had to end what it ran.
+const TIMED_OUT: i32 = 124;
+
 /// One patch.
 struct Mutant {
     name: String,
@@ -58,7 +63,10 @@ pub fn run(root: &Path, names: &[String]) -> Result<bool> {
     let mut found = 0;
     for mutant in &chosen {
         let is_clean = clean.get(&mutant.trial).copied().unwrap_or_default();
-        found += usize::from(place.judge(mutant, is_clean)?);
+        match place.judge(mutant, is_clean) {
+            Ok(is_found) => found += usize::from(is_found),
+            Err(error) => println!("BROKEN {}: {error:#}", mutant.name),
+        }
     }
     println!("mutants: {found} of {} found", chosen.len());
     Ok(found == chosen.len())
@@ -127,19 +135,23 @@ impl Place {
     fn build(&self) -> Result<()> {
         let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
-        let status =
-            command.args(["build", "--quiet", "--profile", "mutants", "-p", "sim"]).status().context("cargo")?;
-        ensure!(status.success(), "the simulator does not build");
+        // A mutant leaves much unused, of which nobody wants to hear.
+        let ended =
+            command.args(["build", "--quiet", "--profile", "mutants", "-p", "sim"]).output().context("cargo")?;
+        ensure!(ended.status.success(), "the simulator does not build:\n{}", String::from_utf8_lossy(&ended.stderr));
         Ok(())
     }
 
     fn simulate(&self, trial: &Trial) -> Result<Verdict> {
-        let mut command = Command::new(self.target.join("mutants/sim"));
-        command.args(["--world", &trial.world, "--seed", &trial.seed, "--hours", &trial.hours]);
-        let ended = command.stdin(Stdio::null()).output().context("the simulator")?;
+        let Trial { world, seed, hours } = trial;
+        let mut command = Command::new("timeout");
+        command.arg(LIMIT_SECONDS).arg(self.target.join("mutants/sim"));
+        command.args(["--world", world, "--seed", seed, "--hours", hours]).stdin(Stdio::null());
+        let ended = command.output().context("the simulator")?;
         let text = format!("{}{}", String::from_utf8_lossy(&ended.stderr), String::from_utf8_lossy(&ended.stdout));
         let said = text.lines().find(|line| line.starts_with("seed ") || line.contains("panicked at"));
         match said {
+            _ if ended.status.code() == Some(TIMED_OUT) => Ok(Verdict::Found("it does not end".to_owned())),
             None if ended.status.success() => Ok(Verdict::Clean),
             Some(said) if !ended.status.success() => Ok(Verdict::Found(said.to_owned())),
             _ => bail!("the simulator ended with {} and said\n{text}", ended.status),

@@ -2,14 +2,58 @@
 //! one master commits at a time.
 
 use crate::network::Process;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use tepui_base::AgentId;
+use tepui_proto::mesos::AgentInfo;
 use tepui_registry::{Input, Operation, OperationId, Output, State};
+
+/// Which agents are in which list, reckoned here: a judge must not believe the very code it judges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lists {
+    admitted: BTreeSet<AgentId>,
+    unreachable: BTreeSet<AgentId>,
+    gone: BTreeSet<AgentId>,
+}
+
+impl Lists {
+    fn of(state: &State) -> Lists {
+        Lists {
+            admitted: state.admitted.keys().cloned().collect(),
+            unreachable: state.unreachable.keys().cloned().collect(),
+            gone: state.gone.keys().cloned().collect(),
+        }
+    }
+
+    fn perform(&mut self, operation: &Operation) {
+        let id = |info: &AgentInfo| AgentId::from(info.id.value.as_str());
+        match operation {
+            Operation::AdmitAgent(info) => drop(self.admitted.insert(id(info))),
+            Operation::MarkAgentUnreachable(info, _) => self.unreachable.extend(self.admitted.take(&id(info))),
+            Operation::MarkAgentReachable(info) => {
+                self.unreachable.remove(&id(info));
+                self.admitted.insert(id(info));
+            }
+            Operation::MarkAgentGone(id, _) => {
+                let (admitted, unreachable) = (self.admitted.take(id), self.unreachable.take(id));
+                self.gone.extend(admitted.or(unreachable));
+            }
+            Operation::RemoveAgent(info) => drop(self.admitted.remove(&id(info))),
+            Operation::Prune { unreachable, gone } => {
+                self.unreachable.retain(|id| !unreachable.contains(id));
+                self.gone.retain(|id| !gone.contains(id));
+            }
+            _ => {}
+        }
+    }
+}
 
 /// See the module's text.
 #[derive(Default)]
 pub struct Registry {
     /// What must be in it.
     confirmed: State,
+    /// The same of agents alone.
+    lists: Lists,
     /// Whose term began last, and whose registry was read last.
     leader: Option<Process>,
     writer: Option<Process>,
@@ -50,11 +94,20 @@ impl Registry {
                         if expected != *result {
                             found.push(format!("{operation:?} should give {expected:?}, and gives {result:?}"));
                         }
+                        self.lists.perform(&operation);
+                        self.compare(&operation, found);
                     }
                     other => found.push(format!("{id:?} is answered, and what was asked first is {other:?}")),
                 }
             }
             Output::Aborted(_) | Output::Log(_) => {}
+        }
+    }
+
+    fn compare(&self, operation: &Operation, found: &mut Vec<String>) {
+        let is = Lists::of(&self.confirmed);
+        if is != self.lists {
+            found.push(format!("{operation:?} makes {is:?} of the agents, and should make {:?}", self.lists));
         }
     }
 
@@ -76,7 +129,13 @@ impl Registry {
             };
             // A refused operation changes nothing.
             let _ = operation.perform(&mut may);
+            self.lists.perform(&operation);
         }
+        let is = Lists::of(&read);
+        if may == read && is != self.lists {
+            found.push(format!("{term:?} reads {is:?}, where {:?} was confirmed", self.lists));
+        }
+        self.lists = is;
         (self.confirmed, self.writer) = (read, Some(term));
     }
 }
@@ -85,7 +144,7 @@ impl Registry {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use tepui_proto::mesos::{AgentID, AgentInfo};
+    use tepui_proto::mesos::AgentID;
 
     const FIRST: Process = Process { host: 1, life: 1 };
     const SECOND: Process = Process { host: 3, life: 1 };
@@ -147,5 +206,39 @@ mod tests {
     fn an_operation_gives_what_it_must_give_and_answers_keep_their_order() {
         assert_eq!(objections(&[(FIRST, Output::Applied(OperationId(1), Ok(false)))]), 1);
         assert_eq!(objections(&[(FIRST, Output::Applied(OperationId(2), Ok(true)))]), 1);
+    }
+
+    #[test]
+    fn the_lists_are_reckoned_without_the_code_that_is_judged() {
+        let info = |id: &str| match admit(id) {
+            Operation::AdmitAgent(info) => info,
+            _ => unreachable!(),
+        };
+        let operations = [
+            admit("a"),
+            admit("b"),
+            admit("c"),
+            Operation::MarkAgentUnreachable(info("a"), 1),
+            Operation::MarkAgentUnreachable(info("b"), 1),
+            Operation::MarkAgentReachable(info("a")),
+            Operation::MarkAgentGone("c".into(), 1),
+            Operation::MarkAgentGone("d".into(), 1),
+            Operation::Prune { unreachable: vec!["b".into()], gone: vec![] },
+            Operation::RemoveAgent(info("a")),
+        ];
+        let (mut lists, mut state) = (Lists::default(), State::default());
+        for operation in &operations {
+            let _ = operation.perform(&mut state);
+            lists.perform(operation);
+            assert_eq!(lists, Lists::of(&state), "{operation:?}");
+        }
+        let unwritten = Registry {
+            confirmed: State::default(),
+            lists: Lists { admitted: ["a".into()].into(), ..Lists::default() },
+            ..Registry::default()
+        };
+        let mut found = Vec::new();
+        unwritten.compare(&admit("a"), &mut found);
+        assert_eq!(found.len(), 1);
     }
 }

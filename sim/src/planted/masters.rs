@@ -26,9 +26,8 @@ const SYNC_NANOS: u64 = 60_000_000_000;
 /// What clocks are wrong by with [`Bug::ClocksWild`], in thousandths.
 const WILD: u32 = 200;
 
-/// To promise alone too early takes a leader its place and lets nobody lead: what a lease is granted for is looked at again.
-const WANT_PLACES: [&str; 3] =
-    ["mesos.internal.log.PromiseRequest", "tepui.internal.log.CandidateRequest", "tepui.internal.log.LeaseRequest"];
+const WANT_PROMISES: [&str; 2] = ["mesos.internal.log.PromiseRequest", "tepui.internal.log.CandidateRequest"];
+const WANTS_LEASE: &str = "tepui.internal.log.LeaseRequest";
 
 impl Planted {
     /// With this bug, in a world of several masters.
@@ -95,9 +94,15 @@ impl Planted {
         self.has(Bug::ClocksWild).then_some(WILD)
     }
 
-    /// What a replica's clock shows when this message comes.
-    pub fn clock_at(&self, now: Now, message: &Message) -> Now {
-        if self.has(Bug::PromiseNotWithheld) && WANT_PLACES.contains(&message.name.as_str()) {
+    /// What a replica's clock shows when this message comes. To promise too early alone takes a leader its place and lets nobody
+    /// lead, so the first request of another leader finds the lease over too.
+    pub fn clock_at(&mut self, now: Now, message: &Message) -> Now {
+        if !self.has(Bug::PromiseNotWithheld) {
+            return now;
+        }
+        let is_other = message.name == WANTS_LEASE
+            && self.holders.insert(message.to.clone(), message.from.clone()).is_some_and(|last| last != message.from);
+        if is_other || WANT_PROMISES.contains(&message.name.as_str()) {
             return Now { monotonic: now.monotonic + LEASE, ..now };
         }
         now

@@ -102,6 +102,8 @@ pub struct Planted {
     /// When an agent was told that it is back, and when one was lost.
     back_at: u64,
     lost_at: u64,
+    /// Who has asked each replica for a lease last.
+    holders: BTreeMap<Upid, Upid>,
     /// The present moment.
     now: u64,
     /// What the master does beside what it does.
