@@ -245,7 +245,7 @@ async fn a_program_in_the_sandbox_comes_before_the_path() {
 #[tokio::test]
 async fn a_user_owns_the_sandbox_and_runs_the_program() {
     if !nix::unistd::Uid::effective().is_root() {
-        println!("SKIPPED: only root can switch users");
+        println!("SKIPPED a_user_owns_the_sandbox_and_runs_the_program: only root can switch users");
         return;
     }
     let mut world = World::new();

@@ -15,6 +15,8 @@ use crate::tree;
 
 /// Nothing that builds from cold on two cores takes longer.
 const BUILD_LIMIT: Duration = Duration::from_secs(40 * 60);
+/// The standard harness keeps what a passing test prints to itself, and so that it was skipped.
+const SHOW_SKIPS: [&str; 2] = ["--", "--show-output"];
 /// Seconds of random input for each parser.
 const FUZZ_SECONDS: &str = "5";
 
@@ -45,7 +47,8 @@ pub fn properties(setting: &Setting, log: &mut Log) -> Result<Tally> {
 
 /// Messages and golden bytes: ordinary tests, kept apart because they compare with Mesos and not with ourselves.
 pub fn descriptors(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let ended = log.run(cargo(setting).args(["test", "-p", "interop", "--no-fail-fast"]), BUILD_LIMIT)?;
+    let ended =
+        log.run(cargo(setting).args(["test", "-p", "interop", "--no-fail-fast"]).args(SHOW_SKIPS), BUILD_LIMIT)?;
     Ok(report::of_libtest(&ended.text)
         .and_status("cargo test -p interop", ended.status.success())
         .or_nothing_ran("descriptors"))
@@ -53,7 +56,8 @@ pub fn descriptors(setting: &Setting, log: &mut Log) -> Result<Tally> {
 
 /// Groups, variables and elections in a real ZooKeeper, which the tests install and start themselves.
 pub fn zookeeper(setting: &Setting, log: &mut Log) -> Result<Tally> {
-    let ended = log.run(cargo(setting).args(["test", "-p", "zookeeper", "--no-fail-fast"]), BUILD_LIMIT)?;
+    let ended =
+        log.run(cargo(setting).args(["test", "-p", "zookeeper", "--no-fail-fast"]).args(SHOW_SKIPS), BUILD_LIMIT)?;
     Ok(report::of_libtest(&ended.text)
         .and_status("cargo test -p zookeeper", ended.status.success())
         .or_nothing_ran("zookeeper"))
@@ -160,7 +164,8 @@ fn tests(setting: &Setting, log: &mut Log, filter: &str, targets: &[&str]) -> Re
     let mut command = cargo(setting);
     command
         .args(["test", "--workspace", "--exclude", "interop", "--exclude", "zookeeper", "--no-fail-fast"])
-        .args(targets);
+        .args(targets)
+        .args(SHOW_SKIPS);
     let ended = log.run(&mut command, BUILD_LIMIT)?;
     Ok(report::of_libtest(&ended.text).and_status("cargo test", ended.status.success()))
 }
