@@ -10,7 +10,8 @@ fn who_does_not_read_to_the_end_hears_no_complaint() {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         let mut command = Command::new(env!("CARGO_BIN_EXE_tepui"));
-        let output = command.args(words).stdout(writer).stderr(Stdio::piped()).output().expect("the binary runs");
+        let output =
+            command.env_clear().args(words).stdout(writer).stderr(Stdio::piped()).output().expect("the binary runs");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{words:?}");
         assert_eq!(output.status.code(), Some(0), "{words:?}");
     }

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Embedded, Options};
 use crate::daemon::told_to_leave;
+use crate::output::{put, say};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -51,18 +52,11 @@ async fn run(args: Args) -> Result<()> {
         ..Options::default()
     };
     let cluster = Embedded::start_with(options).await.context("the cluster could not be started")?;
-    say(&greeting(&cluster.master, &cluster.agent));
+    put(format_args!("{}", greeting(&cluster.master, &cluster.agent)));
     told_to_leave().await?;
-    say("Stopping the cluster ...\n");
+    say!("Stopping the cluster ...");
     cluster.stop().await;
     Ok(())
-}
-
-/// Prints at once. A reader that has left (`| head -1`) is no reason to end the cluster.
-fn say(text: &str) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 fn greeting(master: &str, agent: &str) -> String {

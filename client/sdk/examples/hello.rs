@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p tepui-sdk --example hello -- 127.0.0.1:5050 3`
 
+use std::collections::BTreeSet;
 use tepui_sdk::mesos::{Offer, TaskState};
 use tepui_sdk::scheduler::{Error, Event};
 use tepui_sdk::{Scheduler, is_terminal, messages, resources};
@@ -31,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let count: u32 = args.next().map_or(Ok(3), |count| count.parse())?;
     let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
     let (scheduler, mut events) = Scheduler::builder(master, messages::framework("hello", user)).connect()?;
-    let (mut next, mut ended) = (0, 0);
+    let (mut next, mut ended) = (0, BTreeSet::new());
     while let Some(event) = events.next().await {
         match event {
             Event::Subscribed { framework_id, .. } => println!("subscribed as {framework_id}"),
@@ -44,8 +45,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 let message = status.message.as_deref().unwrap_or_default();
                 println!("{}: {:?} {message}", status.task_id.value, status.state);
                 scheduler.acknowledge(&status).await?;
-                ended += u32::from(is_terminal(status.state));
-                if status.state == TaskState::TASK_ERROR || ended == count {
+                if status.state == TaskState::TASK_ERROR {
+                    return Err(format!("{} cannot run: {message}", status.task_id.value).into());
+                }
+                // An end may be told more than once.
+                ended.extend(is_terminal(status.state).then(|| status.task_id.value.clone()));
+                if ended.len() == count as usize {
                     // Offers that have come meanwhile can no longer be answered, and need not be.
                     return Ok(scheduler.teardown().await?);
                 }

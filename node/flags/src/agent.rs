@@ -15,7 +15,7 @@ pub static FLAGS: &[Flag] = &[
     flag("csi_plugin_config_dir", None, Text, None, Later, "JSON files of CSIPluginInfo (volume/csi)"),
     flag("disk_profile_adaptor", None, Text, None, Later, "DiskProfileAdaptor module for SLRP"),
     flag("isolation", None, Text, Some("posix/cpu,posix/mem"), Built, "comma list of isolators"),
-    flag("launcher", None, Text, None, Built, "linux or posix (windows)"),
+    flag("launcher", None, Text, None, Built, "posix; linux comes later"),
     flag("image_providers", None, Text, None, Later, "APPC,DOCKER"),
     flag("image_provisioner_backend", None, Text, None, Later, "copy,bind,aufs,overlay; none => auto choice"),
     flag("image_gc_config", None, Json, None, Later, "ImageGcConfig JSON enables auto image GC"),
