@@ -133,8 +133,8 @@ impl Place {
     }
 
     fn build(&self) -> Result<()> {
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.target);
+        let mut command = tree::cargo(&self.tree);
+        command.env("CARGO_TARGET_DIR", &self.target);
         // A mutant leaves much unused, of which nobody wants to hear.
         let ended =
             command.args(["build", "--quiet", "--profile", "mutants", "-p", "sim"]).output().context("cargo")?;

@@ -42,6 +42,24 @@ pub fn files(root: &Path) -> Result<Vec<File>> {
     Ok(files)
 }
 
+/// Cargo, in a folder.
+///
+/// `cargo xtask` gives us the variables that describe the xtask package. Handed on, they would look to the inner cargo
+/// like a change of every crate that reads one of them, and each run would build half the workspace anew.
+pub fn cargo(folder: &Path) -> Command {
+    const OF_THE_OUTER_PACKAGE: [&str; 5] =
+        ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder).env("CARGO_TERM_COLOR", "never");
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if OF_THE_OUTER_PACKAGE.iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// One crate of the workspace.
 pub struct Crate {
     /// Its folder from the repository's top, as in `core/base`.

@@ -136,21 +136,8 @@ pub fn release_binary(setting: &Setting, log: &mut Log) -> Result<Result<PathBuf
 }
 
 /// Cargo, at the repository's top.
-///
-/// `cargo xtask` gives us the variables that describe the xtask package. Handed on, they would look to the inner cargo
-/// like a change of every crate that reads one of them, and each run of the tests would build half the workspace anew.
 pub fn cargo(setting: &Setting) -> Command {
-    const OF_THE_OUTER_PACKAGE: [&str; 5] =
-        ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(&setting.root).env("CARGO_TERM_COLOR", "never");
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if OF_THE_OUTER_PACKAGE.iter().any(|start| text.starts_with(start)) {
-            command.env_remove(&name);
-        }
-    }
-    command
+    tree::cargo(&setting.root)
 }
 
 /// Runs tests by nextest's filter, or by cargo's choice of targets where nextest is not installed.
