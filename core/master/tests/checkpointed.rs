@@ -96,6 +96,14 @@ fn assert_reserved(world: &mut World) {
     assert!(own.contains("disk(reservations: [(DYNAMIC,db,ops)])[data:data]:300"), "{own}");
 }
 
+/// An agent with all of it that is registered, and its id.
+fn registered() -> (World, String) {
+    let mut world = World::new();
+    world.send(&agent_pid(1), &registration(reserved()));
+    let id = world.agent_id_of(1);
+    (world, id)
+}
+
 #[test]
 fn what_a_new_agent_brings_is_reserved() {
     let mut world = World::new();
@@ -112,9 +120,7 @@ fn what_an_unknown_agent_brings_is_reserved() {
 
 #[test]
 fn what_an_agent_brings_is_reserved_after_a_failover_and_a_return() {
-    let mut world = World::new();
-    world.send(&agent_pid(1), &registration(reserved()));
-    let id = world.agent_id_of(1);
+    let (mut world, id) = registered();
     world.fail_over();
     world.send(&agent_pid(1), &returning(&id, reserved()));
     assert_reserved(&mut world);
@@ -124,9 +130,7 @@ fn what_an_agent_brings_is_reserved_after_a_failover_and_a_return() {
 
 #[test]
 fn an_agent_that_was_unreachable_brings_it_as_well() {
-    let mut world = World::new();
-    world.send(&agent_pid(1), &registration(reserved()));
-    let id = world.agent_id_of(1);
+    let (mut world, id) = registered();
     world.advance(Duration::from_secs(600));
     assert!(world.master.snapshot().agents.is_empty());
     world.send(&agent_pid(1), &returning(&id, reserved()));
@@ -186,9 +190,7 @@ fn an_agent_whose_reservations_do_not_fit_is_told_why_it_must_go() {
 
 #[test]
 fn a_known_agent_that_has_less_than_is_reserved_is_told_why_it_must_go() {
-    let mut world = World::new();
-    world.send(&agent_pid(1), &registration(reserved()));
-    let id = world.agent_id_of(1);
+    let (mut world, id) = registered();
     world.send(&agent_pid(1), &returning(&id, vec![scalar("cpus", 5, RESERVED)]));
     let told = world.received::<ShutdownMessage>(&agent_pid(1)).remove(0);
     let text = "Incompatible agent resources: cpus:4; mem:4096; disk:1000 does not contain cpus:5";

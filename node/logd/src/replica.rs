@@ -343,9 +343,9 @@ impl<K: Keeper> Process<K> {
         let Some(membership) = self.group.unwritten().cloned() else { return };
         let (disk, directory, written) =
             (self.settings.disk.clone(), self.settings.directory.clone(), membership.clone());
-        match blocking(move || quorum::record(&disk, &directory, &written)).await {
-            Ok(Ok(())) => self.group.wrote(membership),
-            Ok(Err(error)) => tracing::warn!(%error, "the group of the log cannot be written down"),
+        let recorded = blocking(move || quorum::record(&disk, &directory, &written)).await;
+        match recorded.and_then(|recorded| Ok(recorded?)) {
+            Ok(()) => self.group.wrote(membership),
             Err(error) => tracing::warn!(%error, "the group of the log cannot be written down"),
         }
     }

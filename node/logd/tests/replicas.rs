@@ -173,6 +173,13 @@ async fn a_damaged_directory_is_refused_with_what_to_do() {
     assert!(text.contains("To re-initialise this replica move /master/replicated_log away"), "{text}");
 }
 
+/// Why a start is refused, which is not when the operator accepts it.
+async fn refused_until_accepted(node: &Node, settings: Settings) -> String {
+    let error = Replica::start(node, settings.clone()).await.err().unwrap().to_string();
+    Replica::start(node, Settings { accept_other_quorum: true, ..settings }).await.unwrap().stop().await;
+    error
+}
+
 /// Waits until a replica stands still.
 async fn stands(replica: &Replica) {
     let until = Instant::now() + PATIENCE;
@@ -197,9 +204,8 @@ async fn three_replicas_with_a_quorum_of_one_stop_and_do_not_vote_after_a_restar
         stands(&again).await;
         again.stop().await;
         let right = Settings { quorum: 2, ..member.settings.clone() };
-        let error = Replica::start(&member.node, right.clone()).await.err().unwrap().to_string();
+        let error = refused_until_accepted(&member.node, right).await;
         assert!(error.contains("give --accept_other_quorum for this one start"), "{error}");
-        Replica::start(&member.node, Settings { accept_other_quorum: true, ..right }).await.unwrap().stop().await;
     }
 }
 
@@ -263,9 +269,8 @@ async fn another_quorum_is_refused_until_it_is_accepted() {
     let disk: Arc<dyn Disk> = Arc::new(member.disk.clone());
     assert!(tepui_store::small_file::read(&disk, &quorum::file(Path::new(DIR))).unwrap().is_some());
     let settings = Settings { quorum: 2, ..member.settings.clone() };
-    let error = Replica::start(&member.node, settings.clone()).await.err().unwrap().to_string();
+    let error = refused_until_accepted(&member.node, settings).await;
     assert!(error.starts_with("the quorum is 2, but this log was last started with a quorum of 1"), "{error}");
-    Replica::start(&member.node, Settings { accept_other_quorum: true, ..settings }).await.unwrap().stop().await;
 }
 
 /// It votes with what it held then, unless it is told that nobody remembers better.

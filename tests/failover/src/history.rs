@@ -56,7 +56,7 @@ impl Task {
     /// Whether more cannot be known. An agent that was killed comes back as another one, and the word that its tasks are gone is
     /// sent once, as in Mesos: a framework that missed it in a failover is told, when it asks, that nobody knows them.
     fn is_closed(&self, is_killed: bool) -> bool {
-        self.has_ended() || (is_killed && self.states.last() == Some(&TaskState::TASK_UNKNOWN))
+        self.has_ended() || (is_killed && !self.may_run())
     }
 }
 
