@@ -6,7 +6,7 @@
 //! it ever got (`${S.offer.first}`), `agent`, `master`, `bin` (the folder of the cluster's programs), and what the script
 //! defines by `let`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -47,6 +47,21 @@ struct Subscription {
     form: Form,
     source: Source,
     events: Vec<String>,
+    /// Which of them have been awaited: one event answers one `await`, so that each of several alike is waited for.
+    awaited: BTreeSet<usize>,
+}
+
+impl Subscription {
+    fn new(api: Api, form: Form, source: Source) -> Subscription {
+        Subscription { api, form, source, events: Vec::new(), awaited: BTreeSet::new() }
+    }
+
+    /// Whether an event that nobody awaited yet has this text; from now on it has been.
+    fn has_come(&mut self, text: &str) -> bool {
+        let mut fresh = self.events.iter().enumerate().filter(|(at, _)| !self.awaited.contains(at));
+        let found = fresh.find(|(_, event)| event.contains(text)).map(|(at, _)| at);
+        found.is_some_and(|at| self.awaited.insert(at))
+    }
 }
 
 /// Where events come from.
@@ -208,7 +223,7 @@ impl Actor<'_> {
         }
         let open = stream.is_some();
         let source = stream.map_or(Source::Nowhere, Source::Stream);
-        let subscription = Subscription { api, form, source, events: Vec::new() };
+        let subscription = Subscription::new(api, form, source);
         self.subscriptions.insert(name.to_owned(), subscription);
         self.record(name, answer);
         if open { self.wait(name, "\"SUBSCRIBED\"") } else { Ok(()) }
@@ -218,7 +233,7 @@ impl Actor<'_> {
     /// other side may see it.
     fn wait(&mut self, name: &str, text: &str) -> Result<()> {
         let text = self.filled(text);
-        if self.subscriptions.get(name).is_some_and(|s| s.events.iter().any(|event| event.contains(&text))) {
+        if self.subscriptions.get_mut(name).is_some_and(|subscription| subscription.has_come(&text)) {
             return Ok(());
         }
         let deadline = Instant::now() + EVENT_WITHIN;
@@ -239,6 +254,9 @@ impl Actor<'_> {
             };
             let found = event.contains(&text) || event.starts_with(MISSED);
             if !UNTIMED.iter().any(|word| event.starts_with(&format!("{{\"type\":\"{word}\""))) {
+                if found {
+                    subscription.awaited.insert(subscription.events.len());
+                }
                 subscription.events.push(event.clone());
             }
             self.learn(name, &event)?;
@@ -298,7 +316,7 @@ impl Actor<'_> {
         self.words.insert(format!("{name}.port"), port);
         self.words.insert(format!("{name}.pid"), driver.pid.clone());
         let source = Source::Driver(driver);
-        let subscription = Subscription { api: Api::Scheduler, form: Form::Json, source, events: Vec::new() };
+        let subscription = Subscription::new(Api::Scheduler, Form::Json, source);
         self.subscriptions.insert(name.to_owned(), subscription);
         Ok(())
     }
@@ -394,6 +412,13 @@ impl Actor<'_> {
         out.push_str(rest);
         out
     }
+}
+
+/// The first event that was awaited here in vain.
+pub fn missed(record: &Record) -> Option<String> {
+    let body = String::from_utf8_lossy(&record.answer.body);
+    let (_, rest) = body.split_once(MISSED)?;
+    Some(rest.split('"').next().unwrap_or_default().to_owned())
 }
 
 /// Where an event names its task.

@@ -184,6 +184,7 @@ fn judge(
             }
         }
         well &= report(&name, differences(&name, first, second), &mut allowed, targets, options.show);
+        well &= nothing_missed(&name, [first, second]);
     }
     well &= enough(first);
     let texts = texts::check(&folder().join("texts.txt"), &repository(), |name| first.shown(name))?;
@@ -203,6 +204,15 @@ fn both<'a>(entries: &[script::Entry], targets: [&'a Target; 2]) -> Result<[Side
     });
     let side = |target, (records, words)| Side { target, normal: Normal::new(target, &words), records };
     Ok([side(targets[0], first?), side(targets[1], second?)])
+}
+
+/// Whether all came that the script awaits here; what comes from neither would be no difference.
+fn nothing_missed(name: &str, sides: [&Side; 2]) -> bool {
+    let missed = sides.map(|side| side.find(name).and_then(actor::missed));
+    for (side, missed) in sides.iter().zip(&missed).filter_map(|(side, missed)| Some((side, missed.as_ref()?))) {
+        println!("FAIL {name} at {}: {missed}", side.target.name);
+    }
+    missed.iter().all(Option::is_none)
 }
 
 /// Whether the reference was asked enough, good and bad.
