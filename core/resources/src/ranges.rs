@@ -174,7 +174,10 @@ impl fmt::Display for Ranges {
         f.write_str("[")?;
         for (i, range) in self.iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{}-{}", range.begin, range.end)?;
+            f.write_str(comma)?;
+            f.write_str(itoa::Buffer::new().format(range.begin))?;
+            f.write_str("-")?;
+            f.write_str(itoa::Buffer::new().format(range.end))?;
         }
         f.write_str("]")
     }

@@ -50,7 +50,16 @@ impl Upid {
 
 impl fmt::Display for Upid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}:{}", self.id, self.ip, self.port)
+        // One stands in every record that is shown; the formatter would take several times as long.
+        f.write_str(&self.id)?;
+        let mut mark = "@";
+        for byte in self.ip.octets() {
+            f.write_str(mark)?;
+            f.write_str(itoa::Buffer::new().format(byte))?;
+            mark = ".";
+        }
+        f.write_str(":")?;
+        f.write_str(itoa::Buffer::new().format(self.port))
     }
 }
 

@@ -8,6 +8,9 @@ use tepui_proto::mesos;
 use tepui_resources::{Resource, Resources};
 use tepui_wire::Request;
 
+/// Bytes to begin the text of one agent with: most need no more, so that it never moves while it grows.
+const TEXT_ROOM: usize = 1024;
+
 /// `/slaves?slave_id=`
 pub(super) fn write_agents(snapshot: &Snapshot, request: &Request, query: &Query, w: &mut Writer) {
     let only = query.get("slave_id");
@@ -39,7 +42,7 @@ pub(super) fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Sh
     let mut roles = agent.total.iter().filter_map(Resource::reservation_role);
     if roles.all(|role| may_see(role.as_str())) {
         w.raw(agent.text(|agent| {
-            let mut w = Writer::new();
+            let mut w = Writer::with_capacity(TEXT_ROOM);
             write_fields(agent, |_| true, &mut w);
             w.finish()
         }));
@@ -50,12 +53,15 @@ pub(super) fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Sh
 
 fn write_fields(agent: &Agent, may_see: impl Fn(&str) -> bool, w: &mut Writer) {
     json::agent_info(w, &agent.info);
-    w.field_string("pid", &agent.pid.to_string());
+    w.field_display("pid", &agent.pid);
     json::time(w, "registered_time", agent.registered);
     if let Some(reregistered) = agent.reregistered {
         json::time(w, "reregistered_time", reregistered);
     }
-    json::resources(w, "resources", &agent.total);
+    w.key("resources");
+    let start = w.len();
+    json::sums(w, &agent.total);
+    let total = start..w.len();
     json::resources(w, "used_resources", &agent.used_total());
     json::resources(w, "offered_resources", &agent.offered);
     w.field_object("reserved_resources", |w| {
@@ -63,7 +69,11 @@ fn write_fields(agent: &Agent, may_see: impl Fn(&str) -> bool, w: &mut Writer) {
             json::resources(w, &role, &reserved);
         }
     });
-    json::resources(w, "unreserved_resources", agent.total.iter().filter(|one| one.is_unreserved()));
+    w.key("unreserved_resources");
+    match agent.total.iter().all(Resource::is_unreserved) {
+        true => w.again(total),
+        false => json::sums(w, agent.total.iter().filter(|one| one.is_unreserved())),
+    }
     w.field_bool("active", agent.active);
     w.field_bool("deactivated", agent.standing.deactivated);
     w.field_string("version", &agent.version);

@@ -80,7 +80,7 @@ pub(super) fn write_summary(framework: &Framework, w: &mut Writer) {
     w.field_string("id", framework.id.as_str());
     w.field_string("name", &info.name);
     if let Some(pid) = &framework.pid {
-        w.field_string("pid", &pid.to_string());
+        w.field_display("pid", pid);
     }
     json::resources(w, "used_resources", &framework.used);
     json::resources(w, "offered_resources", &framework.offered);

@@ -12,6 +12,9 @@ use tepui_resources::{Quantities, Ranges, Resource, Scalar, Set, Value};
 
 use buffa::Enumeration;
 
+/// Bytes to begin the text of one task with: most need no more, so that it never moves while it grows.
+const TEXT_ROOM: usize = 1024;
+
 /// A time in seconds.
 pub(super) fn time(w: &mut Writer, key: &str, at: Wall) {
     w.field_double(key, at.as_secs_f64());
@@ -40,6 +43,12 @@ pub(super) const USUAL: [&str; 4] = ["disk", "mem", "gpus", "cpus"];
 /// Sums by name: scalars as numbers, cpus, gpus, mem and disk always; ranges and sets as text. Reservations and
 /// volumes do not show; revocable resources have a name of their own.
 pub(super) fn resources<'a>(w: &mut Writer, key: &str, resources: impl IntoIterator<Item = &'a Resource>) {
+    w.key(key);
+    sums(w, resources);
+}
+
+/// The object of [`resources`].
+pub(super) fn sums<'a>(w: &mut Writer, resources: impl IntoIterator<Item = &'a Resource>) {
     let mut usual = [Scalar::ZERO; USUAL.len()];
     let mut others: Vec<&Resource> = Vec::new();
     for resource in resources {
@@ -49,7 +58,7 @@ pub(super) fn resources<'a>(w: &mut Writer, key: &str, resources: impl IntoItera
             _ => others.push(resource),
         }
     }
-    w.field_object(key, |w| {
+    w.object(|w| {
         USUAL.iter().zip(usual).for_each(|(name, amount)| w.field_double(name, amount.to_f64()));
         other_resources(w, others);
     });
@@ -68,11 +77,15 @@ fn other_resources(w: &mut Writer, mut others: Vec<&Resource>) {
     };
     for same in others.chunk_by(is_same) {
         let first = same[0];
-        w.key(&format!("{}{}", first.name().as_str(), if first.is_revocable() { "_revocable" } else { "" }));
+        if first.is_revocable() {
+            w.key(&format!("{}_revocable", first.name().as_str()));
+        } else {
+            w.key(first.name().as_str());
+        }
         let values = || same.iter().map(|resource| resource.value());
         match first.value() {
             Value::Scalar(_) => w.double(values().map(Value::quantity).sum::<Scalar>().to_f64()),
-            Value::Ranges(only) if same.len() == 1 => w.string(&only.to_string()),
+            Value::Ranges(only) if same.len() == 1 => w.display(only),
             Value::Ranges(_) => {
                 let mut sum = Ranges::default();
                 values().for_each(|value| {
@@ -80,7 +93,7 @@ fn other_resources(w: &mut Writer, mut others: Vec<&Resource>) {
                         sum += more
                     }
                 });
-                w.string(&sum.to_string());
+                w.display(&sum);
             }
             Value::Set(_) => {
                 let mut sum = Set::default();
@@ -89,7 +102,7 @@ fn other_resources(w: &mut Writer, mut others: Vec<&Resource>) {
                         sum += more
                     }
                 });
-                w.string(&sum.to_string());
+                w.display(&sum);
             }
         }
     }
@@ -124,8 +137,8 @@ pub(super) fn agent_info(w: &mut Writer, info: &AgentInfo) {
 fn attribute(w: &mut Writer, attribute: &Attribute) {
     match attribute.r#type {
         value::Type::SCALAR => w.field_double(&attribute.name, attribute.scalar.value),
-        value::Type::RANGES => w.field_string(&attribute.name, &Ranges::from(&*attribute.ranges).to_string()),
-        value::Type::SET => w.field_string(&attribute.name, &Set::from(&*attribute.set).to_string()),
+        value::Type::RANGES => w.field_display(&attribute.name, &Ranges::from(&*attribute.ranges)),
+        value::Type::SET => w.field_display(&attribute.name, &Set::from(&*attribute.set)),
         value::Type::TEXT => w.field_string(&attribute.name, &attribute.text.value),
     }
 }
@@ -147,7 +160,7 @@ pub(super) fn master_info(w: &mut Writer, info: &MasterInfo) {
 /// A task; who may see one sees all of it, so that its text serves every reader.
 pub(super) fn task(w: &mut Writer, task: &Shown<Task>) {
     w.raw(task.text(|task| {
-        let mut w = Writer::new();
+        let mut w = Writer::with_capacity(TEXT_ROOM);
         w.object(|w| task_fields(w, task));
         w.finish()
     }));

@@ -44,7 +44,7 @@ pub(super) fn write_state(snapshot: &Snapshot, request: &Request, query: &Query,
     json::time(w, "start_time", snapshot.started.unwrap_or_default());
     json::time(w, "elected_time", snapshot.elected.unwrap_or_default());
     w.field_string("id", &snapshot.info.id);
-    w.field_string("pid", &snapshot.config.pid.to_string());
+    w.field_display("pid", &snapshot.config.pid);
     w.field_string("hostname", &snapshot.config.hostname);
     json::capabilities(w, snapshot.info.capabilities.iter().map(|capability| capability.r#type));
     let active = snapshot.agents.values().filter(|agent| agent.active).count();
@@ -52,7 +52,7 @@ pub(super) fn write_state(snapshot: &Snapshot, request: &Request, query: &Query,
     w.field_double("deactivated_slaves", (snapshot.agents.len() - active) as f64);
     w.field_double("unreachable_slaves", snapshot.unreachable.len() as f64);
     json::optional(w, "domain", snapshot.info.domain.as_option());
-    w.field_string("leader", &snapshot.config.pid.to_string());
+    w.field_display("leader", &snapshot.config.pid);
     w.field_object("leader_info", |w| json::master_info(w, &snapshot.info));
     if snapshot.approvers.approved(&request.principal, Action::ViewFlags, "") {
         if let Some(cluster) = &snapshot.config.cluster {

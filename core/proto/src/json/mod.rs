@@ -61,6 +61,65 @@ mod tests {
         assert!(to_string(&status, Names::V0).contains(r#""slave_id":{"value":"S0"}"#));
     }
 
+    /// Escaped one character after the other.
+    fn plainly(text: &str) -> String {
+        let escaped = text.chars().map(|character| match character {
+            '"' | '\\' => format!("\\{character}"),
+            '\u{8}' => "\\b".to_owned(),
+            '\u{c}' => "\\f".to_owned(),
+            '\n' => "\\n".to_owned(),
+            '\r' => "\\r".to_owned(),
+            '\t' => "\\t".to_owned(),
+            control if control < ' ' => format!("\\u{:04X}", u32::from(control)),
+            other => other.to_string(),
+        });
+        format!("\"{}\"", escaped.collect::<String>())
+    }
+
+    #[test]
+    fn a_character_is_escaped_wherever_it_stands() {
+        for length in 0..20 {
+            for (at, character) in (0..=length).flat_map(|at| (0..=0x101).map(move |code| (at, code))) {
+                let mut text = "é".repeat(length / 3) + &"x".repeat(length - length / 3);
+                let places: Vec<_> = text.char_indices().map(|(place, _)| place).chain([text.len()]).collect();
+                text.insert(places[at], char::from_u32(character).unwrap());
+                let (mut string, mut display) = (Writer::new(), Writer::new());
+                string.string(&text);
+                display.display(&text);
+                assert_eq!((string.finish(), display.finish()), (plainly(&text), plainly(&text)));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_formatter() {
+        for value in [0, 1, 9, 10, 4_294_967_296, i64::MAX, -1, i64::MIN] {
+            let mut writer = Writer::new();
+            writer.i64(value);
+            writer.u64(value as u64);
+            writer.double((value / 1024) as f64);
+            assert_eq!(writer.finish(), format!("{value},{},{:?}", value as u64, (value / 1024) as f64));
+        }
+        let mut writer = Writer::new();
+        writer.double(-0.0);
+        writer.double(0.0);
+        assert_eq!(writer.finish(), "-0.0,0.0");
+    }
+
+    #[test]
+    fn a_value_is_written_again() {
+        let mut writer = Writer::new();
+        writer.begin_object();
+        writer.key("a");
+        let start = writer.len();
+        writer.array([1, 2], Writer::u64);
+        let value = start..writer.len();
+        writer.key("b");
+        writer.again(value);
+        writer.end_object();
+        assert_eq!(writer.finish(), r#"{"a":[1,2],"b":[1,2]}"#);
+    }
+
     #[test]
     fn explicit_defaults_are_printed_deprecated_ones_only_when_set() {
         assert_eq!(to_string(&CommandInfo::default(), Names::V1), r#"{"shell":true}"#);

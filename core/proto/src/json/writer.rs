@@ -2,7 +2,8 @@
 
 use super::{Names, write_message};
 use buffa::{Message, MessageName};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+use std::ops::Range;
 
 /// Doubles below this are exact integers whose digits need no search for the shortest form.
 const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
@@ -78,15 +79,36 @@ impl Writer {
     pub fn string(&mut self, text: &str) {
         self.separate();
         self.out.push('"');
-        let mut rest = text;
-        // Bytes of longer characters are all above these, so no character is cut in two.
-        while let Some(at) = rest.bytes().position(|byte| byte == b'"' || byte == b'\\' || byte < b' ') {
+        // Nearly every text has nothing to escape.
+        if is_plain(text.as_bytes()) {
+            self.out.push_str(text);
+        } else {
+            self.escaped(text);
+        }
+        self.out.push('"');
+    }
+
+    /// A string that is written as it is displayed, without a copy beside it.
+    pub fn display(&mut self, value: &impl Display) {
+        self.separate();
+        self.out.push('"');
+        let start = self.out.len();
+        let _ = write!(self.out, "{value}");
+        if !is_plain(&self.out.as_bytes()[start..]) {
+            let text = self.out.split_off(start);
+            self.escaped(&text);
+        }
+        self.out.push('"');
+    }
+
+    fn escaped(&mut self, mut rest: &str) {
+        // Bytes of longer characters are all above those that are escaped, so no character is cut in two.
+        while let Some(at) = rest.bytes().position(is_escaped) {
             self.out.push_str(&rest[..at]);
             self.escape(rest.as_bytes()[at]);
             rest = &rest[at + 1..];
         }
         self.out.push_str(rest);
-        self.out.push('"');
     }
 
     fn escape(&mut self, byte: u8) {
@@ -111,8 +133,10 @@ impl Writer {
             v if v.is_nan() => out.write_str("\"NaN\""),
             f64::INFINITY => out.write_str("\"Infinity\""),
             f64::NEG_INFINITY => out.write_str("\"-Infinity\""),
-            v if v.fract() == 0.0 && v.abs() < EXACT_INTEGERS && (v != 0.0 || v.is_sign_positive()) => {
-                write!(out, "{}.0", v as i64)
+            v if v == 0.0 && v.is_sign_positive() => out.write_str("0.0"),
+            v if v.fract() == 0.0 && v.abs() < EXACT_INTEGERS && v != 0.0 => {
+                out.push_str(itoa::Buffer::new().format(v as i64));
+                out.write_str(".0")
             }
             v if v == 0.0 || (1e-6..1e21).contains(&v.abs()) => {
                 let fraction = if v.fract() == 0.0 { ".0" } else { "" };
@@ -125,13 +149,13 @@ impl Writer {
     /// An unsigned integer, also beyond 2^53.
     pub fn u64(&mut self, value: u64) {
         self.separate();
-        let _ = write!(self.out, "{value}");
+        self.out.push_str(itoa::Buffer::new().format(value));
     }
 
     /// A signed integer.
     pub fn i64(&mut self, value: i64) {
         self.separate();
-        let _ = write!(self.out, "{value}");
+        self.out.push_str(itoa::Buffer::new().format(value));
     }
 
     /// `true` or `false`.
@@ -145,6 +169,12 @@ impl Writer {
         self.out.push_str(json);
     }
 
+    /// Once more the complete value that was written at these bytes ([`Writer::len`] before and after it).
+    pub fn again(&mut self, written: Range<usize>) {
+        self.separate();
+        self.out.extend_from_within(written);
+    }
+
     /// A message.
     pub fn message<M: Message + MessageName>(&mut self, message: &M, names: Names) {
         write_message(self, message, names);
@@ -154,6 +184,12 @@ impl Writer {
     pub fn field_string(&mut self, key: &str, value: &str) {
         self.key(key);
         self.string(value);
+    }
+
+    /// `key` and a string that is written as it is displayed.
+    pub fn field_display(&mut self, key: &str, value: &impl Display) {
+        self.key(key);
+        self.display(value);
     }
 
     /// `key` and a double.
@@ -207,6 +243,39 @@ impl Writer {
         self.key(key);
         self.object(fill);
     }
+}
+
+fn is_escaped(byte: u8) -> bool {
+    byte == b'"' || byte == b'\\' || byte < b' '
+}
+
+/// Whether no byte of a text is escaped: eight at a time, the last eight perhaps twice.
+fn is_plain(text: &[u8]) -> bool {
+    let mut chunks = text.chunks_exact(WORD);
+    if !chunks.all(|chunk| is_plain_word(word(chunk))) {
+        return false;
+    }
+    match text.last_chunk::<WORD>() {
+        Some(last) => is_plain_word(u64::from_ne_bytes(*last)),
+        None => !text.iter().copied().any(is_escaped),
+    }
+}
+
+const WORD: usize = 8;
+
+fn word(chunk: &[u8]) -> u64 {
+    chunk.try_into().map_or(0, u64::from_ne_bytes)
+}
+
+/// [`is_escaped`] of none of eight bytes. In each byte the highest bit tells, as in "Bit Twiddling Hacks" (hasless):
+/// `x - n` borrows where a byte is below `n`; a byte whose own highest bit is set is none of these characters.
+fn is_plain_word(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let below = |x: u64, n: u8| x.wrapping_sub(ONES * u64::from(n)) & !x;
+    let quote = word ^ (ONES * u64::from(b'"'));
+    let backslash = word ^ (ONES * u64::from(b'\\'));
+    (below(word, b' ') | below(quote, 1) | below(backslash, 1)) & HIGH == 0
 }
 
 /// A message as JSON text with sorted keys. Numbers keep their digits.
