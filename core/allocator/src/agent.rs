@@ -39,6 +39,19 @@ pub struct Parcel {
 }
 
 impl Parcel {
+    /// What is neither reserved, revocable nor shared. The quantities are still to be counted.
+    fn plain(resources: Resources) -> Parcel {
+        Parcel {
+            reserved_to: None,
+            refined: false,
+            revocable: false,
+            shared: false,
+            quantities: Amounts::default(),
+            resources,
+            offered_in: 0,
+        }
+    }
+
     /// Whether quota limits what may be taken of it: unreserved, and not revocable.
     pub fn is_plain(&self) -> bool {
         self.reserved_to.is_none() && !self.revocable && !self.shared
@@ -200,8 +213,11 @@ impl Agent {
             self.is_changed = free != self.free_then;
         }
         self.parcels.clear();
-        for resource in free {
-            self.stock(resource, roles);
+        // Mostly there is one parcel, and nothing to take apart.
+        if !free.is_empty() && free.iter().all(|one| one.is_unreserved() && !one.is_revocable() && !one.is_shared()) {
+            self.parcels.push(Parcel::plain(free));
+        } else {
+            free.into_iter().for_each(|resource| self.stock(resource, roles));
         }
         for parcel in &mut self.parcels {
             parcel.quantities = names.quantities(&parcel.resources);
@@ -298,7 +314,10 @@ impl Agent {
             return;
         }
         if self.unsuited.is_empty() {
-            self.free_then = self.parcels.iter().flat_map(|parcel| &parcel.resources).collect();
+            self.free_then = match self.parcels.as_slice() {
+                [only] => only.resources.clone(),
+                parcels => parcels.iter().flat_map(|parcel| &parcel.resources).collect(),
+            };
             self.is_changed = false;
         }
         self.unsuited.insert(client);
@@ -401,15 +420,10 @@ impl Agent {
         };
         match self.parcels.iter_mut().find(alike) {
             Some(parcel) => parcel.resources += resource,
-            None => self.parcels.push(Parcel {
-                reserved_to,
-                refined,
-                revocable,
-                shared,
-                quantities: Amounts::default(),
-                resources: resource.into(),
-                offered_in: 0,
-            }),
+            None => {
+                let plain = Parcel::plain(resource.into());
+                self.parcels.push(Parcel { reserved_to, refined, revocable, shared, ..plain });
+            }
         }
     }
 }

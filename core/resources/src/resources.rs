@@ -3,6 +3,7 @@
 //! Facts from `src/common/resources.cpp`. No two entries could be added together, none is empty, and their order means
 //! nothing (but is kept as Mesos keeps it, for it shows in texts).
 
+use ecow::EcoVec;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,15 +11,16 @@ use std::ops::{Add, AddAssign, Sub, SubAssign};
 
 use crate::{Name, Quantities, Ranges, Reservation, Resource, Role, Scalar, Value, validate};
 
-/// A bag of resources.
+/// A bag of resources. A copy shares its entries with the original until one of them changes: most of what an agent has
+/// goes through free, offered, used and free again without a change.
 #[derive(Clone, Debug, Default)]
-pub struct Resources(Vec<Resource>);
+pub struct Resources(EcoVec<Resource>);
 
 /// The bag itself.
 impl Resources {
     /// Nothing.
     pub const fn new() -> Resources {
-        Resources(Vec::new())
+        Resources(EcoVec::new())
     }
 
     /// True if there is nothing in it.
@@ -41,8 +43,8 @@ impl Resources {
         if resource.is_empty() {
             return;
         }
-        match self.0.iter_mut().find(|mine| mine.can_add(resource)) {
-            Some(mine) => mine.absorb(resource),
+        match self.0.iter().position(|mine| mine.can_add(resource)) {
+            Some(at) => self.0.make_mut()[at].absorb(resource),
             None => self.0.push(resource.clone()),
         }
     }
@@ -52,11 +54,24 @@ impl Resources {
         if resource.is_empty() {
             return;
         }
-        if let Some(at) = self.0.iter().position(|mine| mine.can_subtract(resource))
-            && self.0[at].release(resource)
-        {
-            self.0.swap_remove(at);
+        if let Some(at) = self.0.iter().position(|mine| mine.can_subtract(resource)) {
+            self.release(at, resource);
         }
+    }
+
+    /// Takes a resource away from an entry, and the entry if nothing is left of it.
+    fn release(&mut self, at: usize, resource: &Resource) {
+        let entries = self.0.make_mut();
+        if entries[at].release(resource) {
+            let last = entries.len() - 1;
+            entries.swap(at, last);
+            self.0.pop();
+        }
+    }
+
+    /// Whether the two are one in memory, as a copy and its original are; then they are equal. They can be equal otherwise.
+    fn is_same_storage(&self, other: &Resources) -> bool {
+        std::ptr::eq(self.0.as_slice(), other.0.as_slice())
     }
 
     /// Takes one resource away from what is allocated to no role, to whichever role it is allocated itself. Otherwise
@@ -66,10 +81,8 @@ impl Resources {
             return;
         }
         let from = |mine: &Resource| mine.allocation_role().is_none() && mine.can_subtract_unallocated(resource);
-        if let Some(at) = self.0.iter().position(from)
-            && self.0[at].release(resource)
-        {
-            self.0.swap_remove(at);
+        if let Some(at) = self.0.iter().position(from) {
+            self.release(at, resource);
         }
     }
 
@@ -80,6 +93,9 @@ impl Resources {
 
     /// True if all of `other` is in it.
     pub fn contains(&self, other: &Resources) -> bool {
+        if self.is_same_storage(other) {
+            return true;
+        }
         // The entries of a bag draw on different entries of another, except that two equal persistent volumes stay
         // apart: those must be counted.
         let mut remaining = Cow::Borrowed(self);
@@ -125,7 +141,10 @@ impl Resources {
 
     fn set_allocation(&mut self, role: Option<&Role>) {
         let uniform = self.0.windows(2).all(|pair| pair[0].allocation_role() == pair[1].allocation_role());
-        self.0.iter_mut().for_each(|mine| mine.set_allocation(role));
+        if uniform && self.0.first().is_none_or(|first| first.allocation_role() == role) {
+            return;
+        }
+        self.0.make_mut().iter_mut().for_each(|mine| mine.set_allocation(role));
         if !uniform {
             *self = std::mem::take(&mut self.0).into_iter().collect();
         }
@@ -183,6 +202,12 @@ impl Resources {
     }
 
     fn group_by(&self, role: impl Fn(&Resource) -> Option<&Role>) -> BTreeMap<Role, Resources> {
+        // Mostly there is one role, and nothing to take apart.
+        if let Some(first) = self.0.first().and_then(&role)
+            && self.iter().all(|resource| role(resource) == Some(first))
+        {
+            return BTreeMap::from([(first.clone(), self.clone())]);
+        }
         let mut groups: BTreeMap<Role, Resources> = BTreeMap::new();
         for resource in self.iter() {
             if let Some(role) = role(resource) {
@@ -197,6 +222,10 @@ impl Resources {
 impl Resources {
     /// The entries that satisfy the predicate.
     pub fn filter(&self, keep: impl Fn(&Resource) -> bool) -> Resources {
+        // Mostly all do, or none.
+        if self.iter().all(&keep) {
+            return self.clone();
+        }
         Resources(self.iter().filter(|mine| keep(mine)).cloned().collect())
     }
 
@@ -342,7 +371,7 @@ impl From<Resource> for Resources {
 
 impl IntoIterator for Resources {
     type Item = Resource;
-    type IntoIter = std::vec::IntoIter<Resource>;
+    type IntoIter = ecow::vec::IntoIter<Resource>;
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
@@ -361,8 +390,8 @@ impl AddAssign<Resource> for Resources {
         if resource.is_empty() {
             return;
         }
-        match self.0.iter_mut().find(|mine| mine.can_add(&resource)) {
-            Some(mine) => mine.absorb(&resource),
+        match self.0.iter().position(|mine| mine.can_add(&resource)) {
+            Some(at) => self.0.make_mut()[at].absorb(&resource),
             None => self.0.push(resource),
         }
     }
@@ -370,6 +399,10 @@ impl AddAssign<Resource> for Resources {
 
 impl AddAssign<&Resources> for Resources {
     fn add_assign(&mut self, other: &Resources) {
+        if self.is_empty() {
+            *self = other.clone();
+            return;
+        }
         other.iter().for_each(|resource| self.add_one(resource));
     }
 }
@@ -400,6 +433,10 @@ impl Add for &Resources {
 
 impl SubAssign<&Resources> for Resources {
     fn sub_assign(&mut self, other: &Resources) {
+        if self.is_same_storage(other) {
+            *self = Resources::new();
+            return;
+        }
         other.iter().for_each(|resource| self.subtract_one(resource));
     }
 }
@@ -422,7 +459,7 @@ impl Sub for &Resources {
 /// Equal if each contains the other; the order of entries does not count.
 impl PartialEq for Resources {
     fn eq(&self, other: &Resources) -> bool {
-        self.contains(other) && other.contains(self)
+        self.is_same_storage(other) || self.contains(other) && other.contains(self)
     }
 }
 
