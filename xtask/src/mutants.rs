@@ -4,7 +4,7 @@
 //! is found: `What: a promise is forgotten`, `World: log`, `Seed: 7`, `Hours: 2`. Each is built in a copy of the tree, so that nothing
 //! of the tree itself changes, and simulated with that seed; and the same seed must be clean without it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -109,6 +109,22 @@ fn apply(tree: &Path, mutant: &Mutant, how: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Removes the files below `folder` whose path from `top` is not among these. The copy's lock file is cargo's, and tracked.
+fn remove_others(top: &Path, folder: &Path, paths: &BTreeSet<&str>) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_others(top, &entry.path(), paths)?;
+        } else if !paths.contains(&*entry.path().strip_prefix(top)?.to_string_lossy()) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// A copy of the tree, with build output of its own beside it.
 struct Place {
     tree: PathBuf,
@@ -116,10 +132,11 @@ struct Place {
 }
 
 impl Place {
-    /// What has not changed since the last time keeps its date, so that it is not built again.
+    /// What has not changed since the last time keeps its date, so that it is not built again; what is gone is removed.
     fn prepare(root: &Path, files: &[File]) -> Result<Place> {
         let folder = root.join("target/xtask-mutants");
         let place = Place { tree: folder.join("tree"), target: folder.join("target") };
+        remove_others(&place.tree, &place.tree, &files.iter().map(|file| file.path.as_str()).collect())?;
         for file in files {
             let (from, to) = (root.join(&file.path), place.tree.join(&file.path));
             let bytes = std::fs::read(from)?;
@@ -176,5 +193,46 @@ impl Place {
         };
         println!("{word} {name} ({what}) in the {world} world with seed {seed}, {took} s: {said}");
         Ok(word == "found")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patch(text: &str) -> File {
+        File { path: "sim/mutants/log-promise.patch".to_owned(), text: Some(text.to_owned()) }
+    }
+
+    #[test]
+    fn a_patch_says_what_it_means_and_where_it_is_found() {
+        let text = "What: a promise is forgotten\nWorld: log\nSeed: 7\nHours: 2\n\n--- a/x\n+++ b/x\n";
+        let mutant = parse(Path::new("/tree"), &patch(text)).unwrap();
+        assert_eq!((mutant.name.as_str(), mutant.what.as_str()), ("log-promise", "a promise is forgotten"));
+        let Trial { world, seed, hours } = mutant.trial;
+        assert_eq!([world, seed, hours], ["log", "7", "2"]);
+        let error = parse(Path::new("/tree"), &patch(&text.replace("Seed: 7\n", ""))).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "it has no line 'Seed: ...' before its patch");
+    }
+
+    #[test]
+    fn the_copy_has_what_the_tree_has_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let file = |path: &str| File { path: path.to_owned(), text: None };
+        write("a/kept.rs", "1");
+        write("a/gone.rs", "2");
+        let place = Place::prepare(root.path(), &[file("a/kept.rs"), file("a/gone.rs")]).unwrap();
+        let kept = place.tree.join("a/kept.rs");
+        let before = std::fs::metadata(&kept).unwrap().modified().unwrap();
+        write("b/new.rs", "3");
+        Place::prepare(root.path(), &[file("a/kept.rs"), file("b/new.rs")]).unwrap();
+        assert!(!place.tree.join("a/gone.rs").exists());
+        assert_eq!(std::fs::read_to_string(place.tree.join("b/new.rs")).unwrap(), "3");
+        assert_eq!(std::fs::metadata(&kept).unwrap().modified().unwrap(), before, "what is as it was is not written");
     }
 }

@@ -321,5 +321,9 @@ fn small_endpoints() {
     padded.query = "jsonp=show".into();
     assert_eq!(world.ask(padded), (200, r#"show({"flags":{"port":"5051"}})"#.into()));
     assert_eq!(world.ask(get("/slave(1)/nothing")), (404, "404 Not Found.".into()));
-    assert_eq!(world.ask(post_json("/slave(1)/state", "{}")).0, 405);
+    // Without an authorizer any method reads, and what is below an endpoint is that endpoint.
+    assert_eq!(world.ask(post_json("/slave(1)/state", "{}")).0, 200);
+    assert_eq!(world.ask(post_json("/health", "")).0, 200);
+    assert_eq!(world.ask(get("/flags/x/y")).0, 200);
+    assert_eq!(world.ask(get("/api/v1/x")).0, 404);
 }

@@ -8,7 +8,7 @@ use crate::key::FrameworkKey;
 use crate::role::{RoleId, Roles};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use tepui_resources::{Resource, Resources};
+use tepui_resources::{Resource, Resources, Scalar};
 
 /// What one framework holds (was offered or uses) under one role.
 #[derive(Clone, Debug)]
@@ -271,7 +271,7 @@ impl Agent {
     /// Holds invariant 1: what is about to be offered (without allocation role) is there and not held. `scalars` are the
     /// amounts of what of it is not shared: shared resources may be held many times over.
     pub fn assert_free(&self, offered: &Resources, scalars: &Amounts) {
-        let fits = |(name, more)| self.used_scalars.get(name) + more <= self.total_scalars.get(name);
+        let fits = |(name, more)| self.used_scalars.get(name).saturating_add(more) <= self.total_scalars.get(name);
         let free = scalars.iter().all(fits) || self.has_each_free(offered);
         assert!(free, "offered beyond what there is: {offered} of {}, {} in use", self.total, self.used());
     }
@@ -280,7 +280,9 @@ impl Agent {
     /// name.
     fn has_each_free(&self, offered: &Resources) -> bool {
         let used = self.used();
-        let amount = |bag: &Resources, like| bag.find_like(like).and_then(Resource::amount).unwrap_or_default();
+        let amount = |bag: &Resources, like: &Resource| -> Scalar {
+            bag.iter().filter(|one| one.is_like(like)).filter_map(Resource::amount).sum()
+        };
         offered.iter().filter(|resource| !resource.is_shared()).all(|resource| match resource.amount() {
             Some(more) => amount(&used, resource) + more <= amount(&self.total, resource),
             None => true,

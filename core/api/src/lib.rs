@@ -4,9 +4,11 @@
 //! The checks come in this order: method, `Content-Type`, body, validity of the call, `Accept`. Body and validity are the
 //! endpoint's own. Source: Mesos `src/master/http.cpp`, `src/slave/http.cpp`, `src/common/http.cpp`.
 
+mod command;
 mod host;
 pub mod metrics;
 
+pub use command::write_command;
 pub use host::{FilesError, Host, NoHost};
 
 use tepui_proto::ContentType;
@@ -40,6 +42,17 @@ pub fn accepted_or(request: &Request, not_acceptable: &str) -> Result<ContentTyp
     accepted(request).ok_or_else(|| Response::text(406, not_acceptable))
 }
 
+/// A path, and then what is left of it as one part after the other is cut off its end: libprocess serves what is below an
+/// endpoint by that endpoint. Source: libprocess `ProcessBase::consume(HttpEvent)`.
+pub fn and_above(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(above, _)| above))
+}
+
+/// Whether a path is this endpoint or below it.
+pub fn is_at(path: &str, endpoint: &str) -> bool {
+    path.strip_prefix(endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +68,14 @@ mod tests {
             principal: None,
             nonce: 0,
         }
+    }
+
+    #[test]
+    fn what_is_below_an_endpoint_is_at_it() {
+        assert_eq!(and_above("a/b/c").collect::<Vec<_>>(), ["a/b/c", "a/b", "a"]);
+        assert_eq!(and_above("/state").collect::<Vec<_>>(), ["/state", ""]);
+        assert!(is_at("state", "state") && is_at("state/x", "state"));
+        assert!(!is_at("state-summary", "state") && !is_at("stat", "state"));
     }
 
     #[test]

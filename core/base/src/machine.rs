@@ -74,6 +74,11 @@ impl<E> Outbox<E> {
         self.entries.push(Entry::After(key, effect));
     }
 
+    /// Puts in all that is in another one, after what is here.
+    pub fn append(&mut self, mut other: Outbox<E>) {
+        self.entries.append(&mut other.entries);
+    }
+
     /// Takes all entries, leaving the outbox empty with its capacity kept.
     pub fn drain(&mut self) -> std::vec::Drain<'_, Entry<E>> {
         self.entries.drain(..)

@@ -63,6 +63,8 @@ impl Master {
             && let Some(status_uuid) = status_uuid
             && let Some(framework) = self.state.framework_mut(to)
             && let Some(task) = framework.tasks.get_mut(&update.status.task_id.id())
+            // Another agent may run a task of the same id that this master does not know.
+            && update.agent_id.as_option().is_none_or(|agent| agent.id() == task.agent)
         {
             Arc::make_mut(task).forwarded = Some((update.status.state, status_uuid));
         }
@@ -77,7 +79,8 @@ impl Master {
         let (before, after) = (task.state, update.latest_state.unwrap_or(update.status.state));
         let is_news = task.is_news(&update.status);
         task.add_status(&update.status);
-        if !is_terminal(before) {
+        // An executor that says UNREACHABLE has given the resources back; only an end can follow.
+        if holds_resources(before) || (!is_terminal(before) && is_terminal(after)) {
             task.state = after;
             if before != after && is_terminal(after) {
                 framework.metrics.terminal[after as usize] += 1;

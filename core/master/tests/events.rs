@@ -203,7 +203,7 @@ fn a_framework_that_ends_takes_its_tasks_with_it() {
 }
 
 #[test]
-fn what_an_unknown_agent_brings_is_told_before_the_agent() {
+fn what_an_unknown_agent_brings_is_told_after_the_agent() {
     let (mut world, stream) = watched();
     let info = FrameworkInfo { id: field_id("old-0000"), ..framework("f", &[]) };
     let staging = task("t", "old-S0", "cpus:1;mem:32");
@@ -218,8 +218,8 @@ fn what_an_unknown_agent_brings_is_told_before_the_agent() {
     };
     world.send(&agent_pid(1), &reregister_message(1, AGENT, "old-S0", vec![info], vec![running]));
     let events = heard(&mut world, stream);
-    assert_eq!(kinds(&events), ["FRAMEWORK_ADDED", "TASK_ADDED", "AGENT_ADDED"]);
-    let framework = &events[0]["framework_added"]["framework"];
+    assert_eq!(kinds(&events), ["AGENT_ADDED", "FRAMEWORK_ADDED", "TASK_ADDED"]);
+    let framework = &events[1]["framework_added"]["framework"];
     assert_eq!((&framework["recovered"], &framework["connected"]), (&json!(true), &json!(false)));
     world.audit();
 }

@@ -4,6 +4,7 @@ mod harness;
 
 use harness::*;
 use std::time::Duration;
+use tepui_proto::mesos::command_info::URI as Uri;
 use tepui_proto::mesos::internal::{ExitedExecutorMessage, RunTaskGroupMessage, ShutdownExecutorMessage};
 use tepui_proto::mesos::offer::{Operation, operation};
 use tepui_proto::mesos::scheduler::{Call, call, event};
@@ -131,9 +132,49 @@ fn groups_are_refused_in_the_words_of_mesos() {
         "Executor 'e' uses less memory (16MB) than the minimum required (32MB)"
     );
     assert_eq!(refused(|executor, _| executor.resources = parse("cpus:1;mem:32")), "Executor 'e' uses no disk");
+    assert_eq!(
+        refused(|_, tasks| tasks[1].task_id = tasks[0].task_id.clone()),
+        "Task 'a' is invalid: Task has duplicate ID: a"
+    );
     assert_eq!(refused(|_, tasks| tasks[1].resources.clear()), "Task 'b' is invalid: Task uses no resources");
     assert_eq!(
         refused(|executor, _| executor.command = MessageField::some(CommandInfo::default())),
         "'ExecutorInfo.command' must not be set for 'DEFAULT' executor"
     );
+}
+
+#[test]
+fn an_executor_is_the_same_as_far_as_mesos_compares() {
+    let (mut world, agent, scheduler, offer) = cluster();
+    let uri = |cache, extract| Uri { value: "http://u".to_owned(), cache, extract, ..Default::default() };
+    let custom = |uri: Uri, shell: Option<bool>, name: Option<&str>| ExecutorInfo {
+        r#type: None,
+        command: MessageField::some(CommandInfo {
+            value: Some("run".to_owned()),
+            uris: vec![uri],
+            shell,
+            ..Default::default()
+        }),
+        name: name.map(str::to_owned),
+        ..executor(&scheduler.id, "cpus:0.1;mem:32")
+    };
+    let with = |id: &str, executor: ExecutorInfo| TaskInfo {
+        command: MessageField::none(),
+        executor: MessageField::some(executor),
+        ..task(id, &agent, "cpus:0.5;mem:64")
+    };
+    let tasks = vec![
+        with("a", custom(uri(None, None), None, None)),
+        with("b", custom(uri(Some(true), Some(true)), Some(true), Some(""))),
+        with("c", custom(uri(None, Some(false)), None, None)),
+    ];
+    world.launch(&scheduler, &[&offer], tasks);
+    assert_eq!(
+        world.launched(1).iter().map(|run| run.task.name.clone()).collect::<Vec<_>>(),
+        ["name of a", "name of b"]
+    );
+    let update = world.updates(&scheduler).remove(0);
+    assert_eq!((update.task_id.value.as_str(), update.state), ("c", TaskState::TASK_ERROR));
+    assert!(update.message.unwrap().starts_with("ExecutorInfo is not compatible with existing ExecutorInfo"));
+    world.audit();
 }

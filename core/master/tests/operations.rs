@@ -4,7 +4,9 @@ mod harness;
 
 use harness::*;
 use std::time::Duration;
-use tepui_proto::mesos::internal::{FrameworkErrorMessage, FrameworkRegisteredMessage, ReconcileOperationsMessage};
+use tepui_proto::mesos::internal::{
+    FrameworkErrorMessage, FrameworkRegisteredMessage, ReconcileOperationsMessage, ResourceOffersMessage,
+};
 use tepui_proto::mesos::offer::Operation;
 use tepui_proto::mesos::offer::operation::Type;
 use tepui_proto::mesos::scheduler::call::reconcile_operations;
@@ -137,7 +139,16 @@ fn a_driver_has_no_calls_about_operations() {
     let metrics = world.json("/metrics/snapshot");
     assert_eq!(metrics["master/messages_reconcile_operations"], 0.0);
     let operation = Operation { r#type: Some(Type::RESERVE), id: asked(None).operation_id, ..Default::default() };
-    world.send(&scheduler_pid(1), &Call { framework_id, ..accept_ids(&["O"], vec![operation]) });
+    let reserve = |world: &mut World, offer: &str| {
+        let call = accept_ids(&[offer], vec![operation.clone()]);
+        world.send(&scheduler_pid(1), &Call { framework_id: framework_id.clone(), ..call });
+    };
+    reserve(&mut world, "O");
+    assert!(world.received::<FrameworkErrorMessage>(&scheduler_pid(1)).is_empty(), "no such offer");
+    world.register_agent(1, AGENT);
+    world.advance(Duration::from_secs(1));
+    let offer = world.received::<ResourceOffersMessage>(&scheduler_pid(1)).remove(0).offers.remove(0);
+    reserve(&mut world, &offer.id.value);
     let error = |world: &mut World| world.received::<FrameworkErrorMessage>(&scheduler_pid(1)).remove(0).message;
     let text = error(&mut world);
     let expected = "The 'id' field was set in an offer operation, but operation feedback is not supported for the \
@@ -145,8 +156,8 @@ fn a_driver_has_no_calls_about_operations() {
     assert_eq!(text, expected);
     let metrics = world.json("/metrics/snapshot");
     let counts = ["", "reserve/", "create/"].map(|kind| metrics[format!("master/operations/{kind}error")].clone());
-    assert_eq!(counts, [1.0, 1.0, 0.0], "a refused operation counts");
-    assert_eq!(metrics["master/operations/total"], 1.0);
+    assert_eq!(counts, [2.0, 2.0, 0.0], "a refused operation counts");
+    assert_eq!(metrics["master/operations/total"], 2.0);
     world.input(NetInput::Exited(scheduler_pid(1)));
     assert_eq!(error(&mut world), "Framework disconnected");
     world.advance(Duration::from_secs(1));

@@ -163,3 +163,40 @@ fn a_known_framework_is_made_known_to_agents() {
     let error = world.events(&scheduler, event::Type::ERROR).remove(0);
     assert_eq!(error.error.message, "Framework failed over");
 }
+
+/// A driver of old declines by launching nothing: each offer by itself, and with its filter.
+#[test]
+fn a_launch_of_nothing_declines_each_offer() {
+    let mut world = World::new();
+    world.register_agent(1, AGENT);
+    world.register_agent(2, AGENT);
+    let driver = scheduler_pid(1);
+    let info = MessageField::some(framework("old", &[]));
+    world.send(&driver, &RegisterFrameworkMessage { framework: info, ..Default::default() });
+    let id = world.received::<FrameworkRegisteredMessage>(&driver)[0].framework_id.value.clone();
+    world.advance(Duration::from_secs(1));
+    let offered: Vec<ResourceOffersMessage> = world.received(&driver);
+    let offer_ids: Vec<_> =
+        offered.iter().flat_map(|message| &message.offers).map(|offer| (*offer.id).clone()).collect();
+    assert_eq!(offer_ids.len(), 2, "of two agents");
+    let filters = MessageField::some(Filters { refuse_seconds: Some(3600.0), ..Default::default() });
+    let nothing = LaunchTasksMessage { framework_id: field_id(&id), offer_ids, filters, ..Default::default() };
+    world.send(&driver, &nothing);
+    assert!(world.master.snapshot().offers.is_empty());
+    world.advance(Duration::from_secs(60));
+    assert!(world.received::<ResourceOffersMessage>(&driver).is_empty(), "they are filtered");
+    world.audit();
+}
+
+/// What only the agent hands out is in the offer, and not in what the framework reads.
+#[test]
+fn ephemeral_ports_are_not_shown_to_frameworks() {
+    let mut world = World::new();
+    world.register_agent(1, "cpus:4;mem:4096;ephemeral_ports:[32768-57344]");
+    let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    assert!(offer.resources.iter().all(|resource| resource.name != "ephemeral_ports"));
+    assert_eq!(world.json("/slaves")["slaves"][0]["offered_resources"]["ephemeral_ports"], "[32768-57344]");
+    world.audit();
+}

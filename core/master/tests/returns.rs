@@ -7,8 +7,8 @@ use std::time::Duration;
 use tepui_base::FrameworkId;
 use tepui_master::Config;
 use tepui_proto::mesos::internal::{
-    AgentRegisteredMessage, AgentReregisteredMessage, ExitedExecutorMessage, ShutdownMessage, UnregisterAgentMessage,
-    UpdateFrameworkMessage, archive,
+    AgentRegisteredMessage, AgentReregisteredMessage, ExitedExecutorMessage, KillTaskMessage, ShutdownMessage,
+    UnregisterAgentMessage, UpdateFrameworkMessage, archive,
 };
 use tepui_proto::mesos::offer::{Operation, operation};
 use tepui_proto::mesos::scheduler::event;
@@ -235,5 +235,88 @@ fn an_executor_keeps_its_id_and_its_description() {
         "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID.\n\
          ------------------------------------------------------------\nExisting ExecutorInfo:\n"
     ));
+    world.audit();
+}
+
+#[test]
+fn an_update_that_says_unreachable_frees_the_resources_once() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    world.launch(&scheduler, &[&offer], vec![task("t", &agent, "cpus:2;mem:32")]);
+    world.update(1, &scheduler.id, "t", TaskState::TASK_UNREACHABLE, 1);
+    world.call(&scheduler, acknowledge(&agent, "t", 1));
+    world.advance(Duration::from_secs(10));
+    let all = world.offers(&scheduler).pop().unwrap();
+    assert!(Resources::from_proto(&all.resources).cpus().unwrap().to_f64() > 3.9, "all is free again: {all:?}");
+    world.update(1, &scheduler.id, "t", TaskState::TASK_RUNNING, 2);
+    world.call(&scheduler, acknowledge(&agent, "t", 2));
+    world.audit();
+    world.update(1, &scheduler.id, "t", TaskState::TASK_FINISHED, 3);
+    world.call(&scheduler, acknowledge(&agent, "t", 3));
+    world.audit();
+    world.launch(&scheduler, &[&all], vec![task("u", &agent, "cpus:4;mem:32")]);
+    world.audit();
+    world.update(1, &scheduler.id, "u", TaskState::TASK_FINISHED, 4);
+    world.audit();
+}
+
+fn with_port(agent: &str, framework: &str, id: &str, state: TaskState) -> Task {
+    let resources = task(id, agent, "cpus:1;ports:[31000-31000]").resources;
+    Task { resources, ..reported(agent, framework, id, state) }
+}
+
+#[test]
+fn an_agent_whose_tasks_share_a_port_is_not_taken() {
+    let ports = "cpus:4;mem:4096;ports:[31000-32000]";
+    let back = |second: TaskState| {
+        let mut world = World::new();
+        let tasks = vec![
+            with_port("old-S0", "old-0000", "a", TaskState::TASK_RUNNING),
+            with_port("old-S0", "old-0000", "b", second),
+        ];
+        let info = FrameworkInfo { id: field_id("old-0000"), ..framework("f", &[]) };
+        world.send(&agent_pid(1), &reregister_message(1, ports, "old-S0", vec![info], tasks));
+        world.audit();
+        world.master.snapshot().agents.len()
+    };
+    assert_eq!(back(TaskState::TASK_RUNNING), 0);
+    assert_eq!(back(TaskState::TASK_FINISHED), 1, "what has ended holds nothing any more");
+}
+
+#[test]
+fn an_agent_says_nothing_that_cannot_be_counted_or_is_no_role() {
+    let refused = |change: fn(&mut Task)| {
+        let mut world = World::new();
+        let mut one = reported("old-S0", "old-0000", "a", TaskState::TASK_RUNNING);
+        change(&mut one);
+        let info = FrameworkInfo { id: field_id("old-0000"), ..framework("f", &[]) };
+        world.send(&agent_pid(1), &reregister_message(1, AGENT, "old-S0", vec![info], vec![one]));
+        world.master.snapshot().agents.is_empty()
+    };
+    assert!(!refused(|_| {}));
+    assert!(refused(|task| task.resources[0].scalar.get_or_insert_default().value = 1e16));
+    assert!(refused(|task| task.resources[0].allocation_info.get_or_insert_default().role = Some("a/.".to_owned())));
+}
+
+#[test]
+fn a_task_whose_id_runs_elsewhere_is_killed_where_it_comes_back() {
+    let mut world = World::new();
+    let agent = world.register_agent(2, AGENT);
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    world.launch(&scheduler, &[&offer], vec![task("t", &agent, "cpus:1;mem:32")]);
+    let info = FrameworkInfo { id: field_id(&scheduler.id), ..checkpointing("f") };
+    let tasks = vec![reported("old-S0", &scheduler.id, "t", TaskState::TASK_RUNNING)];
+    world.send(&agent_pid(1), &reregister_message(1, AGENT, "old-S0", vec![info], tasks));
+    let kills: Vec<KillTaskMessage> = world.received(&agent_pid(1));
+    assert_eq!(kills.len(), 1);
+    assert_eq!((kills[0].framework_id.value.as_str(), kills[0].task_id.value.as_str()), (scheduler.id.as_str(), "t"));
+    assert!(world.received::<KillTaskMessage>(&agent_pid(2)).is_empty());
+    let snapshot = world.master.snapshot();
+    assert_eq!(snapshot.frameworks.values().next().unwrap().tasks.values().next().unwrap().agent.as_str(), agent);
     world.audit();
 }

@@ -172,6 +172,11 @@ fn tasks_come_a_page_at_a_time() {
     let (mut world, scheduler, _) = cluster();
     assert_eq!(world.json("/tasks")["tasks"][0]["id"], "t");
     assert_eq!(world.json("/tasks?limit=0")["tasks"], json!([]));
+    assert_eq!(world.json("/tasks?limit=-1")["tasks"][0]["id"], "t", "an int that is taken for a size");
+    assert_eq!(world.json("/tasks?limit=5000000000")["tasks"][0]["id"], "t", "no int: the default");
+    assert_eq!(world.json("/tasks?offset=-1")["tasks"], json!([]));
+    assert_eq!(world.json("/tasks/below/it")["tasks"][0]["id"], "t", "what is below an endpoint is the endpoint");
+    assert_eq!(world.get("/api/v1/below").status, 404);
     assert_eq!(world.json("/tasks?offset=1&order=asc")["tasks"], json!([]));
     assert_eq!(world.json("/tasks?task_id=other")["tasks"], json!([]));
     assert_eq!(world.json(&format!("/tasks?framework_id={}", scheduler.id))["tasks"][0]["id"], "t");

@@ -23,6 +23,14 @@ impl Resources {
         Resources(EcoVec::new())
     }
 
+    /// Nothing yet, with room for what an iterator promises; most bags have no more than four entries.
+    fn with_room_for<T>(resources: &impl Iterator<Item = T>) -> Resources {
+        match resources.size_hint().0 {
+            0 => Resources::new(),
+            promised => Resources(EcoVec::with_capacity(promised.min(4))),
+        }
+    }
+
     /// True if there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -226,7 +234,9 @@ impl Resources {
         if self.iter().all(&keep) {
             return self.clone();
         }
-        Resources(self.iter().filter(|mine| keep(mine)).cloned().collect())
+        let mut kept = EcoVec::with_capacity(self.len());
+        kept.extend(self.iter().filter(|mine| keep(mine)).cloned());
+        Resources(kept)
     }
 
     /// What is reserved.
@@ -343,7 +353,8 @@ impl Resources {
 
 impl FromIterator<Resource> for Resources {
     fn from_iter<I: IntoIterator<Item = Resource>>(resources: I) -> Resources {
-        let mut bag = Resources::new();
+        let resources = resources.into_iter();
+        let mut bag = Resources::with_room_for(&resources);
         bag.extend(resources);
         bag
     }
@@ -351,8 +362,9 @@ impl FromIterator<Resource> for Resources {
 
 impl<'a> FromIterator<&'a Resource> for Resources {
     fn from_iter<I: IntoIterator<Item = &'a Resource>>(resources: I) -> Resources {
-        let mut bag = Resources::new();
-        resources.into_iter().for_each(|resource| bag.add_one(resource));
+        let resources = resources.into_iter();
+        let mut bag = Resources::with_room_for(&resources);
+        resources.for_each(|resource| bag.add_one(resource));
         bag
     }
 }

@@ -52,6 +52,9 @@ impl fmt::Debug for Role {
 /// Why a role name is refused; the texts are those of Mesos.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
+    /// It is longer than any role in earnest.
+    #[error("Role of {0} bytes is too long: at most 1024 are taken")]
+    TooLong(usize),
     /// It begins with `/`.
     #[error("Role '{0}' cannot start with a slash")]
     LeadingSlash(String),
@@ -80,11 +83,16 @@ pub enum Error {
     InvalidCharacter(String),
 }
 
+/// The longest role. Each of its components is a node of the allocator's tree that holds the path to it, so that the cost
+/// of a role grows with the square of its length. Mesos has no bound.
+const MAX_BYTES: usize = 1024;
+
 /// Checks a role name; `*` is valid.
 pub fn validate(role: &str) -> Result<(), Error> {
     match role {
         STAR => Ok(()),
         "" => Err(Error::Empty),
+        _ if role.len() > MAX_BYTES => Err(Error::TooLong(role.len())),
         _ if role.starts_with('/') => Err(Error::LeadingSlash(role.into())),
         _ if role.ends_with('/') => Err(Error::TrailingSlash(role.into())),
         _ if role.contains("//") => Err(Error::AdjacentSlashes(role.into())),

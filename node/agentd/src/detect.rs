@@ -14,7 +14,7 @@ const DEFAULT_PORTS: &str = "[31000-32000]";
 /// What the machine has, as far as it can be found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Machine {
-    /// Processors this process may run on.
+    /// Processors that are online. As in Mesos neither affinity nor a quota of the cgroup counts.
     pub cpus: u64,
     /// Main memory in bytes.
     pub mem_bytes: u64,
@@ -26,7 +26,7 @@ impl Machine {
     /// Looks. What can not be found out gets the value Mesos falls back to.
     pub fn look(work_dir: &Path) -> Machine {
         Machine {
-            cpus: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
+            cpus: tepui_processes::system::online_processors().unwrap_or(1),
             mem_bytes: mem_total().unwrap_or(GB),
             disk_bytes: disk_total(work_dir).unwrap_or(10 * GB),
         }

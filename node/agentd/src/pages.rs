@@ -12,9 +12,7 @@ pub const PAGES: &[Process] = &[Process {
         ("/containerizer/debug", "Shows operations of containers that have not come to an end."),
         (
             "/containers",
-            "Shows containers of executors and what they use.\n\n>        container_id=VALUE   Only this one\n\
-             >        framework_id=VALUE   Only those of this framework\n\
-             >        executor_id=VALUE    Only those of executors with this id",
+            "Shows containers of executors and what they use.\n\n>        container_id=VALUE   Only this one",
         ),
         ("/flags", "Shows the flags the agent runs with."),
         ("/health", "Answers as long as the agent lives."),

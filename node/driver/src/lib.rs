@@ -209,7 +209,7 @@ impl<M: Machine> Driver<M> {
         if let Some(recorder) = &mut self.recorder {
             recorder.input(now, &input);
         }
-        self.machine.handle(now, input, &mut self.out);
+        or_abort(|| self.machine.handle(now, input, &mut self.out));
         self.queue.submit(&mut self.out);
     }
 
@@ -220,10 +220,26 @@ impl<M: Machine> Driver<M> {
             if let Some(recorder) = &mut self.recorder {
                 recorder.tick(now);
             }
-            self.machine.tick(now, &mut self.out);
+            or_abort(|| self.machine.tick(now, &mut self.out));
             self.queue.submit(&mut self.out);
         }
     }
+}
+
+/// Runs a step of a machine. One that panics has found itself broken: nothing it knows can be relied on, and whoever waits for
+/// it would wait for ever. So the process ends, as Mesos' does when a CHECK fails, and others take over. The panic's text is
+/// on stderr by then.
+fn or_abort(step: impl FnOnce()) {
+    struct Broken;
+    impl Drop for Broken {
+        fn drop(&mut self) {
+            eprintln!("a machine has panicked; the process ends");
+            std::process::abort();
+        }
+    }
+    let broken = Broken;
+    step();
+    std::mem::forget(broken);
 }
 
 #[cfg(test)]

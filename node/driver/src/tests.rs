@@ -129,3 +129,44 @@ async fn a_recording_replays_to_the_same_effects() {
     let torn = replay(&frames[..frames.len() - 1], &mut Counter::default(), |_, _, _| ());
     assert_eq!(torn, Err(ReplayError::Torn(4)));
 }
+
+/// Fails at its first input.
+struct Broken;
+
+impl Machine for Broken {
+    type Input = u64;
+    type Effect = Effect;
+
+    fn handle(&mut self, _: Now, _: u64, _: &mut Outbox<Effect>) {
+        panic!("an invariant does not hold");
+    }
+
+    fn tick(&mut self, _: Now, _: &mut Outbox<Effect>) {}
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}
+
+/// Set for the process that is to end.
+const TO_END: &str = "TEPUI_TEST_OF_A_BROKEN_MACHINE";
+
+#[test]
+fn a_machine_that_panics_ends_the_process() {
+    if std::env::var_os(TO_END).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (driver, mailbox) = Driver::new(Broken, Clock::default());
+            let running = tokio::spawn(driver.run(Log::default()));
+            mailbox.post(1);
+            let _ = running.await;
+        });
+        return;
+    }
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "tests::a_machine_that_panics_ends_the_process", "--nocapture"]).env(TO_END, "1");
+    let ended = command.output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended.status), Some(6), "{said}");
+    assert!(said.contains("an invariant does not hold") && said.contains("the process ends"), "{said}");
+}

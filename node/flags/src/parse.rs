@@ -58,6 +58,8 @@ fn suggestion(near: &Option<&'static str>) -> String {
 pub struct Values {
     values: BTreeMap<&'static str, String>,
     given: BTreeMap<&'static str, String>,
+    /// The deprecated names of flags that were given by them.
+    aliases: BTreeMap<&'static str, &'static str>,
     /// Things to say at start: deprecated names used, flags without effect yet.
     pub warnings: Vec<String>,
 }
@@ -242,7 +244,9 @@ impl Values {
             if let Some(earlier) = seen.insert(flag.name, name.clone()) {
                 return Err(Error::Duplicate(name, earlier));
             }
-            if flag.alias == Some(name.as_str()) {
+            self.aliases.remove(flag.name);
+            if let Some(alias) = flag.alias.filter(|alias| *alias == name) {
+                self.aliases.insert(flag.name, alias);
                 self.warnings.push(format!("Loaded deprecated flag '{name}'; its name is '{}'", flag.name));
             }
             self.given.insert(flag.name, value);
@@ -294,9 +298,10 @@ impl Values {
         self.values.entry(name).or_insert(value);
     }
 
-    /// All flags that have a value, as `/flags` reports them.
+    /// All flags that have a value, as `/flags` reports them: under the name that each was given by.
     pub fn all(&self) -> BTreeMap<String, String> {
-        self.values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+        let given_as = |name: &'static str| self.aliases.get(name).copied().unwrap_or(name);
+        self.values.iter().map(|(name, value)| (given_as(name).to_owned(), value.clone())).collect()
     }
 }
 
@@ -322,6 +327,16 @@ mod tests {
         assert_eq!(values.number::<u16>("port"), Ok(Some(1)));
         assert_eq!(values.get("hostname"), Some("h"));
         assert_eq!(values.get("allocation_interval"), Some("1secs"), "a default");
+    }
+
+    #[test]
+    fn a_flag_is_reported_under_the_name_it_was_given_by() {
+        let values = master(&["--slave_ping_timeout=20secs"], &[("MESOS_AGENT_PING_TIMEOUT", "30secs")]).unwrap();
+        assert_eq!(values.get("agent_ping_timeout"), Some("20secs"));
+        assert_eq!(values.all().get("slave_ping_timeout").map(String::as_str), Some("20secs"));
+        assert!(!values.all().contains_key("agent_ping_timeout"));
+        let values = master(&["--agent_ping_timeout=20secs"], &[("MESOS_SLAVE_PING_TIMEOUT", "30secs")]).unwrap();
+        assert_eq!(values.all().get("agent_ping_timeout").map(String::as_str), Some("20secs"));
     }
 
     #[test]

@@ -56,13 +56,14 @@ impl Processes {
         for path in ["/profiler/start", "/profiler/stop"] {
             node.route_exact(path, self.blocking(|_, _| Response::text(400, NO_PROFILER).into()));
         }
-        node.route_exact("/__processes__", self.blocking(|_, request| json(processes::json(), request)));
         if memory_profiling {
             for path in memory_profiler::PATHS {
                 node.route_exact(path, self.blocking(|_, request| memory_profiler::respond(request).into()));
             }
         }
         let pages: Arc<[Process]> = help::pages(own, memory_profiling).into();
+        let processes = processes::json(&pages);
+        node.route_exact("/__processes__", self.blocking(move |_, request| json(processes.clone(), request)));
         node.route("/help", self.blocking(move |_, request| help::respond(&pages, request).into()));
     }
 

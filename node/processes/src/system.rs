@@ -18,6 +18,11 @@ pub struct Stats {
     pub mem_free: Option<u64>,
 }
 
+/// Processors that are online. As in Mesos neither affinity nor a quota of the cgroup counts.
+pub fn online_processors() -> Option<u64> {
+    nix::unistd::sysconf(nix::unistd::SysconfVar::_NPROCESSORS_ONLN).ok()??.try_into().ok()
+}
+
 impl Stats {
     /// Asks the kernel.
     pub fn read() -> Stats {
@@ -25,7 +30,7 @@ impl Stats {
         let meminfo = text("/proc/meminfo");
         Stats {
             loads: loads(&text("/proc/loadavg")),
-            cpus: std::thread::available_parallelism().ok().map(|cpus| cpus.get() as u64),
+            cpus: online_processors(),
             mem_total: bytes(&meminfo, "MemTotal:"),
             mem_free: bytes(&meminfo, "MemFree:"),
         }

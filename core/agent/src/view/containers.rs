@@ -45,15 +45,11 @@ pub fn live<'a>(snapshot: &'a Snapshot, viewer: Viewer<'a>) -> impl Iterator<Ite
     snapshot.state.executors().filter(move |executor| executor.phase != Phase::Terminated && viewer.executor(executor))
 }
 
-/// All containers, or those of the container, framework or executor named in the query.
+/// All containers, or the one that the query names.
 pub fn json(snapshot: &Snapshot, host: &dyn Host, request: &Request, viewer: Viewer<'_>) -> String {
     let query = request.query_pairs();
-    let is = |key: &str, id: &str| query.get(key).is_none_or(|wanted| wanted == id);
-    let is_wanted = |executor: &&Executor| {
-        is("container_id", executor.container.as_str())
-            && is("framework_id", executor.framework.as_str())
-            && is("executor_id", executor.id.as_str())
-    };
+    let wanted = query.get("container_id");
+    let is_wanted = |executor: &&Executor| wanted.is_none_or(|wanted| wanted == executor.container.as_str());
     let mut out = Writer::new();
     out.array(live(snapshot, viewer).filter(is_wanted), |out, executor| {
         out.object(|out| {

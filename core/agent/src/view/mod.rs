@@ -39,34 +39,41 @@ const NO_OPERATIONS: &str = r#"{"pending":[]}"#;
 
 /// Whether a request asks for all metrics, whose answers are limited in number by time.
 pub fn is_metrics(request: &Request) -> bool {
-    path(request) == "/metrics/snapshot"
+    tepui_api::is_at(path(request), "/metrics/snapshot")
 }
 
 /// Whether a request asks for what all containers use, with a limit of its own.
 pub fn is_monitor(request: &Request) -> bool {
-    path(request) == "/monitor/statistics"
+    tepui_api::is_at(path(request), "/monitor/statistics")
 }
 
-/// Answers a request that only reads, with the help of the process around the agent.
+/// Answers a request that only reads, with the help of the process around the agent. As in Mesos what is below an endpoint
+/// is that endpoint, and without an authorizer any method reads.
 pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Response {
+    let answer = tepui_api::and_above(path(request)).find_map(|path| respond_at(path, snapshot, host, request));
+    answer.unwrap_or_else(|| Response::text(404, "404 Not Found."))
+}
+
+fn respond_at(path: &str, snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Option<Response> {
     let viewer = Viewer { principal: &request.principal, approvers: &snapshot.approvers };
-    match path(request) {
-        "/api/v1" => operator::respond(snapshot, host, request, viewer),
-        "/health" => get(request, || Response::empty(200)),
-        "/version" => get_json(request, || version(&snapshot.config)),
+    let answer = match path {
+        "/api/v1" if path == self::path(request) => operator::respond(snapshot, host, request, viewer),
+        "/health" => Response::empty(200),
+        "/version" => json(request, version(&snapshot.config)),
         "/flags" if !viewer.sees(Action::ViewFlags, "") => Response::text(403, "403 Forbidden."),
-        "/flags" => get_json(request, || flags(&snapshot.config)),
-        "/state" => get_json(request, || state::json(snapshot, viewer)),
-        "/containers" => get_json(request, || containers::json(snapshot, host, request, viewer)),
-        "/monitor/statistics" => get_json(request, || containers::monitor(snapshot, host, viewer)),
-        "/containerizer/debug" => get_json(request, || NO_OPERATIONS.to_owned()),
-        "/metrics/snapshot" => get(request, || {
+        "/flags" => json(request, flags(&snapshot.config)),
+        "/state" => json(request, state::json(snapshot, viewer)),
+        "/containers" => json(request, containers::json(snapshot, host, request, viewer)),
+        "/monitor/statistics" => json(request, containers::monitor(snapshot, host, viewer)),
+        "/containerizer/debug" => json(request, NO_OPERATIONS.to_owned()),
+        "/metrics/snapshot" => {
             let mut values = metrics::values(snapshot);
             values.extend(host.metrics());
             tepui_api::metrics::respond(&values, request)
-        }),
-        _ => Response::text(404, "404 Not Found."),
-    }
+        }
+        _ => return None,
+    };
+    Some(answer)
 }
 
 /// Who looks.
@@ -101,20 +108,10 @@ pub(crate) fn path(request: &Request) -> &str {
     own.filter(|rest| rest.is_empty() || rest.starts_with('/')).unwrap_or(path)
 }
 
-fn get(request: &Request, answer: impl FnOnce() -> Response) -> Response {
-    if matches!(request.method.as_str(), "GET" | "HEAD") {
-        answer()
-    } else {
-        Response::method_not_allowed(&["GET"], &request.method)
-    }
-}
-
 /// JSON, or a script that hands it to the function named by `jsonp`.
-fn get_json(request: &Request, body: impl FnOnce() -> String) -> Response {
-    get(request, || {
-        let function = query::decode(&request.query).ok().and_then(|mut query| query.remove("jsonp"));
-        Response::json(body(), function.as_deref())
-    })
+fn json(request: &Request, body: String) -> Response {
+    let function = query::decode(&request.query).ok().and_then(|mut query| query.remove("jsonp"));
+    Response::json(body, function.as_deref())
 }
 
 /// How the agent describes itself.

@@ -72,7 +72,8 @@ fn queued_task(out: &mut Writer, task: &TaskInfo) {
         resources::write(out, &task.resources);
         write_role(out, &task.resources);
         if let Some(command) = task.command.as_option() {
-            out.field_message("command", command, V0);
+            out.key("command");
+            tepui_api::write_command(out, command);
         }
         if let Some(executor) = task.executor.as_option() {
             out.field_string("executor_id", &executor.executor_id.value);

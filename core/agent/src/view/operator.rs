@@ -47,7 +47,14 @@ fn answer(
         return Err(Response::text(400, "Expecting 'Message-Content-Type' to be set for streaming requests"));
     }
     let form = content_type(request, UNSUPPORTED)?;
+    if request.header("message-content-type").is_some() {
+        let text = "Expecting 'Message-Content-Type' to be not set for non-streaming requests";
+        return Err(Response::text(415, text));
+    }
     let accept = accepted_or(request, NOT_ACCEPTABLE)?;
+    if request.header("message-accept").is_some() {
+        return Err(Response::text(406, "Expecting 'Message-Accept' to be not set for non-streaming responses"));
+    }
     let call = read(form, &request.body).map_err(|text| Response::text(400, text))?;
     let kind = validate(&call).map_err(|part| {
         Response::text(400, format!("Failed to validate agent::Call: Expecting '{part}' to be present"))

@@ -173,7 +173,13 @@ impl Master {
                 }
                 None => {
                     let text = format!("Operation attempted with invalid offers: {error}");
-                    self.drop_operation(cx, from, operation, text);
+                    // A V0 framework hears only of ids with offers that stand.
+                    match self.state.frameworks[from].http.is_some() {
+                        true => self.drop_operation(cx, from, operation, text),
+                        false => {
+                            self.state.metrics.count_refused_operation(operation.r#type.unwrap_or(Type::UNKNOWN));
+                        }
+                    }
                 }
             }
         }

@@ -142,6 +142,8 @@ impl Master {
 /// agent.
 pub(crate) fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
     format::upgrade_all(&mut info.resources);
+    // What an agent has is allocated to nobody yet, whatever it says.
+    format::strip_allocation(&mut info.resources);
     info.resources.shrink_to_fit();
     info.attributes.shrink_to_fit();
     Arc::new(info)

@@ -6,18 +6,20 @@ use super::draining::GONE;
 use super::{Arrival, upgraded};
 use crate::Master;
 use crate::cx::Cx;
+use crate::effect::Effect;
 use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::state::{Executor, Shown, Task, status};
+use crate::subscribers::Change;
 use crate::validate;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tepui_authz::Action;
-use tepui_base::{AgentId, ExecutorId, FrameworkId, Set, TaskId};
+use tepui_base::{AgentId, ExecutorId, FrameworkId, Outbox, TaskId};
 use tepui_proto::mesos::internal::archive;
 use tepui_proto::mesos::internal::{
-    AgentReregisteredMessage, ReregisterAgentMessage, ShutdownFrameworkMessage, ShutdownMessage,
+    AgentReregisteredMessage, KillTaskMessage, ReregisterAgentMessage, ShutdownFrameworkMessage, ShutdownMessage,
 };
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{AgentInfo, FrameworkInfo};
@@ -81,11 +83,15 @@ impl Master {
     pub(crate) fn agent_back(&mut self, cx: &mut Cx, pid: Upid, message: ReregisterAgentMessage) {
         let id = message.agent.id.id();
         self.known.reregistering.remove(&id);
+        if self.state.agents.contains_key(&id) {
+            // Ids can be guessed: another agent was admitted with this one meanwhile.
+            return;
+        }
         let holdings = Holdings::of(&message.agent, &message.checkpointed_resources).expect("it was checked at once");
         let was_recovered = self.state.recovered_agents.remove(&id).is_some();
         let was_unreachable = self.state.unreachable.remove(&id).is_some();
         self.known.forget_removed(&id);
-        let recovered = self.recover_frameworks(cx, &message.frameworks);
+        let mut recovered = self.recover_frameworks(cx, &message.frameworks);
         self.forget_unreachable(&id, &message);
         self.state.metrics.count(Counter::AgentReregistrations);
         self.add_agent(
@@ -101,8 +107,9 @@ impl Master {
         );
         let agent = self.state.agent_mut(&id).expect("it was just added");
         agent.reregistered = Some(cx.now.wall);
-        self.adopt(cx, &id, &message);
+        self.adopt(cx, &id, &message, &mut recovered);
         self.offer_agent(cx, &id);
+        tell(cx, &message.frameworks, &mut recovered);
         self.send_drain(cx, &id);
         let reregistered =
             AgentReregisteredMessage { agent_id: id.to_field(), connection: self.connection(), ..Default::default() };
@@ -127,7 +134,8 @@ impl Master {
             // It has less than what is reserved of it: not the agent that was known.
             Err(error) => return self.shut_down(cx, &pid, &error.to_string()),
         };
-        let recovered = self.recover_frameworks(cx, &message.frameworks);
+        let mut recovered = self.recover_frameworks(cx, &message.frameworks);
+        tell(cx, &message.frameworks, &mut recovered);
         self.relocate(cx, &id, &pid, &message, holdings);
         self.reconcile_agent(cx, &id, &pid, &message);
         let agent = self.state.agent_mut(&id).expect("it was there a moment ago");
@@ -176,13 +184,15 @@ impl Master {
 
     /// Frameworks this master has not met, and that are not over, are known from now on, and may subscribe; which they
     /// are.
-    fn recover_frameworks(&mut self, cx: &mut Cx, infos: &[FrameworkInfo]) -> Set<FrameworkId> {
-        let mut recovered = Set::default();
+    fn recover_frameworks(&mut self, cx: &mut Cx, infos: &[FrameworkInfo]) -> Recovered {
+        let mut recovered = Recovered::new();
         for info in infos {
             let id = info.id.id();
             if !self.state.frameworks.contains_key(&id) && !self.state.is_completed(&id) {
                 self.recover_framework(cx, info.clone());
-                recovered.insert(id);
+                let mut events = Outbox::default();
+                self.publish(&mut Cx { now: cx.now, out: &mut events }, Change::FrameworkAdded(&id));
+                recovered.insert(id, events);
             }
         }
         recovered
@@ -190,13 +200,13 @@ impl Master {
 
     /// Tells the agent what has become of its frameworks; of those that were just learnt from it there is nothing to
     /// tell.
-    fn settle_frameworks(&mut self, cx: &mut Cx, pid: &Upid, infos: &[FrameworkInfo], recovered: &Set<FrameworkId>) {
+    fn settle_frameworks(&mut self, cx: &mut Cx, pid: &Upid, infos: &[FrameworkInfo], recovered: &Recovered) {
         for info in infos {
             let id = info.id.id();
             if self.state.is_completed(&id) {
                 let message = ShutdownFrameworkMessage { framework_id: id.to_field(), ..Default::default() };
                 cx.send(&self.config.pid, pid, &message);
-            } else if let Some(framework) = self.state.frameworks.get(&id).filter(|_| !recovered.contains(&id)) {
+            } else if let Some(framework) = self.state.frameworks.get(&id).filter(|_| !recovered.contains_key(&id)) {
                 cx.send(&self.config.pid, pid, &crate::call::subscribe::update_message(framework));
             }
         }
@@ -224,7 +234,7 @@ impl Master {
     }
 
     /// Takes over the executors and tasks an agent reports, except those of frameworks that are over.
-    fn adopt(&mut self, cx: &mut Cx, id: &AgentId, message: &ReregisterAgentMessage) {
+    fn adopt(&mut self, cx: &mut Cx, id: &AgentId, message: &ReregisterAgentMessage, recovered: &mut Recovered) {
         for info in &message.executor_infos {
             let owner = info.framework_id.id();
             if self.state.frameworks.contains_key(&owner) {
@@ -234,9 +244,21 @@ impl Master {
             }
         }
         for task in &message.tasks {
-            let known = self.state.frameworks.get(&task.framework_id.id());
-            if known.is_some_and(|framework| !framework.tasks.contains_key(&task.task_id.id())) {
-                self.add_task(cx, Task::reported(task, Resources::from_proto(&task.resources)));
+            let owner = task.framework_id.id();
+            let known = self.state.frameworks.get(&owner);
+            if known.is_some_and(|framework| framework.tasks.contains_key(&task.task_id.id())) {
+                // Its id was used again while nobody knew of it. One of the two must go (MESOS-6785, where Mesos ends).
+                let kill = KillTaskMessage {
+                    framework_id: task.framework_id.clone(),
+                    task_id: task.task_id.clone(),
+                    ..Default::default()
+                };
+                let pid = self.state.agents[id].pid.clone();
+                cx.send(&self.config.pid, &pid, &kill);
+            } else if known.is_some() {
+                let out = recovered.get_mut(&owner).unwrap_or(&mut *cx.out);
+                let task = Task::reported(task, Resources::from_proto(&task.resources));
+                self.add_task(&mut Cx { now: cx.now, out }, task);
             }
         }
         let limit = self.config.max_completed_tasks_per_framework;
@@ -259,6 +281,18 @@ impl Master {
                 let update = status::known(task, task.state, Reason::REASON_AGENT_REREGISTERED, text, cx.now.wall);
                 self.forward(cx, &owner, update, NO_PID);
             }
+        }
+    }
+}
+
+/// What is to be told of frameworks that were learnt from an agent, and of their tasks on it: only once the agent is known.
+type Recovered = BTreeMap<FrameworkId, Outbox<Effect>>;
+
+/// Tells of each framework, in the order the agent named them, and then of its tasks.
+fn tell(cx: &mut Cx, infos: &[FrameworkInfo], recovered: &mut Recovered) {
+    for info in infos {
+        if let Some(events) = recovered.get_mut(&info.id.id()) {
+            cx.out.append(std::mem::take(events));
         }
     }
 }

@@ -117,5 +117,6 @@ fn provider(message: &ResourceProvider) -> Option<(String, Provider)> {
 fn resources(messages: &[ResourceMessage]) -> Resources {
     let mut messages = messages.to_vec();
     format::upgrade_all(&mut messages);
+    format::strip_allocation(&mut messages);
     Resources::from_proto(&messages)
 }

@@ -128,6 +128,7 @@ impl Master {
         }
         if !self.state.frameworks.contains_key(&id) {
             self.recover_framework(cx, info.clone());
+            self.publish(cx, Change::FrameworkAdded(&id));
         }
         let known = self.state.frameworks[&id].clone();
         validate::framework::keep_immutable(&known.info, &mut info);
@@ -190,7 +191,6 @@ impl Master {
         // When it subscribed is not known: masters remember no frameworks.
         let framework = self.state.framework_mut(&id).expect("it was just added");
         (framework.registered, framework.reregistered) = (Wall(0), Wall(0));
-        self.publish(cx, Change::FrameworkAdded(&id));
     }
 
     /// Makes a record of a framework that is not connected, and tells the allocator.

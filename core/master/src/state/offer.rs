@@ -28,6 +28,8 @@ impl Offer {
     pub fn to_proto(&self, framework: &Framework, agent: &Agent) -> mesos::Offer {
         let multi_role = framework.has(Capability::MULTI_ROLE);
         let mut resources = self.resources.to_proto();
+        // They are the agent's to hand to containers (MESOS-1654); the offer has them, and they come back with the rest.
+        resources.retain(|resource| resource.name != "ephemeral_ports");
         if !multi_role {
             format::strip_allocation(&mut resources);
         }

@@ -85,19 +85,7 @@ impl Master {
             }
             "LaunchTasksMessage" => {
                 let message: LaunchTasksMessage = decode(message)?;
-                let launch = operation::Launch { task_infos: message.tasks, ..Default::default() };
-                let operation = Operation {
-                    r#type: Some(operation::Type::LAUNCH),
-                    launch: MessageField::some(launch),
-                    ..Default::default()
-                };
-                let accept = call::Accept {
-                    offer_ids: message.offer_ids,
-                    operations: vec![operation],
-                    filters: message.filters,
-                    ..Default::default()
-                };
-                (message.framework_id, Call { accept: MessageField::some(accept), ..of(call::Type::ACCEPT) })
+                (message.framework_id.clone(), accept_or_decline(message))
             }
             "ReviveOffersMessage" => {
                 let message: ReviveOffersMessage = decode(message)?;
@@ -144,7 +132,8 @@ impl Master {
         if counted {
             framework.metrics.count_call(call.r#type.unwrap_or(call::Type::UNKNOWN));
         }
-        if !framework.is_connected() {
+        // As in Mesos messages of their own are carried out even then.
+        if counted && !framework.is_connected() {
             return event::error(cx, &self.config.pid, from, "Framework disconnected".to_owned());
         }
         if call.r#type.is_some_and(|kind| operations.contains(&kind)) {
@@ -212,4 +201,18 @@ impl Master {
 
 fn of(kind: call::Type) -> Call {
     Call { r#type: Some(kind), ..Default::default() }
+}
+
+/// The call that a launch stands for: without tasks it is how drivers of old decline, each offer by itself.
+fn accept_or_decline(message: LaunchTasksMessage) -> Call {
+    let LaunchTasksMessage { offer_ids, tasks, filters, .. } = message;
+    if tasks.is_empty() {
+        let decline = call::Decline { offer_ids, filters, ..Default::default() };
+        return Call { decline: MessageField::some(decline), ..of(call::Type::DECLINE) };
+    }
+    let launch = operation::Launch { task_infos: tasks, ..Default::default() };
+    let operation =
+        Operation { r#type: Some(operation::Type::LAUNCH), launch: MessageField::some(launch), ..Default::default() };
+    let accept = call::Accept { offer_ids, operations: vec![operation], filters, ..Default::default() };
+    Call { accept: MessageField::some(accept), ..of(call::Type::ACCEPT) }
 }

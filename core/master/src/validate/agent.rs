@@ -1,13 +1,24 @@
 //! What agents say of themselves when they register. An agent that says nonsense is not answered, so the texts are for
 //! logs.
 
-use super::{Checked, executor, framework};
+use super::{Checked, executor, framework, resource};
+use crate::state::task::holds_resources;
 use std::collections::BTreeSet;
 use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
 use tepui_proto::mesos::{AgentInfo, Resource, TaskState};
+use tepui_resources::Resources;
 
-fn resources(resources: &[Resource]) -> Checked {
-    tepui_resources::validate::list(resources).map_err(|error| error.to_string())
+/// Sums over many agents must not come near the end of what can be counted, and no agent has so much of anything.
+const SCALAR_MAX: f64 = 1e12;
+
+pub(crate) fn resources(resources: &[Resource]) -> Checked {
+    tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
+    let mut allocated = resources.iter().filter_map(|one| one.allocation_info.role.as_deref());
+    allocated.try_for_each(|role| tepui_resources::roles::validate(role).map_err(|error| error.to_string()))?;
+    match resources.iter().find(|one| one.scalar.value > SCALAR_MAX) {
+        Some(one) => Err(format!("'{}' of {} is more than an agent can have", one.name, one.scalar.value)),
+        None => Ok(()),
+    }
 }
 
 fn info(info: &AgentInfo) -> Checked {
@@ -40,7 +51,24 @@ pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
         }
     }
     let executors = executors(message, &frameworks)?;
-    tasks(message, &frameworks, &executors)
+    tasks(message, &frameworks, &executors)?;
+    apart(message)
+}
+
+/// No two that hold resources hold the same port or item.
+fn apart(message: &ReregisterAgentMessage) -> Checked {
+    let tasks = message.tasks.iter().filter(|task| holds_resources(task.state)).map(|task| &task.resources);
+    let executors = message.executor_infos.iter().map(|info| &info.resources);
+    let held: Vec<Resources> = tasks.chain(executors).map(|held| unshared(held)).collect();
+    match resource::overlap(&held) {
+        true => Err("Two tasks or executors hold the same port or item".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Allocation sets nothing apart here: a port is one, whoever has it.
+fn unshared(held: &[Resource]) -> Resources {
+    Resources::from_proto(held).filter(|one| !one.is_shared()).unallocated()
 }
 
 type Executors<'a> = BTreeSet<(&'a str, &'a str)>;

@@ -3,10 +3,11 @@
 use super::{Checked, container, resource};
 use crate::state::{Agent, Framework};
 use tepui_base::ExecutorId;
-use tepui_proto::mesos::ExecutorInfo;
-use tepui_proto::mesos::container_info::Type as ContainerType;
+use tepui_proto::ProtoId;
+use tepui_proto::mesos::container_info::docker_info::Network;
+use tepui_proto::mesos::container_info::{DockerInfo, Type as ContainerType};
 use tepui_proto::mesos::executor_info::Type;
-use tepui_proto::{MessageField, ProtoId};
+use tepui_proto::mesos::{CommandInfo, ContainerInfo, ExecutorInfo, command_info};
 use tepui_resources::Resources;
 
 /// Whether a description is sound in itself.
@@ -80,25 +81,60 @@ fn text(executor: &ExecutorInfo) -> String {
     tepui_proto::json::to_string(executor, tepui_proto::json::Names::V0)
 }
 
-/// Whether two descriptions are of one executor. The order of resources, URIs and variables says nothing, and labels
-/// and grace period are not compared (`src/common/type_utils.cpp`).
+/// Whether two descriptions are of one executor, by what Mesos compares (`src/common/type_utils.cpp`): what is not set counts
+/// as its default, the order of most lists says nothing, and neither do labels, the grace period and a few more.
 pub(super) fn is_same(left: &ExecutorInfo, right: &ExecutorInfo) -> bool {
-    let bare = |info: &ExecutorInfo| {
-        let mut info = ExecutorInfo { resources: Vec::new(), ..info.clone() };
-        info.labels = MessageField::none();
-        info.shutdown_grace_period = MessageField::none();
-        if let Some(command) = info.command.as_option_mut() {
-            command.uris.clear();
-            command.environment = MessageField::none();
-        }
-        info
+    left.r#type == right.r#type
+        && left.executor_id.value == right.executor_id.value
+        && left.framework_id.value == right.framework_id.value
+        && left.name.as_deref().unwrap_or_default() == right.name.as_deref().unwrap_or_default()
+        && left.source.as_deref().unwrap_or_default() == right.source.as_deref().unwrap_or_default()
+        && left.data.as_deref().unwrap_or_default() == right.data.as_deref().unwrap_or_default()
+        && Resources::from_proto(&left.resources) == Resources::from_proto(&right.resources)
+        && is_same_command(&left.command, &right.command)
+        && is_same_container(&left.container, &right.container)
+        && left.discovery == right.discovery
+}
+
+fn is_same_command(left: &CommandInfo, right: &CommandInfo) -> bool {
+    // Whether something comes from the fetcher's cache makes no other thing of it.
+    let uris = |command: &CommandInfo| -> Vec<_> {
+        let uri = |uri: &command_info::URI| {
+            let output = uri.output_file.clone().unwrap_or_default();
+            (uri.value.clone(), uri.executable.unwrap_or(false), uri.extract.unwrap_or(true), output)
+        };
+        command.uris.iter().map(uri).collect()
     };
-    let (ours, theirs) = (Resources::from_proto(&left.resources), Resources::from_proto(&right.resources));
-    ours.contains(&theirs)
-        && theirs.contains(&ours)
-        && same_items(&left.command.uris, &right.command.uris)
-        && same_items(&left.command.environment.variables, &right.command.environment.variables)
-        && bare(left) == bare(right)
+    let variables = |command: &CommandInfo| -> Vec<_> {
+        let variables = command.environment.variables.iter();
+        variables.map(|one| (one.name.clone(), one.value.clone().unwrap_or_default())).collect()
+    };
+    same_items(&uris(left), &uris(right))
+        && same_items(&variables(left), &variables(right))
+        && left.arguments == right.arguments
+        && left.value.as_deref().unwrap_or_default() == right.value.as_deref().unwrap_or_default()
+        && left.user.as_deref().unwrap_or_default() == right.user.as_deref().unwrap_or_default()
+        && left.shell.unwrap_or(true) == right.shell.unwrap_or(true)
+}
+
+fn is_same_container(left: &ContainerInfo, right: &ContainerInfo) -> bool {
+    let volumes = |container: &ContainerInfo| -> Vec<_> {
+        let volumes = container.volumes.iter();
+        volumes.map(|one| (one.container_path.clone(), one.host_path.clone().unwrap_or_default(), one.mode)).collect()
+    };
+    same_items(&volumes(left), &volumes(right))
+        && left.r#type == right.r#type
+        && left.hostname.as_deref().unwrap_or_default() == right.hostname.as_deref().unwrap_or_default()
+        && is_same_docker(&left.docker, &right.docker)
+}
+
+fn is_same_docker(left: &DockerInfo, right: &DockerInfo) -> bool {
+    left.image == right.image
+        && left.network.unwrap_or(Network::HOST) == right.network.unwrap_or(Network::HOST)
+        && left.privileged.unwrap_or(false) == right.privileged.unwrap_or(false)
+        && left.force_pull_image.unwrap_or(false) == right.force_pull_image.unwrap_or(false)
+        && same_items(&left.port_mappings, &right.port_mappings)
+        && same_items(&left.parameters, &right.parameters)
 }
 
 fn same_items<T: PartialEq>(left: &[T], right: &[T]) -> bool {

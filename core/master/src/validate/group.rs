@@ -3,6 +3,7 @@
 use super::task::share_cgroups;
 use super::{Checked, container, executor, resource, task};
 use crate::state::{Agent, Framework};
+use std::collections::BTreeSet;
 use tepui_base::ExecutorId;
 use tepui_proto::mesos::container_info::Type as ContainerType;
 use tepui_proto::mesos::executor_info::Type as ExecutorType;
@@ -22,8 +23,12 @@ pub fn validate(
     agent: &Agent,
     offered: &Resources,
 ) -> Checked {
+    let mut ids = BTreeSet::new();
     for one in tasks {
+        let is_new = ids.insert(one.task_id.value.as_str());
+        let unique = || if is_new { Ok(()) } else { Err(format!("Task has duplicate ID: {}", one.task_id.value)) };
         validate_one(one, framework, agent)
+            .and_then(|()| unique())
             .map_err(|error| format!("Task '{}' is invalid: {error}", one.task_id.value))?;
     }
     validate_executor(tasks, info, framework, agent, offered)?;

@@ -388,8 +388,12 @@ impl<'a> View<'a> {
             let offer = self.snapshot.inverse_offers.get(id)?;
             Some(offer.to_proto(self.snapshot.agents.get(&offer.agent)?))
         });
+        // Events show all three; this only what is known. When one subscribed that an agent has told of is not.
+        let known = |at: Wall| optional_time((at != Wall(0)).then_some(at));
         get_frameworks::Framework {
-            unregistered_time: optional_time((framework.unregistered != Wall(0)).then_some(framework.unregistered)),
+            registered_time: known(framework.registered),
+            reregistered_time: known(framework.reregistered),
+            unregistered_time: known(framework.unregistered),
             offers: offers.collect(),
             inverse_offers: inverse_offers.collect(),
             allocated_resources: framework.used.to_endpoint(),

@@ -4,7 +4,7 @@ use crate::state::{Executor, Offer, Shown, Task};
 use tepui_base::Wall;
 use tepui_proto::json::{Names, Writer};
 use tepui_proto::mesos::{
-    AgentInfo, Attribute, CommandInfo, ContainerStatus, DomainInfo, Labels, MasterInfo, NetworkInfo, TaskStatus, value,
+    AgentInfo, Attribute, ContainerStatus, DomainInfo, Labels, MasterInfo, NetworkInfo, TaskStatus, value,
 };
 use tepui_proto::names::v0_value;
 use tepui_proto::{Message, MessageName};
@@ -249,7 +249,8 @@ pub(super) fn executor(w: &mut Writer, executor: &Executor, agent: &str) {
         w.field_string("executor_id", &info.executor_id.value);
         w.field_string("name", info.name.as_deref().unwrap_or_default());
         w.field_string("framework_id", &info.framework_id.value);
-        w.field_object("command", |w| command(w, &info.command));
+        w.key("command");
+        tepui_api::write_command(w, &info.command);
         resources(w, "resources", executor.resources.iter());
         if let Some(first) = executor.resources.iter().next() {
             w.field_string("role", first.allocation_role().map_or("", |role| role.as_str()));
@@ -259,22 +260,5 @@ pub(super) fn executor(w: &mut Writer, executor: &Executor, agent: &str) {
             w.field_string("type", kind.proto_name());
         }
         w.field_string("slave_id", agent);
-    });
-}
-
-fn command(w: &mut Writer, command: &CommandInfo) {
-    if let Some(shell) = command.shell {
-        w.field_bool("shell", shell);
-    }
-    if let Some(value) = &command.value {
-        w.field_string("value", value);
-    }
-    strings(w, "argv", command.arguments.iter().map(String::as_str));
-    optional(w, "environment", command.environment.as_option());
-    w.field_array("uris", &command.uris, |w, uri| {
-        w.object(|w| {
-            w.field_string("value", &uri.value);
-            w.field_bool("executable", uri.executable.unwrap_or(false));
-        });
     });
 }

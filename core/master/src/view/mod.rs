@@ -51,23 +51,29 @@ pub fn is_shared(request: &Request) -> bool {
 
 /// Whether a request asks for all metrics, whose answers are limited in number by time.
 pub fn is_metrics(request: &Request) -> bool {
-    route(&request.path) == "metrics/snapshot"
+    tepui_api::is_at(route(&request.path), "metrics/snapshot")
 }
 
 /// Answers a request from a snapshot, with the help of the process around the master. What is not known, or not built
-/// yet, is not found.
+/// yet, is not found; what is below an endpoint is that endpoint, as in Mesos.
 pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Response {
     if let Some(response) = redirect::elsewhere(snapshot, request) {
         return response;
     }
+    let answer =
+        tepui_api::and_above(route(&request.path)).find_map(|route| respond_at(route, snapshot, host, request));
+    answer.unwrap_or_else(|| Response::text(404, "404 Not Found."))
+}
+
+fn respond_at(at: &str, snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Option<Response> {
     let query = query::decode(&request.query).unwrap_or_default();
     let show = |fill: fn(&Snapshot, &Request, &Query, &mut Writer)| {
         let mut writer = Writer::with_capacity(room(snapshot));
         writer.object(|writer| fill(snapshot, request, &query, writer));
         Response::json(writer.finish(), query.get("jsonp").map(String::as_str))
     };
-    match route(&request.path) {
-        "api/v1" => api::respond(snapshot, host, request),
+    let answer = match at {
+        "api/v1" if at == route(&request.path) => api::respond(snapshot, host, request),
         "health" => Response::empty(200),
         "version" => show(state::write_version),
         "flags" if !snapshot.approvers.approved(&request.principal, Action::ViewFlags, "") => {
@@ -92,8 +98,9 @@ pub fn respond(snapshot: &Snapshot, host: &dyn Host, request: &Request) -> Respo
             values.extend(host.metrics());
             tepui_api::metrics::respond(&values, request)
         }
-        _ => Response::text(404, "404 Not Found."),
-    }
+        _ => return None,
+    };
+    Some(answer)
 }
 
 /// Bytes that an agent takes in most answers, and what else there is.

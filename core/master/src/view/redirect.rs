@@ -5,6 +5,7 @@
 use crate::http::route;
 use crate::state::Snapshot;
 use std::net::Ipv4Addr;
+use tepui_api::is_at;
 use tepui_proto::mesos::MasterInfo;
 use tepui_wire::{Request, Response, query};
 
@@ -35,21 +36,17 @@ const OF_THE_LEADER: [&str; 19] = [
 /// Sends a request to the leading master if it is for that one and this is not; nothing if this master is to answer.
 pub(super) fn elsewhere(snapshot: &Snapshot, request: &Request) -> Option<Response> {
     let route = route(&request.path);
-    if is_below(route, "redirect") {
+    if is_at(route, "redirect") {
         return Some(lead(snapshot, |base| match route {
             "redirect" => redirect(base),
             // It would come back here without end.
             _ => Response::status(404),
         }));
     }
-    if snapshot.elected.is_some() || !OF_THE_LEADER.iter().any(|theirs| is_below(route, theirs)) {
+    if snapshot.elected.is_some() || !OF_THE_LEADER.iter().any(|theirs| is_at(route, theirs)) {
         return None;
     }
     Some(lead(snapshot, |base| redirect(format!("{base}{}", target(request)))))
-}
-
-fn is_below(route: &str, path: &str) -> bool {
-    route.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn lead(snapshot: &Snapshot, to: impl FnOnce(String) -> Response) -> Response {

@@ -13,7 +13,10 @@ const DEFAULT_LIMIT: usize = 100;
 /// `/tasks?limit=&offset=&order=&framework_id=&task_id=`: by the time of the first status, newest first unless `order`
 /// is `asc`.
 pub(super) fn write_tasks(snapshot: &Snapshot, request: &Request, query: &Query, w: &mut Writer) {
-    let number = |key: &str, default| query.get(key).and_then(|text| text.parse().ok()).unwrap_or(default);
+    // Mesos reads an int and takes it for a size: -1 is more than there can be.
+    let number = |key: &str, default| {
+        query.get(key).and_then(|text| text.parse::<i32>().ok()).map_or(default, |number| number as isize as usize)
+    };
     let shown = |framework: &&Arc<Framework>| {
         query.get("framework_id").is_none_or(|id| framework.id.as_str() == id)
             && snapshot.approvers.approved(&request.principal, Action::ViewFramework, &framework.info.user)
@@ -30,6 +33,8 @@ pub(super) fn write_tasks(snapshot: &Snapshot, request: &Request, query: &Query,
     if query.get("order").is_none_or(|order| order != "asc") {
         tasks.reverse();
     }
-    let page = tasks.into_iter().skip(number("offset", 0)).take(number("limit", DEFAULT_LIMIT));
+    let offset = number("offset", 0);
+    let end = offset.wrapping_add(number("limit", DEFAULT_LIMIT));
+    let page = tasks.into_iter().take(end).skip(offset);
     w.field_array("tasks", page, |w, task| json::task(w, task));
 }
