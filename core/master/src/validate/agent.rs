@@ -9,7 +9,7 @@ use tepui_proto::mesos::{AgentInfo, Resource, TaskState};
 use tepui_resources::Resources;
 
 /// Sums over many agents must not come near the end of what can be counted, and no agent has so much of anything.
-const SCALAR_MAX: f64 = 1e12;
+const SCALAR_MAX: f64 = 1e14;
 
 pub(crate) fn resources(resources: &[Resource]) -> Checked {
     tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
