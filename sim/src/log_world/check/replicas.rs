@@ -110,8 +110,14 @@ impl Replicas {
         ledger: &Ledger,
     ) -> Vec<String> {
         let replica = &mut self.0[node];
-        let is_vote =
-            matches!(said, Said::PromiseResponse(Promised::ACCEPT, ..) | Said::WriteResponse(Accepted::ACCEPT, ..));
+        // What is decided stays so, whoever tells it and whatever becomes of it: to tell it is no vote. A replica does, once
+        // it holds all that is decided, while the disk still writes down that it votes.
+        let is_decided = |action: &Option<Action>| action.as_ref().is_some_and(|action| action.learned);
+        let is_vote = match said {
+            Said::PromiseResponse(Promised::ACCEPT, _, _, action) => !is_decided(action),
+            Said::WriteResponse(Accepted::ACCEPT, ..) => true,
+            _ => false,
+        };
         if is_vote && replica.status != Some(Status::VOTING) {
             return vec![format!("promises or accepts as {:?}", replica.status)];
         }
