@@ -38,15 +38,21 @@ fn reported(agent: &str, framework: &str, id: &str, state: TaskState) -> Task {
     }
 }
 
+/// A framework that has launched a task `t` with these resources on the only agent.
+fn running(world: &mut World, agent: &str, resources: &str) -> Scheduler {
+    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    world.launch(&scheduler, &[&offer], vec![task("t", agent, resources)]);
+    scheduler
+}
+
 #[test]
 fn an_agent_that_registers_again_at_the_same_address() {
     let mut world = World::new();
     let first = world.register_agent(1, AGENT);
     assert_eq!(world.register_agent(1, AGENT), first, "it did not get the first answer");
-    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
-    world.advance(Duration::from_secs(1));
-    let offer = world.offers(&scheduler).remove(0);
-    world.launch(&scheduler, &[&offer], vec![task("t", &first, "cpus:1;mem:32")]);
+    let scheduler = running(&mut world, &first, "cpus:1;mem:32");
     world.input(NetInput::Exited(agent_pid(1)));
     let second = world.register_agent(1, AGENT);
     assert_ne!(second, first, "a removed id never comes back");
@@ -62,10 +68,7 @@ fn an_agent_that_registers_again_at_the_same_address() {
 fn a_restarted_agent_gets_its_own_id_even_if_the_broken_link_was_not_seen_yet() {
     let mut world = World::new();
     let first = world.register_agent(1, AGENT);
-    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
-    world.advance(Duration::from_secs(1));
-    let offer = world.offers(&scheduler).remove(0);
-    world.launch(&scheduler, &[&offer], vec![task("t", &first, "cpus:1;mem:32")]);
+    let scheduler = running(&mut world, &first, "cpus:1;mem:32");
     let mut message = register_message(1, AGENT);
     message.resource_version_uuid.get_or_insert_default().value = vec![8; 16];
     world.send(&agent_pid(1), &message);
@@ -242,10 +245,7 @@ fn an_executor_keeps_its_id_and_its_description() {
 fn an_update_that_says_unreachable_frees_the_resources_once() {
     let mut world = World::new();
     let agent = world.register_agent(1, AGENT);
-    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
-    world.advance(Duration::from_secs(1));
-    let offer = world.offers(&scheduler).remove(0);
-    world.launch(&scheduler, &[&offer], vec![task("t", &agent, "cpus:2;mem:32")]);
+    let scheduler = running(&mut world, &agent, "cpus:2;mem:32");
     world.update(1, &scheduler.id, "t", TaskState::TASK_UNREACHABLE, 1);
     world.call(&scheduler, acknowledge(&agent, "t", 1));
     world.advance(Duration::from_secs(10));
@@ -305,10 +305,7 @@ fn an_agent_says_nothing_that_cannot_be_counted_or_is_no_role() {
 fn a_task_whose_id_runs_elsewhere_is_killed_where_it_comes_back() {
     let mut world = World::new();
     let agent = world.register_agent(2, AGENT);
-    let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
-    world.advance(Duration::from_secs(1));
-    let offer = world.offers(&scheduler).remove(0);
-    world.launch(&scheduler, &[&offer], vec![task("t", &agent, "cpus:1;mem:32")]);
+    let scheduler = running(&mut world, &agent, "cpus:1;mem:32");
     let info = FrameworkInfo { id: field_id(&scheduler.id), ..checkpointing("f") };
     let tasks = vec![reported("old-S0", &scheduler.id, "t", TaskState::TASK_RUNNING)];
     world.send(&agent_pid(1), &reregister_message(1, AGENT, "old-S0", vec![info], tasks));

@@ -128,11 +128,6 @@ impl Resources {
     pub fn count(&self, resource: &Resource) -> u32 {
         self.iter().find(|mine| mine.is_same(resource)).map_or(0, Resource::copies)
     }
-
-    /// An entry that differs from `resource` at most in its value.
-    pub fn find_like(&self, resource: &Resource) -> Option<&Resource> {
-        self.iter().find(|mine| mine.is_like(resource))
-    }
 }
 
 /// Allocation and reservation.

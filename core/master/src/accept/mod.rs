@@ -121,32 +121,34 @@ impl Master {
             Type::UNKNOWN => {}
             other => {
                 let text = format!("{other:?} operations are not supported by this master");
-                self.drop_operation(cx, &purse.framework.clone(), &operation, text);
+                let framework = purse.framework.clone();
+                self.drop_operation(cx, &framework, &operation, text);
+                if operation.id.is_set() && self.state.frameworks[&framework].http.is_none() {
+                    self.refuse_id(cx, &framework);
+                }
             }
         }
     }
 
-    /// An operation that is not carried out is counted, and answered if the framework gave it an id.
+    /// An operation that is not carried out is counted, and answered if a V1 framework gave it an id.
     fn drop_operation(&mut self, cx: &mut Cx, from: &FrameworkId, operation: &Operation, text: String) {
         self.state.metrics.count_refused_operation(operation.r#type.unwrap_or(Type::UNKNOWN));
-        if !operation.id.is_set() {
-            return;
-        }
-        let event = if self.state.frameworks[from].http.is_some() {
-            Event::OperationStatus(Box::new(OperationStatus {
+        if operation.id.is_set() && self.state.frameworks[from].http.is_some() {
+            let status = OperationStatus {
                 operation_id: operation.id.clone(),
                 state: OperationState::OPERATION_ERROR,
                 message: Some(text),
                 ..Default::default()
-            }))
-        } else {
-            Event::Error(
-                "The 'id' field was set in an offer operation, but operation feedback is not supported for the \
-                 SchedulerDriver API; please use the HTTP scheduler API for this feature"
-                    .to_owned(),
-            )
-        };
-        self.tell(cx, from, event);
+            };
+            self.tell(cx, from, Event::OperationStatus(Box::new(status)));
+        }
+    }
+
+    /// A V0 framework gave an operation an id, about which it could not be told anything.
+    fn refuse_id(&mut self, cx: &mut Cx, from: &FrameworkId) {
+        let text = "The 'id' field was set in an offer operation, but operation feedback is not supported for the \
+                    SchedulerDriver API; please use the HTTP scheduler API for this feature";
+        self.tell(cx, from, Event::Error(text.to_owned()));
     }
 
     /// Offers that are not valid together: those that still stand go back, every task is answered.
@@ -173,13 +175,7 @@ impl Master {
                 }
                 None => {
                     let text = format!("Operation attempted with invalid offers: {error}");
-                    // A V0 framework hears only of ids with offers that stand.
-                    match self.state.frameworks[from].http.is_some() {
-                        true => self.drop_operation(cx, from, operation, text),
-                        false => {
-                            self.state.metrics.count_refused_operation(operation.r#type.unwrap_or(Type::UNKNOWN));
-                        }
-                    }
+                    self.drop_operation(cx, from, operation, text);
                 }
             }
         }

@@ -68,7 +68,7 @@ fn apart(message: &ReregisterAgentMessage) -> Checked {
 
 /// Allocation sets nothing apart here: a port is one, whoever has it.
 fn unshared(held: &[Resource]) -> Resources {
-    Resources::from_proto(held).filter(|one| !one.is_shared()).unallocated()
+    Resources::from_proto(held).non_shared().unallocated()
 }
 
 type Executors<'a> = BTreeSet<(&'a str, &'a str)>;

@@ -8,9 +8,6 @@ use tepui_proto::mesos;
 use tepui_resources::{Resource, Resources};
 use tepui_wire::Request;
 
-/// Bytes to begin the text of one agent with: most need no more, so that it never moves while it grows.
-const TEXT_ROOM: usize = 1024;
-
 /// `/slaves?slave_id=`
 pub(super) fn write_agents(snapshot: &Snapshot, request: &Request, query: &Query, w: &mut Writer) {
     let only = query.get("slave_id");
@@ -42,7 +39,7 @@ pub(super) fn write_agent(snapshot: &Snapshot, principal: &Principal, agent: &Sh
     let mut roles = agent.total.iter().filter_map(Resource::reservation_role);
     if roles.all(|role| may_see(role.as_str())) {
         w.raw(agent.text(|agent| {
-            let mut w = Writer::with_capacity(TEXT_ROOM);
+            let mut w = Writer::with_capacity(json::TEXT_ROOM);
             write_fields(agent, |_| true, &mut w);
             w.finish()
         }));

@@ -12,8 +12,8 @@ use tepui_resources::{Quantities, Ranges, Resource, Scalar, Set, Value};
 
 use buffa::Enumeration;
 
-/// Bytes to begin the text of one task with: most need no more, so that it never moves while it grows.
-const TEXT_ROOM: usize = 1024;
+/// Bytes to begin the text of one record with: most need no more, so that it never moves while it grows.
+pub(super) const TEXT_ROOM: usize = 1024;
 
 /// A time in seconds.
 pub(super) fn time(w: &mut Writer, key: &str, at: Wall) {
