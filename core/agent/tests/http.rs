@@ -283,6 +283,17 @@ fn state_shows_frameworks_executors_and_tasks() {
 }
 
 #[test]
+fn the_command_of_a_queued_task_has_the_short_form_of_mesos() {
+    let mut world = World::registered();
+    world.run(&command_task("t"));
+    let (_, state) = world.ask(get("/state"));
+    let value = tepui_proto::json::parse(state.as_bytes()).expect("it is JSON");
+    let queued = &value["frameworks"][0]["executors"][0]["queued_tasks"][0];
+    assert_eq!(queued["id"], "t");
+    assert_eq!(queued["command"], serde_json::json!({"value": "sleep 100", "argv": [], "uris": []}));
+}
+
+#[test]
 fn keys_of_state_come_in_the_order_of_mesos() {
     let mut world = World::registered();
     let (_, state) = world.ask(get("/state"));

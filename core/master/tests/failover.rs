@@ -137,6 +137,9 @@ fn a_framework_known_from_its_agents_only_is_shown_as_recovered() {
         (&shown["recovered"], &shown["connected"], &shown["active"]),
         (&json!(true), &json!(false), &json!(false))
     );
+    for absent in ["registered_time", "reregistered_time", "unregistered_time"] {
+        assert!(shown.get(absent).is_none(), "{absent} is not known");
+    }
     assert_eq!(over.world.json("/slaves")["recovered_slaves"], json!([]), "the agent is back");
     over.world.advance(Duration::from_secs(2));
     assert!(over.world.master.snapshot().offers.is_empty(), "nobody is there to take an offer");

@@ -4,10 +4,13 @@ mod harness;
 
 use harness::*;
 use std::time::Duration;
+use tepui_proto::mesos::framework_info::capability::Type as CapabilityType;
 use tepui_proto::mesos::internal::update_agent_message::{ResourceProvider, ResourceProviders};
 use tepui_proto::mesos::internal::{ReconcileOperationsMessage, UpdateAgentMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
-use tepui_proto::mesos::{AgentID, OperationID, Resource, ResourceProviderID, ResourceProviderInfo, UUID};
+use tepui_proto::mesos::{
+    AgentID, FrameworkInfo, OperationID, Resource, ResourceProviderID, ResourceProviderInfo, UUID,
+};
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
 
@@ -61,6 +64,45 @@ fn what_providers_have_is_the_agents_until_they_go() {
     assert_eq!(total_cpus(&mut world), 7.0, "one has gone, the other has grown");
     world.send(&agent_pid(1), &update(&agent, Some(vec![])));
     assert_eq!(total_cpus(&mut world), 4.0);
+    world.audit();
+}
+
+#[test]
+fn an_update_is_ignored_whose_amounts_cannot_be_added() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let mut beyond = provider("a", 1, "cpus:2");
+    beyond.total_resources[0].scalar.get_or_insert_default().value = 1e16;
+    world.send(&agent_pid(1), &update(&agent, Some(vec![beyond.clone()])));
+    let mut oversubscribed = update(&agent, None);
+    oversubscribed.update_oversubscribed_resources = Some(true);
+    oversubscribed.oversubscribed_resources = vec![Resource {
+        provider_id: MessageField::none(),
+        revocable: MessageField::some(Default::default()),
+        ..beyond.total_resources.remove(0)
+    }];
+    world.send(&agent_pid(1), &oversubscribed);
+    let total = |world: &World| world.master.snapshot().agents.values().next().unwrap().total.to_string();
+    assert_eq!(total(&world), Resources::parse(AGENT, "*").unwrap().to_string());
+    oversubscribed.oversubscribed_resources[0].scalar.get_or_insert_default().value = 1.0;
+    world.send(&agent_pid(1), &oversubscribed);
+    assert!(total(&world).contains("cpus{REV}:1"), "{}", total(&world));
+    world.audit();
+}
+
+#[test]
+fn what_an_agent_has_is_allocated_by_the_master_alone() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let mut claimed = provider("a", 1, "cpus:2");
+    claimed.total_resources[0].allocation_info.get_or_insert_default().role = Some("a/.".to_owned());
+    world.send(&agent_pid(1), &update(&agent, Some(vec![claimed])));
+    let info = FrameworkInfo { roles: vec!["r".to_owned()], ..framework("f", &[CapabilityType::MULTI_ROLE]) };
+    let scheduler = world.subscribe(info, ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    assert_eq!(Resources::from_proto(&offer.resources).cpus().unwrap().to_f64(), 6.0);
+    assert!(offer.resources.iter().all(|one| one.allocation_info.role.as_deref() == Some("r")), "{offer:?}");
     world.audit();
 }
 

@@ -302,18 +302,39 @@ fn an_agent_says_nothing_that_cannot_be_counted_or_is_no_role() {
 }
 
 #[test]
-fn a_task_whose_id_runs_elsewhere_is_killed_where_it_comes_back() {
+fn a_task_whose_id_runs_elsewhere_is_killed_where_it_comes_back_if_it_runs_there() {
+    for (state, killed) in [(TaskState::TASK_RUNNING, true), (TaskState::TASK_FINISHED, false)] {
+        let mut world = World::new();
+        let agent = world.register_agent(2, AGENT);
+        let scheduler = running(&mut world, &agent, "cpus:1;mem:32");
+        let info = FrameworkInfo { id: field_id(&scheduler.id), ..checkpointing("f") };
+        let tasks = vec![reported("old-S0", &scheduler.id, "t", state)];
+        world.send(&agent_pid(1), &reregister_message(1, AGENT, "old-S0", vec![info], tasks));
+        assert_eq!(world.received::<AgentReregisteredMessage>(&agent_pid(1)).len(), 1);
+        let kills: Vec<KillTaskMessage> = world.received(&agent_pid(1));
+        let told = |kill: &KillTaskMessage| (kill.framework_id.value.clone(), kill.task_id.value.clone());
+        let expected = killed.then(|| (scheduler.id.clone(), "t".to_owned()));
+        assert_eq!(kills.iter().map(told).collect::<Vec<_>>(), Vec::from_iter(expected), "{state:?}");
+        assert!(world.received::<KillTaskMessage>(&agent_pid(2)).is_empty());
+        let snapshot = world.master.snapshot();
+        assert_eq!(snapshot.frameworks.values().next().unwrap().tasks.values().next().unwrap().agent.as_str(), agent);
+        world.audit();
+    }
+}
+
+#[test]
+fn an_agent_that_guesses_the_id_of_one_about_to_be_admitted_is_not_taken_for_it() {
     let mut world = World::new();
-    let agent = world.register_agent(2, AGENT);
-    let scheduler = running(&mut world, &agent, "cpus:1;mem:32");
-    let info = FrameworkInfo { id: field_id(&scheduler.id), ..checkpointing("f") };
-    let tasks = vec![reported("old-S0", &scheduler.id, "t", TaskState::TASK_RUNNING)];
-    world.send(&agent_pid(1), &reregister_message(1, AGENT, "old-S0", vec![info], tasks));
-    let kills: Vec<KillTaskMessage> = world.received(&agent_pid(1));
-    assert_eq!(kills.len(), 1);
-    assert_eq!((kills[0].framework_id.value.as_str(), kills[0].task_id.value.as_str()), (scheduler.id.as_str(), "t"));
-    assert!(world.received::<KillTaskMessage>(&agent_pid(2)).is_empty());
+    let id = format!("{}-S0", world.master.snapshot().info.id);
+    world.hold_registry = true;
+    world.send(&agent_pid(1), &register_message(1, AGENT));
+    world.send(&agent_pid(2), &reregister_message(2, AGENT, &id, vec![], vec![]));
+    world.hold_registry = false;
+    world.release_registry();
+    assert_eq!(world.agent_id_of(1), id);
+    assert!(world.received::<AgentReregisteredMessage>(&agent_pid(2)).is_empty());
     let snapshot = world.master.snapshot();
-    assert_eq!(snapshot.frameworks.values().next().unwrap().tasks.values().next().unwrap().agent.as_str(), agent);
+    assert_eq!(snapshot.agents.len(), 1);
+    assert_eq!(snapshot.agents.values().next().unwrap().pid, agent_pid(1));
     world.audit();
 }

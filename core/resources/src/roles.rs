@@ -133,3 +133,14 @@ pub fn is_in_subtree_of(left: &str, right: &str) -> bool {
 pub fn ancestors(role: &str) -> impl Iterator<Item = &str> {
     role.rmatch_indices('/').map(|(slash, _)| &role[..slash])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_has_a_longest_length() {
+        assert_eq!(validate(&"r".repeat(MAX_BYTES)), Ok(()));
+        assert_eq!(validate(&"r".repeat(MAX_BYTES + 1)), Err(Error::TooLong(MAX_BYTES + 1)));
+    }
+}

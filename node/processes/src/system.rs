@@ -101,6 +101,18 @@ mod tests {
         assert_eq!(stats.metrics().keys().collect::<Vec<_>>(), ["system/cpus_total", "system/mem_total_bytes"]);
     }
 
+    /// Ranges of numbers, as in `0-3,8`.
+    #[test]
+    fn processors_are_those_the_kernel_says_are_online() {
+        let online = std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
+        let number = |text: &str| text.parse::<u64>().unwrap();
+        let count = |range: &str| match range.split_once('-') {
+            Some((first, last)) => number(last) - number(first) + 1,
+            None => 1,
+        };
+        assert_eq!(online_processors(), Some(online.trim().split(',').map(count).sum()));
+    }
+
     #[test]
     fn this_machine_has_all_of_them() {
         assert_eq!(Stats::read().metrics().len(), 6);

@@ -10,6 +10,7 @@ use crate::effect::Effect;
 use crate::event::NO_PID;
 use crate::metrics::Counter;
 use crate::pending::Pending;
+use crate::state::task::holds_resources;
 use crate::state::{Executor, Shown, Task, status};
 use crate::subscribers::Change;
 use crate::validate;
@@ -247,7 +248,11 @@ impl Master {
             let owner = task.framework_id.id();
             let known = self.state.frameworks.get(&owner);
             if known.is_some_and(|framework| framework.tasks.contains_key(&task.task_id.id())) {
-                // Its id was used again while nobody knew of it. One of the two must go (MESOS-6785, where Mesos ends).
+                // Its id was used again while nobody knew of it. One of the two must go (MESOS-6785, where Mesos ends);
+                // one that has ended has gone.
+                if !holds_resources(task.state) {
+                    continue;
+                }
                 let kill = KillTaskMessage {
                     framework_id: task.framework_id.clone(),
                     task_id: task.task_id.clone(),

@@ -5,6 +5,7 @@ use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use crate::state::{Agent, agent::Provider};
+use crate::validate;
 use imbl::OrdMap;
 use tepui_allocator::Input;
 use tepui_base::{AgentId, OfferId};
@@ -25,7 +26,7 @@ impl Master {
     pub(crate) fn update_agent(&mut self, cx: &mut Cx, message: &UpdateAgentMessage) {
         self.state.metrics.count(Counter::UpdateAgent);
         let id = message.agent_id.id();
-        if self.known.is_removed(&id) {
+        if self.known.is_removed(&id) || validate::agent::update(message).is_err() {
             return;
         }
         self.take_over(cx, &id, message);

@@ -4,7 +4,7 @@
 use super::{Checked, executor, framework, resource};
 use crate::state::task::holds_resources;
 use std::collections::BTreeSet;
-use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage};
 use tepui_proto::mesos::{AgentInfo, Resource, TaskState};
 use tepui_resources::Resources;
 
@@ -15,6 +15,10 @@ pub(crate) fn resources(resources: &[Resource]) -> Checked {
     tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
     let mut allocated = resources.iter().filter_map(|one| one.allocation_info.role.as_deref());
     allocated.try_for_each(|role| tepui_resources::roles::validate(role).map_err(|error| error.to_string()))?;
+    countable(resources)
+}
+
+fn countable(resources: &[Resource]) -> Checked {
     match resources.iter().find(|one| one.scalar.value > SCALAR_MAX) {
         Some(one) => Err(format!("'{}' of {} is more than an agent can have", one.name, one.scalar.value)),
         None => Ok(()),
@@ -53,6 +57,12 @@ pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
     let executors = executors(message, &frameworks)?;
     tasks(message, &frameworks, &executors)?;
     apart(message)
+}
+
+/// What a registered agent has besides. Resources that are none, and roles they are allocated to, are left out later.
+pub fn update(message: &UpdateAgentMessage) -> Checked {
+    countable(&message.oversubscribed_resources)?;
+    message.resource_providers.providers.iter().try_for_each(|provider| countable(&provider.total_resources))
 }
 
 /// No two that hold resources hold the same port or item.
