@@ -8,7 +8,7 @@ use crate::key::FrameworkKey;
 use crate::role::{RoleId, Roles};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use tepui_resources::{Resource, Resources, Scalar};
+use tepui_resources::{Resource, Resources};
 
 /// What one framework holds (was offered or uses) under one role.
 #[derive(Clone, Debug)]
@@ -269,24 +269,12 @@ impl Agent {
     }
 
     /// Holds invariant 1: what is about to be offered (without allocation role) is there and not held. `scalars` are the
-    /// amounts of what of it is not shared: shared resources may be held many times over.
+    /// amounts of what of it is not shared: shared resources may be held many times over. An agent that has changed may
+    /// lack more of one than is free of another by that name, so in doubt each is looked at by itself.
     pub fn assert_free(&self, offered: &Resources, scalars: &Amounts) {
         let fits = |(name, more)| self.used_scalars.get(name).saturating_add(more) <= self.total_scalars.get(name);
-        let free = scalars.iter().all(fits) || self.has_each_free(offered);
+        let free = scalars.iter().all(fits) || self.free().contains(&offered.non_shared());
         assert!(free, "offered beyond what there is: {offered} of {}, {} in use", self.total, self.used());
-    }
-
-    /// The same for each resource by itself. An agent that shrinks may lack more of one than is free of another by that
-    /// name.
-    fn has_each_free(&self, offered: &Resources) -> bool {
-        let used = self.used();
-        let amount = |bag: &Resources, like: &Resource| -> Scalar {
-            bag.iter().filter(|one| one.is_like(like)).filter_map(Resource::amount).sum()
-        };
-        offered.iter().filter(|resource| !resource.is_shared()).all(|resource| match resource.amount() {
-            Some(more) => amount(&used, resource) + more <= amount(&self.total, resource),
-            None => true,
-        })
     }
 
     /// Starts a look at all clients.

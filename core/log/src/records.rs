@@ -89,7 +89,7 @@ pub fn metadata_value(metadata: Metadata) -> Bytes {
 
 /// Reads a value.
 pub fn record(value: &[u8]) -> Result<Record, Error> {
-    let record: proto::Record = codec::decode(value)?;
+    let record: proto::Record = codec::decode_stored(value)?;
     match record.r#type {
         proto::record::Type::METADATA => {
             let metadata = record.metadata.into_option().ok_or(Error::Incomplete)?;

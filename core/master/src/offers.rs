@@ -19,11 +19,14 @@ const DEFAULT_REFUSE: Duration = Duration::from_secs(5);
 const MAX_REFUSE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// How long declined resources are kept from the framework that declined them; none for zero seconds. Absent filters
-/// mean the default; what is no duration does too.
+/// mean the default; what is no duration does too, unless it is one too long to be counted.
 pub(crate) fn refuse(filters: Option<&Filters>) -> Option<Duration> {
-    let secs = filters.and_then(|filters| filters.refuse_seconds);
-    let wanted = secs.map_or(DEFAULT_REFUSE, |secs| duration::from_secs_f64(secs).unwrap_or(DEFAULT_REFUSE));
-    (!wanted.is_zero()).then(|| wanted.min(MAX_REFUSE))
+    let wanted = match filters.and_then(|filters| filters.refuse_seconds) {
+        None => DEFAULT_REFUSE,
+        Some(secs) if secs > MAX_REFUSE.as_secs_f64() => MAX_REFUSE,
+        Some(secs) => duration::from_secs_f64(secs).unwrap_or(DEFAULT_REFUSE),
+    };
+    (!wanted.is_zero()).then_some(wanted)
 }
 
 impl Master {
@@ -138,6 +141,8 @@ mod tests {
         assert_eq!(secs(Some(1.5)), Some(Duration::from_millis(1500)));
         assert_eq!(secs(Some(-1.0)), Some(DEFAULT_REFUSE));
         assert_eq!(secs(Some(f64::NAN)), Some(DEFAULT_REFUSE));
-        assert_eq!(secs(Some(1e9)), Some(MAX_REFUSE));
+        for for_ever in [1e9, 1e10, f64::MAX, f64::INFINITY] {
+            assert_eq!(secs(Some(for_ever)), Some(MAX_REFUSE), "{for_ever}");
+        }
     }
 }

@@ -24,10 +24,27 @@ pub fn encode<M: Message>(message: &M) -> Bytes {
     message.encode_to_bytes()
 }
 
-/// Reads a message and checks that its required fields are there. Unknown fields are kept.
+/// What the elements of lists in a peer's message may take in memory whatever its size, in bytes.
+const ELEMENTS: usize = 32 << 20;
+
+/// And for each byte of the message. An empty element is two bytes on the wire and some hundred in memory; those of
+/// honest messages (resources, tasks, states of tasks, labels) are at most ten times as large.
+const ELEMENTS_PER_BYTE: usize = 16;
+
+/// Reads a peer's message and checks that its required fields are there. Unknown fields are kept.
 pub fn decode<M: Message + MessageName>(bytes: &[u8]) -> Result<M, Error> {
+    read(bytes, ELEMENTS.saturating_add(bytes.len().saturating_mul(ELEMENTS_PER_BYTE)))
+}
+
+/// Reads what was written by a process of ours, however much memory it takes: what was acknowledged is never refused.
+pub fn decode_stored<M: Message + MessageName>(bytes: &[u8]) -> Result<M, Error> {
+    read(bytes, usize::MAX)
+}
+
+fn read<M: Message + MessageName>(bytes: &[u8], elements: usize) -> Result<M, Error> {
     let message: M = DecodeOptions::new()
         .with_recursion_limit(MAX_DEPTH)
+        .with_element_memory_limit(elements)
         .decode_from_slice(bytes)
         .map_err(|error| Error::Malformed(error.to_string()))?;
     let missing = required::missing(schema::of::<M>(), bytes);
@@ -37,7 +54,9 @@ pub fn decode<M: Message + MessageName>(bytes: &[u8]) -> Result<M, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mesos::{FrameworkID, TaskStatus, internal};
+    use crate::MessageField;
+    use crate::mesos::internal::{self, archive};
+    use crate::mesos::{AgentID, FrameworkID, FrameworkInfo, Label, Labels, Task, TaskID, TaskState, TaskStatus};
 
     #[test]
     fn a_missing_required_field_is_named() {
@@ -57,6 +76,33 @@ mod tests {
         let mut sorted = bytes.to_vec();
         sorted.sort_unstable();
         assert_eq!(again, sorted, "the same fields, whatever their order");
+    }
+
+    #[test]
+    fn a_long_history_is_read_and_what_swells_in_memory_is_not() {
+        let id = || MessageField::some(TaskID { value: "t".to_owned(), ..Default::default() });
+        let status = TaskStatus { task_id: id(), state: TaskState::TASK_RUNNING, ..Default::default() };
+        let task = Task {
+            name: "t".to_owned(),
+            task_id: id(),
+            framework_id: MessageField::some(FrameworkID::default()),
+            agent_id: MessageField::some(AgentID::default()),
+            state: TaskState::TASK_RUNNING,
+            statuses: vec![status; 8],
+            ..Default::default()
+        };
+        let bytes = encode(&archive::Framework {
+            framework_info: MessageField::some(FrameworkInfo::default()),
+            tasks: vec![task; 20_000],
+            ..Default::default()
+        });
+        let elements = 20_000 * (size_of::<Task>() + 8 * size_of::<TaskStatus>());
+        assert!(elements > ELEMENTS, "{elements}");
+        assert!(decode::<archive::Framework>(&bytes).is_ok());
+        // Field 1 of Labels, with nothing in it.
+        let empty = [0x0A, 0].repeat(3 * ELEMENTS / size_of::<Label>());
+        assert!(matches!(decode::<Labels>(&empty), Err(Error::Malformed(_))));
+        assert!(matches!(decode_stored::<Labels>(&empty), Err(Error::Missing(_))), "it is read, and found wanting");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use crate::wire_format::{Reader, Value};
 /// Deepest nesting looked at. The decoder, which runs first, allows 100 levels.
 const MAX_DEPTH: usize = 100;
 
+/// So many missing fields are named; a message of megabytes may lack millions.
+const NAMED_MAX: usize = 1000;
+
 /// The way to a submessage. It becomes text only when something is missing there.
 struct Path<'a> {
     parent: Option<&'a Path<'a>>,
@@ -30,7 +33,7 @@ impl Path<'_> {
     }
 }
 
-/// The paths of all required fields that `bytes`, a well-formed `message`, lacks.
+/// The paths of the required fields that `bytes`, a well-formed `message`, lacks.
 pub(crate) fn missing(message: &'static Message, bytes: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     if message.checked {
@@ -40,7 +43,7 @@ pub(crate) fn missing(message: &'static Message, bytes: &[u8]) -> Vec<String> {
 }
 
 fn walk(message: &'static Message, bytes: &[u8], at: Option<&Path>, depth: usize, found: &mut Vec<String>) {
-    if depth > MAX_DEPTH {
+    if depth > MAX_DEPTH || found.len() >= NAMED_MAX {
         return;
     }
     let mut seen = 0u128;

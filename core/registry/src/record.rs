@@ -38,7 +38,7 @@ impl Stored {
     /// The message that was stored.
     pub fn message<M: Message + MessageName>(&self) -> M {
         let length = self.0[1..].iter().take_while(|byte| **byte >= 0x80).count() + 2;
-        codec::decode(&self.0[length..]).expect("it was encoded here")
+        codec::decode_stored(&self.0[length..]).expect("it was encoded here")
     }
 }
 

@@ -49,12 +49,12 @@ impl State {
 
     /// Reads such bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<State, codec::Error> {
-        codec::decode(bytes).map(State::from_proto)
+        codec::decode_stored(bytes).map(State::from_proto)
     }
 
     /// The message itself, for readers that show it.
     pub fn to_proto(&self) -> Registry {
-        codec::decode(&self.to_bytes()).expect("it was encoded here")
+        codec::decode_stored(&self.to_bytes()).expect("it was encoded here")
     }
 
     fn first_fields(&self) -> Registry {

@@ -65,7 +65,7 @@ impl Entry {
 
     /// Reads such bytes.
     pub fn decode(bytes: &[u8]) -> Result<Entry, Error> {
-        Entry::from_proto(codec::decode(bytes)?)
+        Entry::from_proto(codec::decode_stored(bytes)?)
     }
 
     /// All of the message but its value.
@@ -130,7 +130,7 @@ impl Operation {
     /// Reads such bytes.
     pub fn decode(bytes: &[u8]) -> Result<Operation, Error> {
         use proto::operation::Type;
-        let message: proto::Operation = codec::decode(bytes)?;
+        let message: proto::Operation = codec::decode_stored(bytes)?;
         match message.r#type {
             Type::SNAPSHOT => {
                 let part = message.snapshot.into_option().ok_or(Error::Incomplete("SNAPSHOT"))?;

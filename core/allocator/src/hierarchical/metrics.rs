@@ -29,7 +29,7 @@ pub struct QuotaMetrics {
     pub guarantees: Quantities,
     /// `limit`.
     pub limits: Limits,
-    /// `offered_or_allocated`: all that frameworks of the role and below hold, reserved or not.
+    /// `offered_or_allocated`: all that frameworks of exactly the role hold, reserved or not.
     pub offered_or_allocated: Quantities,
 }
 
@@ -64,7 +64,7 @@ impl Hierarchical {
 
     fn quota_figures(&self) -> Vec<QuotaMetrics> {
         let figures = self.roles.quotas().map(|(id, quota)| {
-            let allocated = self.roles.standing(id).map(|standing| standing.allocated.clone()).unwrap_or_default();
+            let allocated = self.roles.own_standing(id).map(|standing| standing.allocated.clone()).unwrap_or_default();
             let named =
                 |(number, amount): (usize, i64)| (self.names.all()[number].clone(), Scalar::from_thousandths(amount));
             QuotaMetrics {

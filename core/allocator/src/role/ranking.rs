@@ -147,42 +147,25 @@ impl Roles {
     }
 
     /// The chance of each role with frameworks that can be offered to: among siblings, in proportion to their weights,
-    /// and within the chance of their parent (`sorter/random/sorter.cpp`).
+    /// and within the chance of their parent (`sorter/random/sorter.cpp`). Roles whose frameworks want nothing count
+    /// among their siblings, as in Mesos.
     pub fn chances(&self) -> Vec<(RoleId, f64)> {
-        let active = self.active();
         let mut chances = Vec::new();
         // An explicit stack: the depth of a path is the choice of a peer.
         let mut stack = vec![(self.top.as_slice(), 1.0)];
         while let Some((siblings, whole)) = stack.pop() {
-            let taking = siblings.iter().filter(|at| match **at == own(RoleId(**at / 2)) {
-                true => !self.at(RoleId(**at / 2)).clients.is_empty(),
-                false => active[(**at / 2) as usize],
-            });
-            let weights: f64 = taking.clone().map(|at| self.standings.get(*at).weight).sum();
-            for at in taking {
+            let weights: f64 = siblings.iter().map(|at| self.standings.get(*at).weight).sum();
+            for at in siblings {
                 let (id, chance) = (RoleId(at / 2), whole * self.standings.get(*at).weight / weights);
-                let below = &self.at(id).below;
-                if *at == own(id) || below.is_empty() {
+                let role = self.at(id);
+                if *at != own(id) && !role.below.is_empty() {
+                    stack.push((role.below.as_slice(), chance));
+                } else if !role.clients.is_empty() {
                     chances.push((id, chance));
-                } else {
-                    stack.push((below.as_slice(), chance));
                 }
             }
         }
         chances
-    }
-
-    /// By role number: whether a framework under it, or under a role below it, can be offered to.
-    fn active(&self) -> Vec<bool> {
-        let mut active = vec![false; self.slots.len()];
-        for id in self.ids().filter(|id| !self.at(*id).clients.is_empty()) {
-            for above in self.upwards(id) {
-                if std::mem::replace(&mut active[above.0 as usize], true) {
-                    break;
-                }
-            }
-        }
-        active
     }
 
     /// What the frameworks of exactly this role have; nothing for a role without rank.
@@ -331,6 +314,20 @@ mod tests {
         assert_eq!(order(&mut roles, &pool), ["a"]);
         assert_eq!(roles.standing(a).unwrap().allocated, cpus(3));
         assert_eq!(roles.standing(a).unwrap().count, 2, "a leaf again, with the history of its subtree");
+    }
+
+    #[test]
+    fn who_wants_nothing_counts_among_its_siblings_and_is_not_drawn() {
+        let (mut roles, mut clients, pool) = (Roles::default(), Standings::default(), pool());
+        let [ax, ay, b] = ["a/x", "a/y", "b"].map(|path| join(&mut roles, path, &pool));
+        roles.weigh("b", 3.0, &pool);
+        for (number, id) in [ax, b].into_iter().enumerate() {
+            clients.put(number as u32, Standing::new(Arc::from("f"), 1.0));
+            roles.clients_mut(id).insert(&mut clients, number as u32, &pool);
+        }
+        let chances: std::collections::BTreeMap<u32, f64> =
+            roles.chances().into_iter().map(|(id, chance)| (id.0, chance)).collect();
+        assert_eq!((chances.get(&ax.0), chances.get(&ay.0), chances.get(&b.0)), (Some(&0.125), None, Some(&0.75)));
     }
 
     #[test]

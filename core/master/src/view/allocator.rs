@@ -4,15 +4,14 @@
 //! request that asks for metrics is answered. Source: Mesos `src/master/allocator/mesos/metrics.cpp`.
 
 use super::api;
-use super::roles::{self, Holdings};
 use crate::http::route;
 use crate::state::Snapshot;
 use std::collections::BTreeMap;
 use tepui_allocator::Metrics;
 use tepui_api::metrics::Values;
-use tepui_authz::Principal;
 use tepui_base::series::Statistics;
 use tepui_proto::mesos::master::call::Type;
+use tepui_resources::roles::ancestors;
 use tepui_resources::{Name, Quantities, Scalar};
 use tepui_wire::Request;
 
@@ -57,18 +56,42 @@ pub(super) fn collect(snapshot: &Snapshot, values: &mut Values) {
         let held = metrics.offered_or_allocated.get(&name).to_f64();
         put(format!("allocator/mesos/resources/{name}/offered_or_allocated"), held);
     }
-    let known = roles::known(snapshot, &Principal::default(), Quantities::from_scalars);
-    known.keys().for_each(|role| put(format!("allocator/mesos/offer_filters/roles/{role}/active"), 0.0));
+    let consumed = consumed(snapshot);
+    consumed.keys().for_each(|role| put(format!("allocator/mesos/offer_filters/roles/{role}/active"), 0.0));
     for role in &metrics.roles {
         put(format!("allocator/mesos/offer_filters/roles/{}/active", role.role), role.filters as f64);
         if let Some(share) = role.dominant_share {
             put(format!("allocator/mesos/roles/{}/shares/dominant", role.role), share);
         }
     }
-    collect_quota(&known, metrics, put);
+    collect_quota(&consumed, metrics, put);
 }
 
-fn collect_quota(known: &BTreeMap<String, Holdings>, metrics: &Metrics, mut put: impl FnMut(String, f64)) {
+/// What each role of the allocator's tree consumes of its quota, whether it has one or not: what is reserved for it or
+/// below, and what its frameworks have of the rest. (`/roles` reckons otherwise, in Mesos too.)
+fn consumed(snapshot: &Snapshot) -> BTreeMap<String, Quantities> {
+    let mut roles: BTreeMap<String, Quantities> = BTreeMap::new();
+    let mut add = |role: &str, amounts: &Quantities| {
+        for role in std::iter::once(role).chain(ancestors(role)) {
+            *roles.entry(role.to_owned()).or_default() += amounts;
+        }
+    };
+    let none = Quantities::new();
+    for framework in snapshot.frameworks.values() {
+        framework.roles.iter().for_each(|role| add(role, &none));
+        let used = framework.used.filter(|one| one.is_unreserved() && !one.is_revocable());
+        used.allocations().iter().for_each(|(role, used)| add(role.as_str(), &Quantities::from_scalars(used)));
+    }
+    for agent in snapshot.agents.values() {
+        let reserved = agent.total.reservations();
+        reserved.iter().for_each(|(role, reserved)| add(role.as_str(), &Quantities::from_scalars(reserved)));
+    }
+    let weighed = snapshot.weights.iter().filter(|(_, weight)| **weight != 1.0).map(|(role, _)| role);
+    weighed.chain(snapshot.quotas.keys()).for_each(|role| add(role, &none));
+    roles
+}
+
+fn collect_quota(consumed: &BTreeMap<String, Quantities>, metrics: &Metrics, mut put: impl FnMut(String, f64)) {
     let mut amount = |role: &str, name: &Name, of: &str, amount: Scalar| {
         put(format!("allocator/mesos/quota/roles/{role}/resources/{name}/{of}"), amount.to_f64());
     };
@@ -82,11 +105,10 @@ fn collect_quota(known: &BTreeMap<String, Holdings>, metrics: &Metrics, mut put:
     // Every role that uses something has this one, whether it has quota or not, and so has the root above them all,
     // whose name is empty.
     let mut all = Quantities::new();
-    for (role, holdings) in known {
-        let consumed = holdings.consumed();
+    for (role, consumed) in consumed {
         consumed.iter().for_each(|(name, value)| amount(role, name, "consumed", value));
         if !role.contains('/') {
-            all += &consumed;
+            all += consumed;
         }
     }
     all.iter().for_each(|(name, value)| amount("", name, "consumed", value));
