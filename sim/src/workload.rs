@@ -21,6 +21,8 @@ const MAX_LIVE: usize = 4;
 /// How long a task runs at most that ends by itself. With the number above this makes the hour's tasks: long ones meet
 /// more faults each.
 const MAX_TASK_NANOS: u64 = 240 * SECOND;
+/// A task that is regretted is killed within so many nanoseconds: about when its executor has it.
+const REGRET_NANOS: u64 = 4 * SECOND;
 /// What a custom executor holds for itself, in thousandths of a CPU and in MB.
 pub const EXECUTOR: (i64, i64) = (100, 32);
 const SECOND: u64 = 1_000_000_000;
@@ -142,6 +144,22 @@ impl Workload {
         task
     }
 
+    /// Some launches are regretted: a task of theirs is to be killed, at once or within so many nanoseconds, while its agent
+    /// and its executor are still getting it ready.
+    pub fn regrets(&self, rng: &mut Rng, call: &Call) -> Option<u64> {
+        let launched = (call.r#type == Some(Type::ACCEPT)).then(|| crate::check::launched(call).next()).flatten()?;
+        if self.quiet || rng.below(16) != 0 {
+            return None;
+        }
+        self.disk.borrow_mut().tasks.get_mut(&launched.task_id.value)?.killed = true;
+        Some(if rng.below(4) == 0 { 0 } else { rng.below(REGRET_NANOS) })
+    }
+
+    /// Kills what is to be killed.
+    pub fn kills(&self) -> Vec<Call> {
+        self.disk.borrow().live().filter(|(_, task)| task.killed).map(kill).collect()
+    }
+
     /// Writes an update down.
     pub fn updated(&mut self, status: &TaskStatus) {
         use TaskState::{TASK_ERROR, TASK_FAILED, TASK_FINISHED, TASK_KILLED};
@@ -172,8 +190,8 @@ impl Workload {
 
     /// What a framework does from time to time.
     pub fn act(&mut self, rng: &mut Rng) -> Vec<Call> {
+        let mut calls = self.kills();
         let disk = &mut *self.disk.borrow_mut();
-        let mut calls: Vec<_> = disk.live().filter(|(_, task)| task.killed).map(kill).collect();
         let asked: Vec<_> = disk.live().map(|(id, task)| (task_id(id), Some(task.agent.clone()))).collect();
         if self.quiet {
             disk.tasks.values_mut().for_each(|task| task.killed = true);

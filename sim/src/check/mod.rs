@@ -31,7 +31,7 @@ use tepui_proto::mesos::task_status::{Reason, Source};
 use tepui_proto::mesos::{FrameworkInfo, TaskState};
 use tepui_wire::Upid;
 
-pub use offers::total;
+pub use offers::{launched, total};
 pub use roster::Via;
 pub use tepui_proto::mesos::scheduler::call::Type as CallType;
 

@@ -59,6 +59,9 @@ impl FrameworkHost {
     }
 
     fn call(&mut self, world: &mut World, me: Process, call: Call) {
+        if let Some(wait) = self.workload.regrets(&mut world.rng, &call) {
+            world.after(wait, Event::Local(me, Local::Regret));
+        }
         self.next_call += 1;
         self.feed(world, me, In::Call(CallId(self.next_call), Box::new(call)));
     }
@@ -183,6 +186,10 @@ impl Host for FrameworkHost {
                 }
                 let wait = ACT_NANOS / 2 + world.rng.below(ACT_NANOS);
                 world.after(wait, Event::Local(me, Local::Act));
+            }
+            Input::Local(Local::Regret) => {
+                let calls = self.workload.kills();
+                calls.into_iter().for_each(|call| self.call(world, me, call));
             }
             Input::Local(Local::Decide(offer)) => {
                 let framework = self.id();

@@ -84,6 +84,9 @@ impl FrameworkV0Host {
     }
 
     fn call(&self, world: &mut World, me: Process, mut call: Call) {
+        if let Some(wait) = self.workload.regrets(&mut world.rng, &call) {
+            world.after(wait, Event::Local(me, Local::Regret));
+        }
         call.framework_id = self.id().map_or_else(MessageField::none, MessageField::some);
         // Drivers older than 1.0 have a message of its own for what is sent most.
         match call.r#type {
@@ -268,6 +271,9 @@ impl Host for FrameworkV0Host {
                 self.subscribe_at = Some(world.now + world.rng.below(SUBSCRIBE_NANOS));
             }
             Input::Local(Local::Act) if !self.ended() => self.act(world, me),
+            Input::Local(Local::Regret) if self.connected => {
+                self.workload.kills().into_iter().for_each(|call| self.call(world, me, call));
+            }
             Input::Local(Local::Decide(offer)) if self.connected => {
                 let framework = self.id().unwrap_or_default();
                 if let Some(call) = self.workload.decide(&mut world.rng, &offer, &framework) {

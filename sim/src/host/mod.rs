@@ -87,6 +87,8 @@ pub enum Local {
     Act,
     /// A framework decides about an offer it has held.
     Decide(String),
+    /// A framework kills what it would rather not have launched.
+    Regret,
     /// A framework acknowledges an update it has sat on.
     Acknowledge(Box<tepui_proto::mesos::TaskStatus>),
     /// A framework is to end everything.
@@ -123,6 +125,7 @@ impl Local {
             Local::Leave(_) => "leave",
             Local::Act => "act",
             Local::Decide(_) => "decide",
+            Local::Regret => "regret",
             Local::Acknowledge(_) => "acknowledge",
             Local::Teardown => "teardown",
         }
