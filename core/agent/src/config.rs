@@ -14,6 +14,8 @@ pub const EXECUTOR_REREGISTRATION_TIMEOUT: Duration = Duration::from_secs(2);
 pub const EXECUTOR_SHUTDOWN_GRACE_PERIOD: Duration = Duration::from_secs(5);
 /// `--registration_backoff_factor`.
 pub const REGISTRATION_BACKOFF_FACTOR: Duration = Duration::from_secs(1);
+/// The longest pause between two registration attempts (`REGISTER_RETRY_INTERVAL_MAX`).
+pub const REGISTRATION_RETRY_MAX: Duration = Duration::from_secs(60);
 /// `--recovery_timeout`.
 pub const RECOVERY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// `--max_completed_executors_per_framework`.

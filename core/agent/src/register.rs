@@ -2,6 +2,7 @@
 //!
 //! A master's pid is the only proof of who speaks: messages of any other sender are ignored.
 
+use crate::config::REGISTRATION_RETRY_MAX;
 use crate::state::{Phase, executor, task};
 use crate::status_update::Report;
 use crate::timers::Timer;
@@ -21,8 +22,6 @@ use tepui_proto::mesos::{AgentInfo, Resource, TaskState, UUID};
 use tepui_resources::format;
 use tepui_wire::{NetEffect, Upid};
 
-/// The longest pause between two registration attempts (`REGISTER_RETRY_INTERVAL_MAX`).
-const RETRY_MAX: Duration = Duration::from_secs(60);
 /// How long to wait for a ping if the master does not say: 15 seconds, five times.
 const PING_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -80,7 +79,7 @@ impl Agent {
         } else {
             self.send(cx, &master, &self.reregister_message());
         }
-        let ceiling = ceiling.min(RETRY_MAX);
+        let ceiling = ceiling.min(REGISTRATION_RETRY_MAX);
         self.register_after(cx, ceiling, ceiling * 2);
     }
 

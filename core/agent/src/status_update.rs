@@ -263,7 +263,13 @@ impl Agent {
             self.forward(cx, update);
         }
         let owner = self.state.framework(&framework).and_then(|framework| framework.executor_of(&task));
-        let Some(owner) = owner.map(|executor| executor.id.clone()) else { return };
+        let Some(owner) = owner.map(|executor| executor.id.clone()) else {
+            // A task that was dropped; its framework may have been kept for the sake of this.
+            if !self.streams.has_any(&framework) {
+                self.remove_framework_if_idle(cx, &framework);
+            }
+            return;
+        };
         let Some(executor) = self.state.executor_mut(&framework, &owner) else { return };
         if ended {
             executor.complete(&task);

@@ -177,6 +177,21 @@ fn executor_requests_are_checked_in_order() {
             "Failed to validate Executor::Call: Received TASK_STAGING from executor t of framework M-0000 which is not allowed".into(),
         ),
         (
+            status(&format!(r#"{ok},"check_status":{{}}"#)),
+            400,
+            "Failed to validate Executor::Call: CheckStatusInfo must specify 'type'".into(),
+        ),
+        (
+            status(&format!(r#"{ok},"check_status":{{"type":"HTTP","tcp":{{}}}}"#)),
+            400,
+            "Failed to validate Executor::Call: Expecting 'http' to be set for HTTP check's status".into(),
+        ),
+        (
+            status(&format!(r#"{ok},"check_status":{{"type":"UNKNOWN"}}"#)),
+            400,
+            "Failed to validate Executor::Call: 'UNKNOWN' is not a valid check's status type".into(),
+        ),
+        (
             status(&format!(r#"{ok},"executor_id":{{"value":"u"}}"#)),
             400,
             "Failed to validate Executor::Call: ExecutorID in Call: t does not match ExecutorID in TaskStatus: u".into(),

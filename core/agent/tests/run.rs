@@ -282,6 +282,7 @@ fn launches_that_do_not_fit_what_runs_are_dropped() {
     world.master_sends(&executor_task("w", "e", false));
     let text = "Executor terminating".to_owned();
     assert_eq!(world.statuses(), [(LOST, Some(Reason::REASON_EXECUTOR_TERMINATED), text)]);
+    assert!(!world.updates()[0].executor_id.is_set(), "who comes too late is told without it, as in Mesos");
 }
 
 #[test]
@@ -291,6 +292,17 @@ fn partition_aware_frameworks_hear_that_a_task_was_dropped() {
     message.framework = field(framework(&[capability::Type::PARTITION_AWARE]));
     world.master_sends(&message);
     assert_eq!(world.statuses()[0].0, TaskState::TASK_DROPPED);
+    let update = world.updates().remove(0);
+    world.clear();
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.updates().remove(0).uuid, update.uuid, "it is told until it is acknowledged");
+    world.master_sends(&StatusUpdateAcknowledgementMessage {
+        agent_id: update.agent_id.clone(),
+        framework_id: update.framework_id.clone(),
+        task_id: update.status.task_id.clone(),
+        uuid: update.uuid.clone().unwrap(),
+        ..Default::default()
+    });
     assert!(world.agent.snapshot().state.frameworks.is_empty(), "nothing of it remains");
 }
 

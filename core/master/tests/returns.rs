@@ -13,7 +13,8 @@ use tepui_proto::mesos::internal::{
 use tepui_proto::mesos::offer::{Operation, operation};
 use tepui_proto::mesos::scheduler::event;
 use tepui_proto::mesos::{
-    AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Task, TaskID, TaskInfo, TaskState,
+    AgentID, CommandInfo, DiscoveryInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Label, Labels, Task, TaskID,
+    TaskInfo, TaskState,
 };
 use tepui_proto::{ContentType, MessageField};
 use tepui_registry::{Gone, Registrar, State};
@@ -215,7 +216,7 @@ fn what_an_executor_used_is_free_when_it_has_exited() {
 #[test]
 fn an_executor_keeps_its_id_and_its_description() {
     let mut world = World::new();
-    let agent = world.register_agent(1, AGENT);
+    let agent = world.register_agent(1, "cpus:16;mem:8192;disk:4096");
     let scheduler = world.subscribe(checkpointing("f"), ContentType::Json);
     let mut launch = |tasks: Vec<TaskInfo>| {
         world.advance(Duration::from_secs(1));
@@ -231,6 +232,18 @@ fn an_executor_keeps_its_id_and_its_description() {
     relabelled.executor.as_option_mut().unwrap().shutdown_grace_period =
         MessageField::some(tepui_proto::mesos::DurationInfo { nanoseconds: 1, ..Default::default() });
     assert_eq!(launch(vec![relabelled]), None, "a grace period is not compared");
+    let discovery = |labels: [&str; 2]| {
+        let label = |key: &str| Label { key: key.to_owned(), ..Default::default() };
+        let labels = Labels { labels: labels.map(label).to_vec(), ..Default::default() };
+        DiscoveryInfo { labels: MessageField::some(labels), ..Default::default() }
+    };
+    for (task, labels) in [("d", ["x", "y"]), ("e", ["y", "x"])] {
+        let mut found = with_executor(task, &agent);
+        let executor = found.executor.as_option_mut().unwrap();
+        executor.executor_id.get_or_insert_default().value = "found".to_owned();
+        executor.discovery = MessageField::some(discovery(labels));
+        assert_eq!(launch(vec![found]), None, "the order of labels says nothing");
+    }
     let mut renamed = with_executor("c", &agent);
     renamed.executor.as_option_mut().unwrap().name = Some("other".to_owned());
     let text = launch(vec![renamed]).unwrap();

@@ -148,13 +148,22 @@ impl Settings {
             executor_registration_timeout: values.duration("executor_registration_timeout"),
             executor_reregistration_timeout: values.duration("executor_reregistration_timeout"),
             executor_shutdown_grace_period: values.duration("executor_shutdown_grace_period"),
-            registration_backoff_factor: values.duration("registration_backoff_factor"),
+            registration_backoff_factor: backoff(&values)?,
             recovery_timeout: values.duration("recovery_timeout"),
             max_completed_executors_per_framework: values
                 .number("max_completed_executors_per_framework")?
                 .unwrap_or(tepui_agent::config::MAX_COMPLETED_EXECUTORS_PER_FRAMEWORK),
             all: shown(values.all()),
         })
+    }
+}
+
+/// The first attempt to register must come within the pause between two later ones.
+fn backoff(values: &Values) -> Result<Duration, Error> {
+    let factor = values.duration("registration_backoff_factor");
+    match factor > tepui_agent::config::REGISTRATION_RETRY_MAX {
+        true => Err(bad("registration_backoff_factor", "Must be less than 1mins")),
+        false => Ok(factor),
     }
 }
 
@@ -300,6 +309,8 @@ mod tests {
     fn what_an_agent_can_not_start_without() {
         assert_eq!(settings(&[]).unwrap_err(), Error::Missing("master"));
         assert!(matches!(settings(&["--master=zk://h/"]), Err(Error::Value { name: "master", .. })));
+        let patient = settings(&["--master=h:1", "--registration_backoff_factor=2mins"]).unwrap_err().to_string();
+        assert_eq!(patient, "Failed to load flag 'registration_backoff_factor': Must be less than 1mins");
         assert!(matches!(settings(&["--master=h:1", "--launcher=linux"]), Err(Error::Value { name: "launcher", .. })));
         let args = ["--master=h:1", r#"--executor_environment_variables={"A":1}"#];
         assert!(matches!(settings(&args), Err(Error::Value { name: "executor_environment_variables", .. })));

@@ -218,7 +218,10 @@ fn file<'a>(flag: &Flag, given: &'a str) -> Option<&'a str> {
 /// The value in its canonical text, or what is wrong with it.
 fn check(kind: Kind, value: &str) -> Result<String, String> {
     match kind {
-        Kind::Text | Kind::Json | Kind::Path | Kind::PathOrText => Ok(value.to_owned()),
+        Kind::Text | Kind::PathOrText => Ok(value.to_owned()),
+        Kind::Path => Ok(value.strip_prefix("file://").unwrap_or(value).to_owned()),
+        // Whoever needs it says what is wrong with it.
+        Kind::Json => Ok(serde_json::from_str::<serde_json::Value>(value).map_or(value.to_owned(), |v| v.to_string())),
         Kind::Bool => match value {
             "true" | "1" => Ok("true".to_owned()),
             "false" | "0" => Ok("false".to_owned()),

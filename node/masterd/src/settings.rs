@@ -77,6 +77,7 @@ impl Settings {
         let (keeping, contest) = start::kind(&values)?;
         strict(&values)?;
         reregister_timeout(&values)?;
+        offer_timeout(&values)?;
         let record = variable("TEPUI_RECORD").map(Into::into);
         let metrics_pause = Limiter::pause(variable(limiter::VARIABLE).as_deref()).map_err(Error::Limit)?;
         let net = tepui_flags::network(&values, variable)?;
@@ -182,6 +183,17 @@ fn reregister_timeout(values: &Values) -> Result<(), Error> {
     Ok(())
 }
 
+/// An offer that is taken back at once is of no use to anybody.
+fn offer_timeout(values: &Values) -> Result<(), Error> {
+    match values.get("offer_timeout") {
+        Some(text) if values.duration("offer_timeout").is_zero() => {
+            let text = format!("Invalid value '{text}' for --offer_timeout: Must be greater than zero");
+            Err(Error::Start(text))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Bounds of Mesos: 1secs to 15mins, and at least one ping.
 fn ping(values: &Values) -> Result<(), Error> {
     let timeout = values.duration("agent_ping_timeout");
@@ -211,9 +223,9 @@ fn removal_interval(values: &Values) -> Result<Option<Duration>, Error> {
 fn removal_limit(values: &Values) -> Result<f64, Error> {
     const FLAG: &str = "recovery_agent_removal_limit";
     let text = values.get(FLAG).unwrap_or("100%");
-    let percent = text.strip_suffix('%').unwrap_or(text).parse::<f64>().ok();
-    let share = percent.filter(|percent| (0.0..=100.0).contains(percent)).map(|percent| percent / 100.0);
-    share.ok_or_else(|| value(FLAG, text, "expecting a percentage from 0% to 100%"))
+    let Some(percent) = text.strip_suffix('%') else { return Err(value(FLAG, text, "missing '%'")) };
+    let share = percent.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
+    share.map(|percent| percent / 100.0).ok_or_else(|| value(FLAG, text, "expecting a percentage from 0% to 100%"))
 }
 
 fn allocator(values: &Values) -> Result<Options, Error> {
@@ -438,6 +450,8 @@ mod tests {
         assert!(text("--domain={}").ends_with("`domain` must define `fault_domain`"));
         assert!(text("--agent_removal_rate_limit=1").contains("expecting <Number of agents>/<Duration>"));
         assert!(text("--agent_removal_rate_limit=0/1secs").contains("expecting <Number of agents>/<Duration>"));
+        assert!(text("--recovery_agent_removal_limit=0.5").contains("missing '%'"));
+        assert_eq!(text("--offer_timeout=0secs"), "Invalid value '0ns' for --offer_timeout: Must be greater than zero");
         assert!(text("--recovery_agent_removal_limit=101%").contains("expecting a percentage from 0% to 100%"));
         assert!(text("--min_allocatable_resources=cpus").starts_with("--min_allocatable_resources=cpus"));
     }

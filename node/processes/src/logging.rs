@@ -91,10 +91,10 @@ impl Logging {
     }
 }
 
-/// The file that a program's log goes to: the newest one it makes below `--log_dir`, or what `--external_log_file` says.
+/// The file that holds a program's log: what `--external_log_file` says, or else the newest one it makes below `--log_dir`.
 pub fn file(program: &str, values: &Values) -> Option<PathBuf> {
-    let own = values.get("log_dir").map(|dir| Path::new(dir).join(format!("{program}.INFO")));
-    own.or_else(|| values.get("external_log_file").map(PathBuf::from))
+    let external = values.get("external_log_file").map(PathBuf::from);
+    external.or_else(|| values.get("log_dir").map(|dir| Path::new(dir).join(format!("{program}.INFO"))))
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use crate::state::{Executor, executor::Phase};
 use crate::{Agent, Cx};
 use tepui_api::{NOT_ACCEPTABLE, UNSUPPORTED, accepted, content_type, post_only};
 use tepui_base::FrameworkId;
+use tepui_proto::Enumeration;
 use tepui_proto::ids::ProtoId;
-use tepui_proto::mesos::TaskState;
 use tepui_proto::mesos::executor::{Call, call};
 use tepui_proto::mesos::task_status::Source;
+use tepui_proto::mesos::{CheckStatusInfo, TaskState, check_info};
 use tepui_proto::v1;
 use tepui_wire::{NetEffect, Request, RequestId, Response};
 
@@ -115,7 +116,22 @@ fn validate_update(call: &Call) -> Result<(), String> {
             "Received TASK_STAGING from executor {executor} of framework {framework} which is not allowed"
         ));
     }
-    Ok(())
+    status.check_status.as_option().map_or(Ok(()), validate_check_status)
+}
+
+/// Of HTTP calls only: Mesos looks at this neither in V0 updates nor in those that come with a subscription.
+fn validate_check_status(status: &CheckStatusInfo) -> Result<(), String> {
+    let Some(kind) = status.r#type else { return Err("CheckStatusInfo must specify 'type'".to_owned()) };
+    let (is_set, field) = match kind {
+        check_info::Type::COMMAND => (status.command.is_set(), "command"),
+        check_info::Type::HTTP => (status.http.is_set(), "http"),
+        check_info::Type::TCP => (status.tcp.is_set(), "tcp"),
+        check_info::Type::UNKNOWN => return Err("'UNKNOWN' is not a valid check's status type".to_owned()),
+    };
+    match is_set {
+        true => Ok(()),
+        false => Err(format!("Expecting '{field}' to be set for {} check's status", kind.proto_name())),
+    }
 }
 
 /// Sixteen bytes that name one of the five versions of RFC 4122.

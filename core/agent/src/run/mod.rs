@@ -59,7 +59,10 @@ impl Agent {
         match self.obstacle(&assignment) {
             None => self.place(cx, &assignment),
             Some((state, reason, message)) => {
-                self.report_all(cx, &assignment, state, reason, &message);
+                // What is not allowed, and limits that cannot be set, are told without the executor, as in Mesos.
+                let is_named = state != TaskState::TASK_ERROR && reason != Reason::REASON_GC_ERROR;
+                let executor = is_named.then(|| assignment.executor_id());
+                self.report_all(cx, &assignment, executor.as_ref(), (state, reason), &message);
                 self.remove_framework_if_idle(cx, &framework);
                 if assignment.launch_executor == Some(true) {
                     self.executor_exited(cx, &framework, &assignment.executor_id(), -1);
@@ -157,15 +160,15 @@ impl Agent {
             }
             (None, Some(false)) if !assignment.generated => {
                 let text = "No executor is expected to launch and there is none running";
+                // The framework stays until it has acknowledged that: it may be away.
                 self.drop_tasks(cx, assignment, Reason::REASON_EXECUTOR_TERMINATED, text);
-                self.remove_framework_if_idle(cx, &framework);
             }
             (None, _) => self.launch_executor(cx, assignment),
             (Some(executor::Phase::Terminating), _) => {
-                self.drop_tasks(cx, assignment, Reason::REASON_EXECUTOR_TERMINATED, "Executor terminating");
+                self.report_late(cx, assignment, "Executor terminating");
             }
             (Some(executor::Phase::Terminated), _) => {
-                self.drop_tasks(cx, assignment, Reason::REASON_EXECUTOR_TERMINATED, "Executor terminated");
+                self.report_late(cx, assignment, "Executor terminated");
             }
             (Some(_), _) => self.queue(cx, assignment),
         }
@@ -173,7 +176,14 @@ impl Agent {
 
     /// Reports tasks that were never launched.
     fn drop_tasks(&mut self, cx: &mut Cx<'_>, assignment: &Assignment, reason: Reason, message: &str) {
-        self.report_all(cx, assignment, dropped_state(&assignment.framework), reason, message);
+        let (executor, state) = (assignment.executor_id(), dropped_state(&assignment.framework));
+        self.report_all(cx, assignment, Some(&executor), (state, reason), message);
+    }
+
+    /// Reports tasks that came too late for their executor; it is not named, as in Mesos.
+    fn report_late(&mut self, cx: &mut Cx<'_>, assignment: &Assignment, message: &str) {
+        let what = (dropped_state(&assignment.framework), Reason::REASON_EXECUTOR_TERMINATED);
+        self.report_all(cx, assignment, None, what, message);
     }
 
     /// Reports the same of all tasks.
@@ -181,16 +191,14 @@ impl Agent {
         &mut self,
         cx: &mut Cx<'_>,
         assignment: &Assignment,
-        state: TaskState,
-        reason: Reason,
+        executor: Option<&ExecutorId>,
+        (state, reason): (TaskState, Reason),
         message: &str,
     ) {
         let framework = assignment.framework_id();
-        let executor = assignment.executor_id();
         for task in &assignment.tasks {
             let task = TaskId::from(task::id_of(task));
-            let report =
-                Report { framework: &framework, task: &task, executor: Some(&executor), state, reason, message };
+            let report = Report { framework: &framework, task: &task, executor, state, reason, message };
             self.report(cx, &report);
         }
     }

@@ -45,7 +45,9 @@ impl Agent {
         if executor.phase != executor::Phase::Running {
             return;
         }
-        let due: Vec<Queued> = executor.queued.iter().filter(|queued| queued.after <= sequence).cloned().collect();
+        let mut due: Vec<Queued> = executor.queued.iter().filter(|queued| queued.after <= sequence).cloned().collect();
+        // Tasks by themselves go first, as in Mesos.
+        due.sort_by_key(|queued| queued.group.is_some());
         due.iter().for_each(|queued| executor.launch(&queued.task));
         let executor = executor.clone();
         let mut sent = None;

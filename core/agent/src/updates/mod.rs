@@ -66,6 +66,11 @@ impl Streams {
         self.streams.retain(|(of, _), _| of != framework);
     }
 
+    /// Whether a framework has yet to acknowledge something.
+    pub fn has_any(&self, framework: &FrameworkId) -> bool {
+        self.streams.keys().any(|(of, _)| of == framework)
+    }
+
     /// What is to be sent once more.
     pub fn tick(&mut self, now: Instant) -> Vec<StatusUpdate> {
         if self.paused {

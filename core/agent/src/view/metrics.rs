@@ -3,7 +3,7 @@
 
 use super::Snapshot;
 use super::resources::thousandths;
-use crate::state::{Executor, Phase, executor};
+use crate::state::{Executor, executor};
 use tepui_api::metrics::Values;
 use tepui_proto::mesos::value::Type;
 use tepui_proto::mesos::{Resource, TaskState};
@@ -14,7 +14,8 @@ pub fn values(snapshot: &Snapshot) -> Values {
     let mut put = |name: &str, value: f64| values.insert(format!("slave/{name}"), value);
     let uptime = snapshot.now.wall.as_secs_f64() - snapshot.config.start_time.as_secs_f64();
     put("uptime_secs", uptime.max(0.0));
-    put("registered", f64::from(u8::from(snapshot.state.phase == Phase::Running)));
+    // Mesos counts the master it knows of, registered with or not.
+    put("registered", f64::from(u8::from(snapshot.state.master.is_some())));
     put("frameworks_active", snapshot.state.frameworks.len() as f64);
     counters(snapshot, &mut put);
     gauges(snapshot, &mut put);
@@ -81,9 +82,7 @@ fn gauges<R>(snapshot: &Snapshot, put: &mut impl FnMut(&str, f64) -> R) {
 }
 
 fn amounts<R>(snapshot: &Snapshot, put: &mut impl FnMut(&str, f64) -> R) {
-    // A terminated executor holds nothing any more.
-    let live = snapshot.state.executors().filter(|executor| executor.phase != executor::Phase::Terminated);
-    let used: Vec<Resource> = live.flat_map(Executor::allocated).collect();
+    let used: Vec<Resource> = snapshot.state.executors().flat_map(Executor::allocated).collect();
     for name in ["cpus", "gpus", "mem", "disk"] {
         for (infix, revocable) in [("", false), ("_revocable", true)] {
             let total = sum(&snapshot.config.resources, name, revocable);

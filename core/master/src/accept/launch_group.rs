@@ -45,8 +45,8 @@ impl Master {
         has_id: bool,
     ) -> Result<(), (String, Reason)> {
         let invalid = |text| (text, Reason::REASON_TASK_GROUP_INVALID);
-        tasks.iter_mut().try_for_each(|task| prepare_task(task, &purse.role)).map_err(invalid)?;
         prepare_resources(&mut executor.resources, &purse.role).map_err(invalid)?;
+        tasks.iter_mut().try_for_each(|task| prepare_task(task, &purse.role)).map_err(invalid)?;
         if has_id {
             return Err(invalid("The `id` field cannot be set on LAUNCH_GROUP operations".to_owned()));
         }

@@ -69,7 +69,7 @@ impl Master {
         }
         let limit = self.config.max_completed_tasks_per_framework;
         let framework = self.state.framework_mut(id).expect("a framework is removed once");
-        let mut told = Vec::new();
+        let (mut told, mut ended) = (Vec::new(), 0);
         for task_id in std::mem::take(&mut framework.unreachable_order) {
             let Some(mut task) = framework.unreachable.remove(&task_id) else { continue };
             let killed = Arc::make_mut(&mut task);
@@ -77,6 +77,7 @@ impl Master {
             let update = status::about(killed, state, reason, message(), cx.now.wall);
             if !is_terminal(killed.state) {
                 killed.state = TaskState::TASK_KILLED;
+                ended += 1;
             }
             let is_news = killed.is_news(&update.status);
             killed.add_status(&update.status);
@@ -85,6 +86,7 @@ impl Master {
             }
             framework.add_completed(task, limit);
         }
+        framework.metrics.terminal[TaskState::TASK_KILLED as usize] += ended;
         for (state, update) in told {
             self.publish(cx, Change::TaskUpdated(id, state, &update.status));
         }

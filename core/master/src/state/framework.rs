@@ -53,6 +53,8 @@ pub struct Framework {
     pub key: FrameworkKey,
     /// What it said of itself, with id.
     pub info: Arc<FrameworkInfo>,
+    /// The name it was first known by, which its metrics keep.
+    pub first_name: String,
     /// The roles it subscribes to.
     pub roles: BTreeSet<String>,
     /// How it stands.
@@ -108,6 +110,7 @@ impl Framework {
             id,
             key,
             roles: roles(&info),
+            first_name: info.name.clone(),
             info,
             connection: Connection::Recovered,
             active: false,

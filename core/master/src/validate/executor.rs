@@ -4,10 +4,10 @@ use super::{Checked, container, resource};
 use crate::state::{Agent, Framework};
 use tepui_base::ExecutorId;
 use tepui_proto::ProtoId;
-use tepui_proto::mesos::container_info::docker_info::Network;
+use tepui_proto::mesos::container_info::docker_info::{Network, PortMapping};
 use tepui_proto::mesos::container_info::{DockerInfo, Type as ContainerType};
 use tepui_proto::mesos::executor_info::Type;
-use tepui_proto::mesos::{CommandInfo, ContainerInfo, ExecutorInfo, command_info};
+use tepui_proto::mesos::{CommandInfo, ContainerInfo, DiscoveryInfo, ExecutorInfo, Port, command_info};
 use tepui_resources::Resources;
 
 /// Whether a description is sound in itself.
@@ -93,7 +93,7 @@ pub(super) fn is_same(left: &ExecutorInfo, right: &ExecutorInfo) -> bool {
         && Resources::from_proto(&left.resources) == Resources::from_proto(&right.resources)
         && is_same_command(&left.command, &right.command)
         && is_same_container(&left.container, &right.container)
-        && left.discovery == right.discovery
+        && is_same_discovery(&left.discovery, &right.discovery)
 }
 
 fn is_same_command(left: &CommandInfo, right: &CommandInfo) -> bool {
@@ -129,12 +129,37 @@ fn is_same_container(left: &ContainerInfo, right: &ContainerInfo) -> bool {
 }
 
 fn is_same_docker(left: &DockerInfo, right: &DockerInfo) -> bool {
+    let mappings = |docker: &DockerInfo| -> Vec<_> {
+        let mapping = |one: &PortMapping| (one.host_port, one.container_port, one.protocol.clone().unwrap_or_default());
+        docker.port_mappings.iter().map(mapping).collect()
+    };
     left.image == right.image
         && left.network.unwrap_or(Network::HOST) == right.network.unwrap_or(Network::HOST)
         && left.privileged.unwrap_or(false) == right.privileged.unwrap_or(false)
         && left.force_pull_image.unwrap_or(false) == right.force_pull_image.unwrap_or(false)
-        && same_items(&left.port_mappings, &right.port_mappings)
+        && same_items(&mappings(left), &mappings(right))
         && same_items(&left.parameters, &right.parameters)
+}
+
+fn is_same_discovery(left: &DiscoveryInfo, right: &DiscoveryInfo) -> bool {
+    let texts = |info: &DiscoveryInfo| {
+        [&info.name, &info.environment, &info.location, &info.version].map(|text| text.clone().unwrap_or_default())
+    };
+    let ports = |info: &DiscoveryInfo| -> Vec<_> {
+        let port = |port: &Port| {
+            let texts = [&port.name, &port.protocol].map(|text| text.clone().unwrap_or_default());
+            (port.number, texts, port.visibility.unwrap_or_default())
+        };
+        info.ports.ports.iter().map(port).collect()
+    };
+    let labels = |info: &DiscoveryInfo| -> Vec<_> {
+        let labels = info.labels.labels.iter();
+        labels.map(|label| (label.key.clone(), label.value.clone().unwrap_or_default())).collect()
+    };
+    left.visibility == right.visibility
+        && texts(left) == texts(right)
+        && same_items(&ports(left), &ports(right))
+        && same_items(&labels(left), &labels(right))
 }
 
 fn same_items<T: PartialEq>(left: &[T], right: &[T]) -> bool {

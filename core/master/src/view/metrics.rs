@@ -133,7 +133,9 @@ impl Amounts {
 fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
     let (mut total, mut used) = (Amounts::default(), Amounts::default());
     for agent in snapshot.agents.values() {
-        agent.total.iter().for_each(|resource| total.add(resource));
+        // What resource providers add counts only where it can be taken back, as in Mesos.
+        let counted = |resource: &&Resource| resource.is_revocable() || resource.provider_id().is_none();
+        agent.total.iter().filter(counted).for_each(|resource| total.add(resource));
         agent.used_total().iter().for_each(|resource| used.add(resource));
     }
     for (kind, (total, used)) in ["", "revocable_"].iter().zip(total.0.iter().zip(&used.0)) {
@@ -147,7 +149,7 @@ fn collect_resources(snapshot: &Snapshot, values: &mut Values) {
 }
 
 fn collect_framework(framework: &Framework, values: &mut Values) {
-    let prefix = format!("master/frameworks/{}/{}", percent::encode(&framework.info.name), framework.id);
+    let prefix = format!("master/frameworks/{}/{}", percent::encode(&framework.first_name), framework.id);
     let mut put = |name: &str, value: f64| {
         values.insert(format!("{prefix}/{name}"), value);
     };
