@@ -10,8 +10,9 @@ use tepui_proto::mesos::internal::{
     ResourceOffersMessage, StatusUpdateAcknowledgementMessage, StatusUpdateMessage, UpdateFrameworkMessage,
 };
 use tepui_proto::mesos::scheduler::{Call, call, event};
-use tepui_proto::mesos::{Filters, TaskState};
+use tepui_proto::mesos::{Filters, FrameworkInfo, TaskState};
 use tepui_proto::{ContentType, MessageField};
+use tepui_wire::NetInput;
 
 const AGENT: &str = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]";
 
@@ -68,6 +69,26 @@ fn a_task_goes_all_the_way_in_json() {
 #[test]
 fn a_task_goes_all_the_way_in_protobuf() {
     check_whole_path(ContentType::Protobuf);
+}
+
+#[test]
+fn a_driver_whose_link_broke_before_it_heard_that_it_is_registered_is_connected_when_it_asks_again() {
+    let mut world = World::new();
+    let driver = scheduler_pid(1);
+    let info = FrameworkInfo { failover_timeout: Some(15.0), ..framework("old", &[]) };
+    let ask = RegisterFrameworkMessage { framework: MessageField::some(info), ..Default::default() };
+    world.send(&driver, &ask);
+    world.input(NetInput::Exited(driver.clone()));
+    world.send(&driver, &ask);
+    let registered: Vec<FrameworkRegisteredMessage> = world.received(&driver);
+    assert_eq!(registered.len(), 2);
+    assert_eq!(registered[0].framework_id, registered[1].framework_id);
+    world.advance(Duration::from_secs(20));
+    assert_eq!(world.master.snapshot().frameworks.len(), 1, "nothing is over");
+    world.register_agent(1, AGENT);
+    world.advance(Duration::from_secs(1));
+    assert_eq!(world.received::<ResourceOffersMessage>(&driver).len(), 1);
+    world.audit();
 }
 
 #[test]

@@ -105,7 +105,12 @@ impl Master {
         if let Subscriber::Pid(pid) = &from
             && let Some(id) = self.addresses.frameworks.get(pid).cloned()
         {
-            // The driver did not get the first answer.
+            // The driver did not get the first answer. If its link broke meanwhile it is connected again: it does not know
+            // that it was away, and would be removed without a word when its failover timeout is over, as in Mesos.
+            if !self.state.frameworks[&id].is_connected() {
+                self.connect(cx, &id, from);
+                self.activate_framework(cx, &id);
+            }
             return self.tell(cx, &id, Event::Registered);
         }
         let id = self.next_framework_id();
