@@ -288,6 +288,9 @@ impl Worker {
     /// A member of ours that was created although the connection broke before we heard so. Left alone it would stay, and
     /// could lead, as long as the session lives.
     async fn find_own(&mut self, data: &Bytes, label: Option<&str>) -> Result<Option<Member>, Undone> {
+        // The server that is asked now may not have heard of it yet.
+        let synced = self.client.sync(&self.path).await;
+        synced.map_err(undone(|| format!("Failed to look at '{}'", self.path)))?;
         let children = self.client.children(&self.path, false).await;
         let children = optional(children).map_err(undone(|| format!("Failed to look at '{}'", self.path)))?;
         for member in children.unwrap_or_default().iter().filter_map(|node| Member::parse(node)) {
