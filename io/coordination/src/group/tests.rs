@@ -97,3 +97,20 @@ async fn a_member_that_was_created_without_an_answer_is_found_on_a_follower_that
     let member = group.join(Bytes::from_static(b"data"), Some("info")).await.unwrap();
     assert_eq!(member.sequence, 0, "it is not created twice");
 }
+
+/// Somebody deletes what is above the group while it is made.
+#[tokio::test]
+async fn a_path_that_is_deleted_while_it_is_created_is_created_again() {
+    let mut deletions = 1;
+    let answers = move |kind, path: &str| match kind {
+        EXISTS => Some(Err(Code::NO_NODE)),
+        CREATE if deletions > 0 => {
+            deletions -= 1;
+            Some(Err(Code::NO_NODE))
+        }
+        CREATE => Some(Ok(text(&format!("{path}0000000000")))),
+        _ => Some(Ok(texts(&[]))),
+    };
+    let group = group(Box::new(answers)).await;
+    assert_eq!(group.join(Bytes::new(), None).await.map(|member| member.sequence), Ok(0));
+}

@@ -216,8 +216,11 @@ impl Worker {
 
     async fn steps(&mut self) -> Result<(), Undone> {
         if !self.ready {
-            let created = self.client.create_path(&self.path, &self.acl).await;
-            created.map_err(undone(|| format!("Failed to create '{}' in ZooKeeper", self.path)))?;
+            match self.client.create_path(&self.path, &self.acl).await {
+                // Somebody deletes what is above it just now.
+                Err(Code::NO_NODE) => return Err(Undone::Later(Code::NO_NODE)),
+                created => created.map_err(undone(|| format!("Failed to create '{}' in ZooKeeper", self.path)))?,
+            }
             self.ready = true;
         }
         while let Some(command) = self.queue.pop_front() {
