@@ -149,6 +149,8 @@ impl Durable {
     }
 
     fn resign(&mut self, now: Now, state: &mut State, out: &mut Outbox<Output>) {
+        // What this term knew may be of yesterday when the next one begins.
+        *state = State::default();
         self.phase = Phase::Idle;
         self.queue.clear();
         let mut acts = Vec::new();

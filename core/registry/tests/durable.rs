@@ -202,6 +202,18 @@ fn the_next_master_reads_what_the_last_one_stored() {
     assert_eq!(world.next(1), Output::Applied(OperationId(1), Ok(true)));
 }
 
+/// Who asks is shown nothing of a term that is over.
+#[test]
+fn a_term_that_is_over_leaves_nothing_to_be_shown() {
+    let mut world = World::new(3);
+    world.recover(0);
+    assert!(world.nodes[0].registrar.state().master.is_some());
+    world.input(0, Input::Resign);
+    assert_eq!(*world.nodes[0].registrar.state(), State::default());
+    world.input(0, Input::Recover(Arc::default()));
+    assert_eq!(*world.nodes[0].registrar.state(), State::default(), "until it is recovered");
+}
+
 #[test]
 fn a_master_that_is_no_longer_the_writer_stores_nothing() {
     let mut world = World::new(3);
