@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::{AgentId, EffectQueue, Instant, Machine, Now, Outbox};
-use tepui_log::{Action, Change, Config, Effect, Log, Restored, Value, records};
+use tepui_log::{Action, Change, Config, Effect, Log, Request, RequestId, Restored, Value, records};
 use tepui_proto::MessageField;
 use tepui_proto::mesos::{AgentID, AgentInfo, MasterInfo};
 use tepui_registry::{Abort, Error, Input, Operation, OperationId, Output, Registrar, State, Timeouts};
@@ -291,4 +291,23 @@ fn what_cannot_be_read_is_named() {
     world.input(0, Input::Recover(Arc::default()));
     let Output::Aborted(Abort::Unreadable(why)) = world.next(0) else { panic!("it was read") };
     assert!(why.starts_with(&format!("Failed to recover registrar: position {} of the log: ", last + 1)), "{why}");
+}
+
+/// It stands there because of another writer, which nobody was told of before the store.
+#[test]
+fn what_cannot_be_read_is_named_by_a_store_too() {
+    let mut world = World::new(3);
+    world.recover(0);
+    world.deliver();
+    let ask = |world: &mut World, request| {
+        world.input(1, Input::Log(tepui_log::Input::Request(request)));
+        world.deliver();
+    };
+    ask(&mut world, Request::Elect);
+    let last = world.nodes[1].registrar.log().expect("a log").figures().end;
+    ask(&mut world, Request::Append(RequestId(1 << 40), Bytes::from_static(b"no operation")));
+    apply(&mut world, 0, 1, "a");
+    let Output::Aborted(abort) = world.next(0) else { panic!("it was stored") };
+    let Abort::Unreadable(why) = &abort else { panic!("{abort:?}") };
+    assert!(why.starts_with(&format!("Failed to update registry: position {} of the log: ", last + 1)), "{why}");
 }
