@@ -2,11 +2,13 @@
 //!
 //! A leader that was cut off does not know yet that another has taken over. Its messages may still arrive; they carry an
 //! older epoch, and nothing is done because of them. What is kept here is about our master's messages only: nobody
-//! else can say an epoch that counts. `docs/protocols/election.md` describes the header.
+//! else can say an epoch that counts. It begins with the detector: an agent that was given the address of one master
+//! follows that one whatever its epoch, for nobody would say that its epochs have begun anew, or ended.
+//! `docs/protocols/election.md` describes the header.
 
 use tepui_wire::{Message, Upid};
 
-/// The highest epoch there has been, if masters have epochs.
+/// The highest epoch there has been, once the detector has named one.
 #[derive(Debug, Default)]
 pub(crate) struct Epochs {
     highest: Option<u64>,
@@ -24,15 +26,16 @@ impl Epochs {
 
     /// Whether a message is of a master that has been superseded; else its epoch is the highest from now on.
     pub fn refuses(&mut self, message: &Message, master: Option<&Upid>) -> bool {
+        let Some(highest) = self.highest else { return false };
         let of_master = master.is_some_and(|master| master.address() == message.from.address());
         match message.epoch {
-            Some(epoch) if self.highest.is_some_and(|highest| epoch < highest) => true,
+            Some(epoch) if epoch < highest => true,
             Some(epoch) if of_master => {
                 self.highest = Some(epoch);
                 false
             }
             // Once our master has an epoch, what carries none is not from its time.
-            None => of_master && self.highest.is_some(),
+            None => of_master,
             Some(_) => false,
         }
     }
@@ -57,6 +60,7 @@ mod tests {
     fn an_older_epoch_is_refused_from_anybody_and_a_newer_one_counts_from_the_master_only() {
         let (ours, other) = (master(1), master(2));
         let mut epochs = Epochs::default();
+        epochs.detected(Some(3), 0);
         assert!(!refuses(&mut epochs, &ours, Some(5)));
         assert!(refuses(&mut epochs, &ours, Some(4)) && refuses(&mut epochs, &other, Some(4)));
         assert!(!refuses(&mut epochs, &other, Some(9)), "whoever that is");
@@ -73,6 +77,16 @@ mod tests {
         epochs.detected(Some(3), 0);
         assert!(refuses(&mut epochs, &master(1), None));
         assert!(!refuses(&mut epochs, &master(7), None), "not a master, as far as we know");
+    }
+
+    /// Its work directory was lost; then it was started without `--masters`.
+    #[test]
+    fn a_master_whose_address_was_given_is_heard_whatever_its_epoch() {
+        let mut epochs = Epochs::default();
+        for epoch in [Some(9), Some(1), None] {
+            epochs.detected(None, 0);
+            assert!(!refuses(&mut epochs, &master(1), epoch), "{epoch:?}");
+        }
     }
 
     #[test]

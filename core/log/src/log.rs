@@ -39,6 +39,8 @@ pub struct Log {
     pub(crate) replica: Replica,
     pub(crate) rounds: Rounds,
     pub(crate) recovery: Recovery,
+    /// Since when this replica wants to vote, if it did not from the beginning.
+    pub(crate) recovering_since: Option<Instant>,
     pub(crate) coordinator: Coordinator,
     pub(crate) filling: Option<Filling>,
     pub(crate) fetches: Fetches,
@@ -79,6 +81,7 @@ impl Log {
             rng,
             replica,
             recovery: Recovery::default(),
+            recovering_since: None,
             coordinator: Coordinator::default(),
             filling: None,
             fetches: Fetches::default(),
@@ -268,7 +271,7 @@ impl Log {
         while let Some(round) = self.rounds.overdue(now) {
             match self.rounds.expire(round, now, ROUND_WAIT_MAX) {
                 Expired::Again(questions) => self.put(questions, out),
-                Expired::Over(owner) => self.decided(owner, round, Verdict::TimedOut, now, out),
+                Expired::Over(owner, verdict) => self.decided(owner, round, verdict, now, out),
             }
         }
     }

@@ -3,7 +3,16 @@
 //! It asks all replicas where they are. If a quorum votes, it catches up with everything between the lowest begin and the
 //! highest end of that quorum: it may have lost what it once promised and accepted, so it must not vote before it knows all
 //! that could have been decided with its help. If the whole group is new, it begins in two steps, so that no replica votes
-//! before every other one knows that all are new. Source: Mesos `src/log/recover.cpp`.
+//! before every other one knows that all are new.
+//!
+//! What was accepted with its help need not be decided yet: a writer that has heard of it goes on asking the others, and one
+//! that has heard of its promise goes on collecting promises. A quorum need not know. But the writer itself does: its own
+//! replica is asked in the same step as the others, so it has accepted, or promised, whatever was accepted or promised
+//! anywhere. So all the others are to be heard, both when they are asked where they are and when they are asked what they
+//! have promised. (In a group of three they are the quorum. 1.11 hears a quorum only, and asks for no promises.) If one cannot
+//! be heard, it may be a writer that has been cut off: then it is waited until that one has given up ([`WRITERS_GIVE_UP`]).
+//!
+//! Source: Mesos `src/log/recover.cpp`.
 
 use crate::fills::{Filling, Purpose};
 use crate::log::{Log, ROUND_WAIT, ROUND_WAIT_MAX};
@@ -28,6 +37,11 @@ const TAIL: u64 = 1024;
 
 /// How long they are left alone.
 const TAIL_WAIT: Duration = Duration::from_millis(300);
+
+/// How long a replica waits for those that do not answer. A write is put again for half a minute, everything else for less,
+/// and what comes of it then counts for nobody. A process that was stopped goes on with the rest of that time: one that cannot
+/// be heard, and is stopped for this long while it writes, and goes on, is what is not reckoned with.
+const WRITERS_GIVE_UP: Duration = Duration::from_secs(60);
 
 /// Where the recovery is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +84,7 @@ impl Log {
         if self.is_voting() {
             return self.recovered(now, out);
         }
+        self.recovering_since.get_or_insert(now);
         self.ask_all(ROUND_WAIT, now, out);
     }
 
@@ -85,11 +100,21 @@ impl Log {
         now: Instant,
         out: &mut Outbox<Effect>,
     ) {
-        let wait = match self.recovery {
-            Recovery::Asking(current, wait) if current == round => wait,
-            Recovery::Probing(current, wait) if current == round => return self.probed(&verdict, wait, now, out),
-            _ => return,
+        let (Recovery::Asking(current, wait) | Recovery::Probing(current, wait)) = self.recovery else { return };
+        if current != round {
+            return;
+        }
+        let verdict = match verdict {
+            Verdict::OfSome(_) if self.recovering_since.is_none_or(|since| now < since + WRITERS_GIVE_UP) => {
+                self.recovery = Recovery::Waiting(now + self.back_off(AGAIN));
+                return;
+            }
+            Verdict::OfSome(verdict) => *verdict,
+            verdict => verdict,
         };
+        if matches!(self.recovery, Recovery::Probing(..)) {
+            return self.probed(&verdict, wait, now, out);
+        }
         match verdict {
             Verdict::Next(Status::Recovering, (first, last)) => {
                 self.replica.set_status(Status::Recovering, out);

@@ -6,6 +6,7 @@
 //! `3rdparty/libprocess/include/process/protobuf.hpp` (ReqResProcess), `src/log/network.hpp`.
 
 use crate::messages::{Ask, Content, Reply};
+use crate::records::Status;
 use crate::tally::{Counted, PromiseTally, RecoverTally, Tally, Verdict, WriteTally};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ struct Round {
     ask: Ask,
     encoded: (&'static str, Bytes),
     tally: Tally,
+    /// What a quorum has said, while the others are waited for.
+    said: Option<Verdict>,
     members: BTreeMap<Upid, Asked>,
     due: Instant,
     wait: Duration,
@@ -118,8 +121,8 @@ impl Rounds {
         let encoded = Content::Ask(ask.clone()).encode(self.group);
         let id = self.next_round;
         self.next_round += 1;
-        let round =
-            Round { owner, ask, encoded, tally, members: BTreeMap::new(), due: now + wait, wait, again: AGAIN_MAX };
+        let (members, due, again) = (BTreeMap::new(), now + wait, AGAIN_MAX);
+        let round = Round { owner, ask, encoded, tally, said: None, members, due, wait, again };
         self.due.insert((round.due, id));
         self.rounds.insert(id, round);
         id
@@ -180,9 +183,15 @@ impl Rounds {
         };
         round.members.insert(member, Asked { sender, state });
         self.senders.remove(&sender);
+        // A group that is named once and for all may have an even number of members.
+        let everyone = if self.group.is_some() { self.members.len() } else { 2 * self.quorum - 1 };
         let verdict = match counted {
-            Counted::Decides(verdict) => verdict,
-            _ => round.after_answer(self.quorum)?,
+            Counted::Decides(verdict) if !round.wants_all(&verdict) => verdict,
+            Counted::Decides(verdict) => {
+                round.said = Some(verdict);
+                round.said_by_all(everyone)?
+            }
+            _ => round.said_by_all(everyone).or_else(|| round.after_answer(self.quorum))?,
         };
         let owner = round.owner;
         self.end(id);
@@ -213,9 +222,10 @@ impl Rounds {
     pub fn expire(&mut self, id: RoundId, now: Instant, wait_max: Duration) -> Expired {
         let Some(round) = self.rounds.get_mut(&id) else { return Expired::Again(Vec::new()) };
         if !matches!(round.ask, Ask::Write(_)) || round.again == 0 {
+            let verdict = round.said.take().map_or(Verdict::TimedOut, |said| Verdict::OfSome(Box::new(said)));
             let owner = round.owner;
             self.end(id);
-            return Expired::Over(owner);
+            return Expired::Over(owner, verdict);
         }
         round.again -= 1;
         self.due.remove(&(round.due, id));
@@ -239,11 +249,22 @@ impl Rounds {
 pub(crate) enum Expired {
     /// It goes on; these are asked again.
     Again(Vec<Question>),
-    /// It is over, unanswered.
-    Over(Owner),
+    /// It is over, without enough answers.
+    Over(Owner, Verdict),
 }
 
 impl Round {
+    /// Whether this is to be heard of everybody; see `recovery.rs`.
+    fn wants_all(&self, verdict: &Verdict) -> bool {
+        let of_quorum = matches!(verdict, Verdict::Next(Status::Recovering, _) | Verdict::Rejected(_));
+        self.owner == Owner::Recovery && of_quorum
+    }
+
+    fn said_by_all(&mut self, everyone: usize) -> Option<Verdict> {
+        let answered = self.members.values().filter(|asked| asked.state != State::Waiting).count();
+        if answered >= everyone { self.said.take() } else { None }
+    }
+
     fn after_answer(&self, quorum: usize) -> Option<Verdict> {
         let count = |state| self.members.values().filter(|asked| asked.state == state).count();
         if count(State::Ignored) >= quorum {

@@ -68,6 +68,8 @@ pub(crate) enum Verdict {
     Inconclusive(bool),
     /// The answers did not come in time.
     TimedOut,
+    /// This is what a quorum said to one who wanted to hear everybody, and the others did not answer in time.
+    OfSome(Box<Verdict>),
 }
 
 /// Whether an answer counts.

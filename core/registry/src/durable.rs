@@ -149,6 +149,8 @@ impl Durable {
     }
 
     fn resign(&mut self, now: Now, state: &mut State, out: &mut Outbox<Output>) {
+        // What this term knew may be of yesterday when the next one begins.
+        *state = State::default();
         self.phase = Phase::Idle;
         self.queue.clear();
         let mut acts = Vec::new();
@@ -203,7 +205,7 @@ impl Durable {
                 self.fetched(now, master, entry, state, out);
             }
             (Phase::Fetching { ask: asked, .. }, Told::Failed(why)) if asked == ask => {
-                self.unreadable(now, &why, state, out);
+                self.unreadable(now, format!("Failed to recover registrar: {why}"), state, out);
             }
             (Phase::Storing { ask: asked, version, batch, since }, Told::Done(true)) if asked == ask => {
                 self.times.stored(since, now.monotonic);
@@ -218,6 +220,10 @@ impl Durable {
             }
             (Phase::Storing { ask: asked, .. }, Told::Done(false)) if asked == ask => {
                 self.abort(now, "Failed to update registry: version mismatch", false, state, out);
+            }
+            // Another has written what cannot be read, and the log was read again because of it.
+            (Phase::Storing { ask: asked, .. }, Told::Failed(why)) if asked == ask => {
+                self.unreadable(now, format!("Failed to update registry: {why}"), state, out);
             }
             (phase, _) => self.phase = phase,
         }
@@ -243,7 +249,7 @@ impl Durable {
                 fetched.master = Some(master);
                 self.store(now, Batch { next: fetched, results: Vec::new(), is_first: true }, state, out);
             }
-            Err(error) => self.unreadable(now, &error.to_string(), state, out),
+            Err(error) => self.unreadable(now, format!("Failed to recover registrar: {error}"), state, out),
         }
     }
 
@@ -267,8 +273,7 @@ impl Durable {
         self.act(now, acts, state, out);
     }
 
-    fn unreadable(&mut self, now: Now, why: &str, state: &mut State, out: &mut Outbox<Output>) {
-        let why = format!("Failed to recover registrar: {why}");
+    fn unreadable(&mut self, now: Now, why: String, state: &mut State, out: &mut Outbox<Output>) {
         self.end(now, Abort::Unreadable(why), state, out);
     }
 

@@ -44,6 +44,10 @@ pub struct Maintenance {
     pub schedule: Arc<Schedule>,
     /// Draining machines and those that are down.
     pub machines: OrdMap<MachineKey, Machine>,
+    /// Whether Mesos stores a schedule, be it an empty one.
+    is_scheduled: bool,
+    /// Whether there was ever a machine: Mesos stores an empty list then.
+    had_machines: bool,
 }
 
 /// One change an operator makes.
@@ -91,6 +95,8 @@ impl Maintenance {
             }
         }
         self.schedule = schedule.clone();
+        self.is_scheduled = true;
+        self.had_machines |= !self.machines.is_empty();
     }
 
     fn start(&mut self, ids: &[MachineID]) -> bool {
@@ -115,6 +121,7 @@ impl Maintenance {
             window.machine_ids.retain(|id| !keys.contains(&MachineKey::from(id)));
         }
         schedule.windows.retain(|window: &Window| !window.machine_ids.is_empty());
+        self.is_scheduled = !schedule.windows.is_empty();
         self.machines.len() != before
     }
 
@@ -130,7 +137,7 @@ impl Maintenance {
             ..Default::default()
         });
         let machines: Vec<registry::Machine> = machines.collect();
-        if machines.is_empty() {
+        if !self.had_machines {
             return MessageField::none();
         }
         MessageField::some(registry::Machines { machines, ..Default::default() })
@@ -138,14 +145,17 @@ impl Maintenance {
 
     /// `Registry.schedules`: one, or none.
     pub(crate) fn schedules_to_proto(&self) -> Vec<Schedule> {
-        if self.schedule.windows.is_empty() { Vec::new() } else { vec![(*self.schedule).clone()] }
+        if self.is_scheduled { vec![(*self.schedule).clone()] } else { Vec::new() }
     }
 
     /// Reads both. Mesos writes one schedule, whatever the message allows.
-    pub(crate) fn from_proto(machines: &registry::Machines, schedules: &[Schedule]) -> Maintenance {
+    pub(crate) fn from_proto(machines: &MessageField<registry::Machines>, schedules: &[Schedule]) -> Maintenance {
+        let had_machines = machines.is_set();
         let machines = machines.machines.iter().filter(|machine| machine.info.mode.unwrap_or(Mode::UP) != Mode::UP);
         Maintenance {
             schedule: schedules.first().cloned().map(Arc::new).unwrap_or_default(),
+            is_scheduled: !schedules.is_empty(),
+            had_machines,
             machines: machines
                 .map(|machine| {
                     let info = &machine.info;
@@ -226,5 +236,27 @@ mod tests {
         }
         assert_eq!(start_of(&state.maintenance, "a"), Some((1, true)));
         assert_eq!(State::from_bytes(&state.to_bytes()).unwrap(), state);
+    }
+
+    /// What has become empty is stored, and read again, as 1.11 does.
+    #[test]
+    fn what_has_become_empty_is_still_there() {
+        let stored = |state: &State| {
+            let proto = State::from_bytes(&state.to_bytes()).unwrap().to_proto();
+            (proto.machines.as_option().map(|list| list.machines.len()), proto.schedules.len())
+        };
+        let mut state = State::default();
+        assert_eq!(stored(&state), (None, 0));
+        let steps = [
+            (schedule(Vec::new()), (None, 1)),
+            (schedule(vec![window(&["a"], 1)]), (Some(1), 1)),
+            (schedule(Vec::new()), (Some(0), 1)),
+            (schedule(vec![window(&["a"], 1)]), (Some(1), 1)),
+            (Change::Stop(vec![id("a")]), (Some(0), 0)),
+        ];
+        for (change, expected) in steps {
+            assert_eq!(Operation::Maintain(change).perform(&mut state), Ok(true));
+            assert_eq!(stored(&state), expected);
+        }
     }
 }

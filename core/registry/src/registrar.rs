@@ -143,7 +143,9 @@ impl Machine for Registrar {
                 self.times.stored(now.monotonic, now.monotonic);
                 out.push(Output::Applied(id, operation.perform(&mut self.state)));
             }
-            (Storage::Memory, Input::Resign | Input::Log(_)) => {}
+            // In Mesos the next term is that of another process, which has nothing in its memory.
+            (Storage::Memory, Input::Resign) => self.state = State::default(),
+            (Storage::Memory, Input::Log(_)) => {}
         }
     }
 
@@ -184,5 +186,14 @@ mod tests {
         assert_eq!(answers[1], Entry::Free(Output::Applied(OperationId(1), Ok(true))));
         assert_eq!(answers[2], Entry::Free(Output::Applied(OperationId(2), Err(Error::AlreadyAdmitted))));
         assert_eq!(registrar.state().admitted.len(), 1);
+    }
+
+    #[test]
+    fn what_is_in_memory_ends_with_the_term() {
+        let (mut registrar, mut out) = (Registrar::default(), Outbox::default());
+        registrar.handle(Now::default(), Input::Recover(Arc::default()), &mut out);
+        assert_ne!(*registrar.state(), State::default());
+        registrar.handle(Now::default(), Input::Resign, &mut out);
+        assert_eq!(*registrar.state(), State::default());
     }
 }

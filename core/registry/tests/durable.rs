@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tepui_base::{AgentId, EffectQueue, Instant, Machine, Now, Outbox};
-use tepui_log::{Action, Change, Config, Effect, Log, Restored, Value, records};
+use tepui_log::{Action, Change, Config, Effect, Log, Request, RequestId, Restored, Value, records};
 use tepui_proto::MessageField;
 use tepui_proto::mesos::{AgentID, AgentInfo, MasterInfo};
 use tepui_registry::{Abort, Error, Input, Operation, OperationId, Output, Registrar, State, Timeouts};
@@ -202,6 +202,18 @@ fn the_next_master_reads_what_the_last_one_stored() {
     assert_eq!(world.next(1), Output::Applied(OperationId(1), Ok(true)));
 }
 
+/// Who asks is shown nothing of a term that is over.
+#[test]
+fn a_term_that_is_over_leaves_nothing_to_be_shown() {
+    let mut world = World::new(3);
+    world.recover(0);
+    assert!(world.nodes[0].registrar.state().master.is_some());
+    world.input(0, Input::Resign);
+    assert_eq!(*world.nodes[0].registrar.state(), State::default());
+    world.input(0, Input::Recover(Arc::default()));
+    assert_eq!(*world.nodes[0].registrar.state(), State::default(), "until it is recovered");
+}
+
 #[test]
 fn a_master_that_is_no_longer_the_writer_stores_nothing() {
     let mut world = World::new(3);
@@ -279,4 +291,23 @@ fn what_cannot_be_read_is_named() {
     world.input(0, Input::Recover(Arc::default()));
     let Output::Aborted(Abort::Unreadable(why)) = world.next(0) else { panic!("it was read") };
     assert!(why.starts_with(&format!("Failed to recover registrar: position {} of the log: ", last + 1)), "{why}");
+}
+
+/// It stands there because of another writer, which nobody was told of before the store.
+#[test]
+fn what_cannot_be_read_is_named_by_a_store_too() {
+    let mut world = World::new(3);
+    world.recover(0);
+    world.deliver();
+    let ask = |world: &mut World, request| {
+        world.input(1, Input::Log(tepui_log::Input::Request(request)));
+        world.deliver();
+    };
+    ask(&mut world, Request::Elect);
+    let last = world.nodes[1].registrar.log().expect("a log").figures().end;
+    ask(&mut world, Request::Append(RequestId(1 << 40), Bytes::from_static(b"no operation")));
+    apply(&mut world, 0, 1, "a");
+    let Output::Aborted(abort) = world.next(0) else { panic!("it was stored") };
+    let Abort::Unreadable(why) = &abort else { panic!("{abort:?}") };
+    assert!(why.starts_with(&format!("Failed to update registry: position {} of the log: ", last + 1)), "{why}");
 }

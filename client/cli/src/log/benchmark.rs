@@ -3,6 +3,7 @@
 use super::Result;
 use super::group::GroupArgs;
 use super::initialize::Initialize;
+use super::logging::Logging;
 use crate::output::say;
 use bytes::Bytes;
 use std::fmt::Write;
@@ -28,6 +29,8 @@ pub struct Args {
     /// Type of data to be written: all bits 0, all bits 1, or bytes that are chosen at random
     #[arg(long, default_value = "random", value_parser = ["zero", "one", "random"])]
     r#type: String,
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// How long the writer's place and a write are waited for; those of 1.11.
@@ -35,6 +38,7 @@ const START: Duration = Duration::from_secs(15);
 const APPEND: Duration = Duration::from_secs(10);
 
 pub fn run(args: Args) -> Result<()> {
+    args.logging.set_up()?;
     let sizes = sizes(&args.input)?;
     let data = sizes.iter().map(|size| data(&args.r#type, *size)).collect::<Result<Vec<Bytes>>>()?;
     let runtime = crate::runtime().map_err(|error| error.to_string())?;
@@ -58,7 +62,7 @@ async fn replay(client: &Client, data: Vec<Bytes>, output: &Path) -> Result<()> 
         let took = begun.elapsed().as_secs_f64() * 1000.0;
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // Writing to a string cannot fail.
-        let _ = writeln!(lines, "{} Appended {size} bytes in {took} ms", timestamp(wall));
+        let _ = writeln!(lines, "{} Appended {size} bytes in {} ms", timestamp(wall), number(took));
     }
     say!("Total number of appends: {count}");
     say!("Total time used: {}", tepui_base::duration::format(started.elapsed()));
@@ -95,6 +99,24 @@ fn data(kind: &str, size: usize) -> Result<Bytes> {
     Ok(data.into())
 }
 
+/// As a C++ stream prints a number: six significant digits, no zeros behind them, and an exponent where it is large or small.
+fn number(value: f64) -> String {
+    const DIGITS: i32 = 6;
+    let rounded = format!("{value:.5e}");
+    let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let short = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
+        return short(&format!("{value:.decimals$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", short(mantissa), exponent.unsigned_abs())
+}
+
 /// As libprocess prints a time: `2026-11-28 06:10:03.123456789+00:00`.
 fn timestamp(wall: Duration) -> String {
     const DAY: u64 = 24 * 3600;
@@ -112,6 +134,24 @@ mod tests {
     fn times_look_as_libprocess_prints_them() {
         let wall = Duration::new(1_795_846_203, 1_020_000);
         assert_eq!(timestamp(wall), "2026-11-28 06:10:03.001020000+00:00");
+    }
+
+    #[test]
+    fn numbers_look_as_a_stream_prints_them() {
+        let texts = [
+            (0.0, "0"),
+            (5.0, "5"),
+            (1.2345678, "1.23457"),
+            (12.50, "12.5"),
+            (0.000123456789, "0.000123457"),
+            (0.0000123, "1.23e-05"),
+            (123_456.4, "123456"),
+            (999_999.7, "1e+06"),
+            (12_345_678.0, "1.23457e+07"),
+        ];
+        for (value, text) in texts {
+            assert_eq!(number(value), text);
+        }
     }
 
     #[test]

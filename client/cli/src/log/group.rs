@@ -37,7 +37,7 @@ pub struct GroupArgs {
     #[arg(long, conflicts_with = "servers", num_args = 0..=1, default_missing_value = "")]
     members: Option<String>,
     /// Start although the last start of this replica had another quorum or group
-    #[arg(long)]
+    #[arg(long = "accept_other_quorum", alias = "accept-other-quorum")]
     accept_other_quorum: bool,
 }
 

@@ -1,5 +1,6 @@
 //! `mesos-log initialize`: an empty directory becomes a replica that votes.
 
+use super::logging::Logging;
 use super::{Directory, Result, open, parse_duration, within};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub struct Args {
     /// Maximum time allowed for the command to finish (e.g., 500ms, 1sec, etc.)
     #[arg(long, value_parser = parse_duration)]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// Whether `replica` and `benchmark` initialize the log first.
@@ -42,6 +45,7 @@ impl Initialize {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    args.logging.set_up()?;
     let path = args.directory.path.clone();
     within(args.timeout, "setting replica status", move || initialize(&path))
 }

@@ -7,6 +7,7 @@ mod benchmark;
 mod group;
 mod initialize;
 mod lines;
+mod logging;
 mod read;
 mod replica;
 mod text;
@@ -157,6 +158,22 @@ mod tests {
                 Command::Replica(args) => assert_eq!(args.initialize.wanted(), wanted, "{flag}"),
                 other => panic!("{other:?}"),
             }
+        }
+        // All four take the logging flags.
+        let logs = "--logging_level=WARNING --log_dir=/d --logbufsecs=3 --external_log_file=/f --initialize_driver_logging=false";
+        let trace = "--accept_other_quorum --input=/i --output=/o";
+        for (flag, quiet) in [("--quiet", true), ("--quiet=false", false), ("--no-quiet", false)] {
+            let is_quiet = |words: String| match parse(&format!("mesos-log {words} {logs} {flag}")).unwrap() {
+                Command::Initialize(initialize::Args { logging, .. })
+                | Command::Read(read::Args { logging, .. })
+                | Command::Replica(replica::Args { logging, .. })
+                | Command::Benchmark(benchmark::Args { logging, .. }) => logging.is_quiet(),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(is_quiet("initialize --path=/l".to_owned()), quiet);
+            assert_eq!(is_quiet("read --path=/l".to_owned()), quiet);
+            assert_eq!(is_quiet(format!("replica {zookeeper}")), quiet);
+            assert_eq!(is_quiet(format!("benchmark {zookeeper} {trace}")), quiet);
         }
         assert!(parse("mesos-log replica --quorum=2 --path=/l --servers=h:2181").unwrap_err().contains("--znode"));
         assert!(parse("mesos-log read").unwrap_err().contains("--path"));

@@ -1,5 +1,6 @@
 //! `mesos-log read`: the positions of a directory, as protobuf prints them.
 
+use super::logging::Logging;
 use super::{Directory, Result, parse_duration, text, within};
 use crate::output::unless_left;
 use std::io::Write;
@@ -20,12 +21,15 @@ pub struct Args {
     /// Maximum time allowed for the command to finish (e.g., 500ms, 1sec, etc.)
     #[arg(long, value_parser = parse_duration)]
     timeout: Option<Duration>,
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 /// Stands above each position.
 const LINE: &str = "----------------------------------------------";
 
 pub fn run(args: Args) -> Result<()> {
+    args.logging.set_up()?;
     within(args.timeout, "reading the replica", move || read(&args))
 }
 
@@ -33,7 +37,7 @@ fn read(args: &Args) -> Result<()> {
     let (store, restored) = args.directory.look()?;
     let (begin, end) = restored.range();
     let (from, to) = (args.from.unwrap_or(begin), args.to.unwrap_or(end));
-    eprintln!("Attempting to read the log from {from} to {to}");
+    tracing::info!("Attempting to read the log from {from} to {to}");
     check_range(from, to, begin, end)?;
     // No position that is in the log lacks a key.
     let keys = |position| key(position).unwrap_or_default();

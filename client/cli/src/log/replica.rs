@@ -3,6 +3,7 @@
 use super::Result;
 use super::group::GroupArgs;
 use super::initialize::Initialize;
+use super::logging::Logging;
 use crate::daemon::told_to_leave;
 
 /// Its flags.
@@ -12,16 +13,12 @@ pub struct Args {
     group: GroupArgs,
     #[command(flatten)]
     pub initialize: Initialize,
-    /// Log message at or above this level
-    #[arg(long, default_value = "INFO")]
-    logging_level: String,
-    /// Disable logging to stderr
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    pub logging: Logging,
 }
 
 pub fn run(args: Args) -> Result<()> {
-    crate::logging::set_up(&args.logging_level, args.quiet).map_err(|error| format!("{error:#}"))?;
+    args.logging.set_up()?;
     let runtime = crate::runtime().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         let mut running = args.group.start(args.initialize).await?;

@@ -7,6 +7,7 @@ use crate::environment::VERBOSITY;
 use anyhow::{Context, Result, bail};
 use files::Files;
 use glog::Glog;
+use std::path::Path;
 use std::sync::OnceLock;
 use tepui_flags::Values;
 use tracing::level_filters::LevelFilter;
@@ -22,19 +23,24 @@ const FORMAT_VARIABLE: &str = "TEPUI_LOG_FORMAT";
 
 /// How a daemon logs: `--logging_level`, `--quiet` and `--log_dir`. `program` names the files.
 pub fn set_up_from(program: &str, values: &Values) -> Result<()> {
-    let level = level(values.get("logging_level").unwrap_or("INFO"))?;
-    let files = match values.get("log_dir") {
-        Some(dir) => Some(Files::open(dir.as_ref(), program).with_context(|| format!("--log_dir={dir}"))?),
-        None => None,
-    };
-    let files = files.map(|files| fmt::layer().event_format(Glog).with_ansi(false).with_writer(files));
-    install(files.map(Layer::boxed), stderr()?.filter(!values.bool("quiet")), level);
-    Ok(())
+    let level = values.get("logging_level").unwrap_or("INFO");
+    set_up_with(level, values.bool("quiet"), values.get("log_dir").map(|dir| (program, Path::new(dir))))
 }
 
 /// Logs at or above a level of Mesos (`INFO`, `WARNING`, `ERROR`) to stderr, or nothing.
 pub fn set_up(level_name: &str, quiet: bool) -> Result<()> {
-    install(None, stderr()?.filter(!quiet), level(level_name)?);
+    set_up_with(level_name, quiet, None)
+}
+
+/// The same, and to files of a program in a directory.
+pub fn set_up_with(level_name: &str, quiet: bool, files: Option<(&str, &Path)>) -> Result<()> {
+    let level = level(level_name)?;
+    let open = |(program, dir): (&str, &Path)| {
+        Files::open(dir, program).with_context(|| format!("--log_dir={}", dir.display()))
+    };
+    let files = files.map(open).transpose()?;
+    let files = files.map(|files| fmt::layer().event_format(Glog).with_ansi(false).with_writer(files));
+    install(files.map(Layer::boxed), stderr()?.filter(!quiet), level);
     Ok(())
 }
 

@@ -88,20 +88,22 @@ impl Log {
                 self.try_election(failures, (wait * 2).min(ROUND_WAIT_MAX), now, out)
             }
             Verdict::Rejected(nack) => {
-                self.coordinator.proposal = self.coordinator.proposal.max(nack);
+                let asked = self.coordinator.proposal;
+                self.coordinator.proposal = asked.max(nack);
                 match failures {
                     0 if self.lease.is_none() => self.try_election(1, wait, now, out),
-                    _ => self.election_failed(failures + 1, now, out),
+                    _ => self.election_failed(asked, failures + 1, now, out),
                 }
             }
-            _ => self.election_failed(failures + 1, now, out),
+            _ => self.election_failed(self.coordinator.proposal, failures + 1, now, out),
         }
     }
 
-    fn election_failed(&mut self, failures: u32, now: Instant, out: &mut Outbox<Effect>) {
+    /// Nothing has come of asking with this proposal.
+    fn election_failed(&mut self, proposal: u64, failures: u32, now: Instant, out: &mut Outbox<Effect>) {
         if self.lease.is_some() {
             self.coordinator.state = State::Idle;
-            return self.candidacy_failed(self.coordinator.proposal, now, out);
+            return self.candidacy_failed(proposal, now, out);
         }
         let step = Step::Waiting(now + self.back_off(BACK_OFF));
         self.coordinator.state = State::Electing(Electing { step, failures, wait: ROUND_WAIT, asked: now });
@@ -144,7 +146,11 @@ impl Log {
     /// Ends an election that nobody waits for any more.
     pub(crate) fn abandon_election(&mut self, out: &mut Outbox<Effect>) {
         match self.coordinator.state {
-            State::Electing(Electing { step: Step::Promising(round), .. }) => self.rounds.end(round),
+            State::Electing(Electing { step: Step::Promising(round), .. }) => {
+                self.rounds.end(round);
+                // What some have promised by now need not be kept from others.
+                self.release(self.coordinator.proposal, out);
+            }
             State::Electing(Electing { step: Step::Filling(_), .. }) => {
                 if let Some(filling) = self.filling.take() {
                     self.end_filling(filling);

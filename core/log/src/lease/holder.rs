@@ -145,7 +145,7 @@ impl Log {
     }
 
     /// Whoever granted a lease to this master need not wait for its end.
-    pub(super) fn release(&mut self, epoch: u64, out: &mut Outbox<Effect>) {
+    pub(crate) fn release(&mut self, epoch: u64, out: &mut Outbox<Effect>) {
         let Some(lease) = &mut self.lease else { return };
         let own = Some(self.config.pid.address());
         if lease.granted.holder == own && lease.granted.epoch <= epoch {

@@ -6,6 +6,8 @@
 //! Source: Mesos `src/zookeeper/group.cpp`.
 
 mod member;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use member::{Member, Members};

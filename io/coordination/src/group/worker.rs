@@ -216,8 +216,11 @@ impl Worker {
 
     async fn steps(&mut self) -> Result<(), Undone> {
         if !self.ready {
-            let created = self.client.create_path(&self.path, &self.acl).await;
-            created.map_err(undone(|| format!("Failed to create '{}' in ZooKeeper", self.path)))?;
+            match self.client.create_path(&self.path, &self.acl).await {
+                // Somebody deletes what is above it just now.
+                Err(Code::NO_NODE) => return Err(Undone::Later(Code::NO_NODE)),
+                created => created.map_err(undone(|| format!("Failed to create '{}' in ZooKeeper", self.path)))?,
+            }
             self.ready = true;
         }
         while let Some(command) = self.queue.pop_front() {
@@ -288,6 +291,9 @@ impl Worker {
     /// A member of ours that was created although the connection broke before we heard so. Left alone it would stay, and
     /// could lead, as long as the session lives.
     async fn find_own(&mut self, data: &Bytes, label: Option<&str>) -> Result<Option<Member>, Undone> {
+        // The server that is asked now may not have heard of it yet.
+        let synced = self.client.sync(&self.path).await;
+        synced.map_err(undone(|| format!("Failed to look at '{}'", self.path)))?;
         let children = self.client.children(&self.path, false).await;
         let children = optional(children).map_err(undone(|| format!("Failed to look at '{}'", self.path)))?;
         for member in children.unwrap_or_default().iter().filter_map(|node| Member::parse(node)) {

@@ -6,6 +6,8 @@
 mod client;
 mod connection;
 mod jute;
+#[cfg(test)]
+pub(crate) mod played;
 mod protocol;
 mod servers;
 mod session;

@@ -1,15 +1,11 @@
 //! What no real server can be made to do: here a server is played.
 
+use super::played::{SESSION, grant, header, read, write};
 use super::protocol::{self, Code};
 use super::{Client, Config, Event};
-use bytes::{BufMut, Bytes, BytesMut};
-use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedReceiver;
-
-/// Longer than any of these tests takes.
-const SESSION: Duration = Duration::from_secs(60);
 
 async fn client(credentials: Option<&str>) -> (Client, UnboundedReceiver<Event>, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -17,40 +13,6 @@ async fn client(credentials: Option<&str>) -> (Client, UnboundedReceiver<Event>,
     let credentials = credentials.map(crate::Credentials::new);
     let (client, events) = Client::open(Config { servers, timeout: SESSION, credentials });
     (client, events, listener)
-}
-
-async fn read(stream: &mut TcpStream) -> Bytes {
-    let length = stream.read_u32().await.unwrap();
-    let mut message = vec![0; length as usize];
-    stream.read_exact(&mut message).await.unwrap();
-    message.into()
-}
-
-/// Takes a connection and grants its session.
-async fn grant(listener: &TcpListener, session: i64) -> TcpStream {
-    let (mut stream, _) = listener.accept().await.unwrap();
-    read(&mut stream).await;
-    let mut answer = BytesMut::new();
-    answer.put_i32(0);
-    answer.put_i32(SESSION.as_millis() as i32);
-    answer.put_i64(session);
-    answer.put_i32(16);
-    answer.put_bytes(7, 16);
-    write(&mut stream, &answer).await;
-    stream
-}
-
-async fn write(stream: &mut TcpStream, message: &[u8]) {
-    stream.write_u32(message.len() as u32).await.unwrap();
-    stream.write_all(message).await.unwrap();
-}
-
-fn header(xid: i32, code: Code) -> BytesMut {
-    let mut answer = BytesMut::new();
-    answer.put_i32(xid);
-    answer.put_i64(1);
-    answer.put_i32(code.0);
-    answer
 }
 
 #[tokio::test]
