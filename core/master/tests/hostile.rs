@@ -1,0 +1,106 @@
+//! Peers that claim more than is so, or more than can be kept: the books stay right, and the master goes on.
+
+mod harness;
+
+use harness::*;
+use std::time::Duration;
+use tepui_proto::mesos::offer::{Operation, operation};
+use tepui_proto::mesos::scheduler::{Call, call};
+use tepui_proto::mesos::{
+    CommandInfo, ExecutorID, ExecutorInfo, Offer, Resource, TaskGroupInfo, TaskInfo, TaskState, executor_info,
+};
+use tepui_proto::{ContentType, MessageField};
+use tepui_resources::Resources;
+
+const MOUNT: &str =
+    r#"{"name":"disk","type":"SCALAR","scalar":{"value":64},"disk":{"source":{"type":"MOUNT","mount":{"root":"/m"}}}}"#;
+
+/// An agent with a disk that is only taken whole, and a framework that is offered it.
+fn with_mount() -> (World, String, Scheduler, Offer) {
+    let mut world = World::new();
+    let [cpus, mem, disk] = [("cpus", 4), ("mem", 4096), ("disk", 512)]
+        .map(|(name, amount)| format!(r#"{{"name":"{name}","type":"SCALAR","scalar":{{"value":{amount}}}}}"#));
+    let agent = world.register_agent(1, &format!("[{cpus},{mem},{disk},{MOUNT}]"));
+    let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    let offer = world.offers(&scheduler).remove(0);
+    (world, agent, scheduler, offer)
+}
+
+fn mount() -> Resource {
+    Resources::parse(&format!("[{MOUNT}]"), "*").unwrap().to_proto().remove(0)
+}
+
+fn with_mounts(mut task: TaskInfo, count: usize) -> TaskInfo {
+    task.resources.extend(std::iter::repeat_n(mount(), count));
+    task
+}
+
+fn executor(framework: &str, resources: Vec<Resource>) -> ExecutorInfo {
+    ExecutorInfo {
+        r#type: Some(executor_info::Type::DEFAULT),
+        executor_id: MessageField::some(ExecutorID { value: "e".to_owned(), ..Default::default() }),
+        framework_id: field_id(framework),
+        resources,
+        ..Default::default()
+    }
+}
+
+fn group(executor: ExecutorInfo, tasks: Vec<TaskInfo>) -> Operation {
+    let group = operation::LaunchGroup {
+        executor: MessageField::some(executor),
+        task_group: MessageField::some(TaskGroupInfo { tasks, ..Default::default() }),
+        ..Default::default()
+    };
+    Operation {
+        r#type: Some(operation::Type::LAUNCH_GROUP),
+        launch_group: MessageField::some(group),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn a_disk_that_is_taken_whole_is_taken_once() {
+    type Launch = fn(&str, &str) -> Operation;
+    let launches: [(usize, Launch); 5] = [
+        (0, |_, agent| launch_operation(vec![with_mounts(task("t", agent, "cpus:1;mem:64"), 1)])),
+        (1, |_, agent| launch_operation(vec![with_mounts(task("t", agent, "cpus:1;mem:64"), 2)])),
+        (1, |framework, agent| {
+            let own = Resources::parse("cpus:0.1;mem:32", "*").unwrap().to_proto().into_iter().chain([mount()]);
+            let custom = ExecutorInfo {
+                r#type: None,
+                command: MessageField::some(CommandInfo { value: Some("e".to_owned()), ..Default::default() }),
+                ..executor(framework, own.collect())
+            };
+            let task = with_mounts(task("t", agent, "cpus:1;mem:64"), 1);
+            let (command, executor) = (MessageField::none(), MessageField::some(custom));
+            launch_operation(vec![TaskInfo { command, executor, ..task }])
+        }),
+        (2, |framework, agent| {
+            let small = Resources::parse("cpus:0.1;mem:32;disk:16", "*").unwrap().to_proto();
+            let one = |id| with_mounts(task(id, agent, "cpus:0.5;mem:64"), 1);
+            group(executor(framework, small), vec![one("t"), one("u")])
+        }),
+        (2, |framework, agent| {
+            let small =
+                Resources::parse("cpus:0.1;mem:32;disk:16", "*").unwrap().to_proto().into_iter().chain([mount()]);
+            let one = |id, count| with_mounts(task(id, agent, "cpus:0.5;mem:64"), count);
+            group(executor(framework, small.collect()), vec![one("t", 1), one("u", 0)])
+        }),
+    ];
+    for (number, (refused, launch)) in launches.into_iter().enumerate() {
+        let (mut world, agent, scheduler, offer) = with_mount();
+        let operation = launch(&scheduler.id, &agent);
+        world.call(&scheduler, accept(&[&offer], vec![operation]));
+        world.audit();
+        let updates = world.updates(&scheduler);
+        assert_eq!(updates.len(), refused, "{number}: {updates:?}");
+        for update in updates {
+            assert_eq!(update.state, TaskState::TASK_ERROR);
+            let text = update.message.unwrap();
+            assert!(text.contains("more than available"), "{number}: {text}");
+        }
+        world.call(&scheduler, Call { r#type: Some(call::Type::TEARDOWN), ..Default::default() });
+        world.audit();
+    }
+}
