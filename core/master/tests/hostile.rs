@@ -4,10 +4,14 @@ mod harness;
 
 use harness::*;
 use std::time::Duration;
+use tepui_proto::mesos::framework_info::capability::Type as Capability;
+use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
 use tepui_proto::mesos::offer::{Operation, operation};
+use tepui_proto::mesos::resource::reservation_info::Type as Reservation;
 use tepui_proto::mesos::scheduler::{Call, call};
 use tepui_proto::mesos::{
-    CommandInfo, ExecutorID, ExecutorInfo, Offer, Resource, TaskGroupInfo, TaskInfo, TaskState, executor_info,
+    CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Offer, Resource, TaskGroupInfo, TaskInfo, TaskState,
+    executor_info,
 };
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
@@ -101,6 +105,56 @@ fn a_disk_that_is_taken_whole_is_taken_once() {
             assert!(text.contains("more than available"), "{number}: {text}");
         }
         world.call(&scheduler, Call { r#type: Some(call::Type::TEARDOWN), ..Default::default() });
+        world.audit();
+    }
+}
+
+#[test]
+fn what_an_agent_claims_to_be_allocated_is_free() {
+    type Comes = fn(&mut World, Vec<Resource>, Vec<Resource>);
+    let comes: [Comes; 3] = [
+        |world, resources, checkpointed_resources| {
+            let mut message = RegisterAgentMessage { checkpointed_resources, ..register_message(1, "cpus:4;mem:1024") };
+            message.agent.get_or_insert_default().resources = resources;
+            world.send(&agent_pid(1), &message);
+        },
+        |world, resources, checkpointed_resources| {
+            let message = reregister_message(1, "cpus:4;mem:1024", "old-S0", vec![], vec![]);
+            let mut message = ReregisterAgentMessage { checkpointed_resources, ..message };
+            message.agent.get_or_insert_default().resources = resources;
+            world.send(&agent_pid(1), &message);
+        },
+        |world, resources, checkpointed_resources| {
+            let id = world.register_agent(1, "cpus:4;mem:1024");
+            let message = reregister_message(1, "cpus:4;mem:1024", &id, vec![], vec![]);
+            let mut message = ReregisterAgentMessage { checkpointed_resources, ..message };
+            message.agent.get_or_insert_default().resources = resources;
+            world.send(&agent_pid(1), &message.clone());
+            world.send(&agent_pid(1), &message);
+        },
+    ];
+    for (number, come) in comes.into_iter().enumerate() {
+        let mut resources = Resources::parse("cpus:4;mem:1024", "*").unwrap().to_proto();
+        let mut reserved = Resources::parse("cpus(r):1", "*").unwrap().to_proto();
+        reserved[0].reservations[0].r#type = Some(Reservation::DYNAMIC);
+        for one in resources.iter_mut().chain(&mut reserved) {
+            one.allocation_info.get_or_insert_default().role = Some("r".to_owned());
+        }
+        let mut world = World::new();
+        come(&mut world, resources, reserved);
+        let snapshot = world.master.snapshot();
+        let agent = snapshot.agents.values().next().expect("the agent is taken");
+        let all =
+            agent.info.resources.iter().cloned().chain(agent.total.to_proto()).chain(agent.checkpointed.to_proto());
+        assert!(all.into_iter().all(|one| !one.allocation_info.is_set()), "{number}: {agent:?}");
+        let scheduler = world.subscribe(
+            FrameworkInfo { roles: vec!["r".to_owned()], ..framework("f", &[Capability::MULTI_ROLE]) },
+            ContentType::Json,
+        );
+        world.advance(Duration::from_secs(5));
+        let offers = world.offers(&scheduler);
+        assert_eq!(offers.len(), 1, "{number}: all of it is offered once");
+        assert_eq!(Resources::from_proto(&offers[0].resources).cpus().unwrap().to_f64(), 4.0, "{number}");
         world.audit();
     }
 }

@@ -31,9 +31,9 @@ use std::sync::Arc;
 use tepui_allocator::Input;
 use tepui_base::FrameworkId;
 use tepui_proto::MessageField;
-use tepui_proto::mesos::AgentInfo;
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::internal::MasterAgentConnection;
+use tepui_proto::mesos::{AgentInfo, Resource};
 use tepui_resources::{Resources, format};
 use tepui_wire::Upid;
 
@@ -141,10 +141,14 @@ impl Master {
 /// A description with its resources in the newest form, in no more room than it needs: it is kept for as long as its
 /// agent.
 pub(crate) fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
-    format::upgrade_all(&mut info.resources);
-    // What an agent has is allocated to nobody yet, whatever it says.
-    format::strip_allocation(&mut info.resources);
+    own(&mut info.resources);
     info.resources.shrink_to_fit();
     info.attributes.shrink_to_fit();
     Arc::new(info)
+}
+
+/// Brings what an agent says that it has to the newest form. It is allocated to nobody yet, whatever the agent says.
+fn own(resources: &mut [Resource]) {
+    format::upgrade_all(resources);
+    format::strip_allocation(resources);
 }

@@ -1,7 +1,7 @@
 //! A new agent.
 
 use super::checkpointed::Holdings;
-use super::{Arrival, upgraded};
+use super::{Arrival, own, upgraded};
 use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
@@ -17,7 +17,7 @@ use tepui_wire::Upid;
 impl Master {
     /// Gives the agent an id and asks the registrar to admit it. What cannot be taken is ignored: the agent tries
     /// again.
-    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, message: RegisterAgentMessage) {
+    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, mut message: RegisterAgentMessage) {
         self.state.metrics.count(Counter::RegisterAgent);
         let refused = self.known.registering.contains(&pid)
             || validate::agent::register(&message).is_err()
@@ -31,6 +31,8 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
+        own(&mut message.agent.get_or_insert_default().resources);
+        own(&mut message.checkpointed_resources);
         let holdings = match Holdings::of(&message.agent, &message.checkpointed_resources) {
             Ok(holdings) => holdings,
             Err(error) => return self.shut_down(cx, &pid, &error.to_string()),

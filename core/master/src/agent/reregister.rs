@@ -3,7 +3,7 @@
 
 use super::checkpointed::Holdings;
 use super::draining::GONE;
-use super::{Arrival, upgraded};
+use super::{Arrival, own, upgraded};
 use crate::Master;
 use crate::cx::Cx;
 use crate::effect::Effect;
@@ -314,9 +314,9 @@ fn upgrade(message: &mut ReregisterAgentMessage) {
         })
         .collect();
     if let Some(AgentInfo { resources, .. }) = message.agent.as_option_mut() {
-        format::upgrade_all(resources);
+        own(resources);
     }
-    format::upgrade_all(&mut message.checkpointed_resources);
+    own(&mut message.checkpointed_resources);
     let tasks = message.tasks.iter_mut().map(|task| (task.framework_id.id(), &mut task.resources));
     let executors = message.executor_infos.iter_mut().map(|info| (info.framework_id.id(), &mut info.resources));
     for (owner, resources) in tasks.chain(executors) {

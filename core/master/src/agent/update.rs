@@ -13,7 +13,7 @@ use tepui_proto::ProtoId;
 use tepui_proto::mesos::Resource as ResourceMessage;
 use tepui_proto::mesos::internal::UpdateAgentMessage;
 use tepui_proto::mesos::internal::update_agent_message::ResourceProvider;
-use tepui_resources::{Resource, Resources, format};
+use tepui_resources::{Resource, Resources};
 
 /// What a message says, in the master's terms. What it does not speak of is `None` and stays as it is.
 struct Said {
@@ -117,7 +117,6 @@ fn provider(message: &ResourceProvider) -> Option<(String, Provider)> {
 /// Whatever form the agent writes resources in.
 fn resources(messages: &[ResourceMessage]) -> Resources {
     let mut messages = messages.to_vec();
-    format::upgrade_all(&mut messages);
-    format::strip_allocation(&mut messages);
+    super::own(&mut messages);
     Resources::from_proto(&messages)
 }
