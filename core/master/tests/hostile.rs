@@ -158,3 +158,19 @@ fn what_an_agent_claims_to_be_allocated_is_free() {
         world.audit();
     }
 }
+
+#[test]
+fn what_an_agent_comes_back_with_does_not_grow() {
+    let mut world = World::new();
+    let id = world.register_agent(1, "cpus:4;mem:1024");
+    let mut message = reregister_message(1, "cpus:4;mem:1024;cpus(r):1;disk:8", &id, vec![], vec![]);
+    let resources = &mut message.agent.get_or_insert_default().resources;
+    resources[2].revocable = MessageField::some(Default::default());
+    resources[3].provider_id.get_or_insert_default().value = "p".to_owned();
+    for _ in 0..3 {
+        world.send(&agent_pid(1), &message);
+        let total = world.master.snapshot().agents.values().next().unwrap().total.to_string();
+        assert_eq!(total, "cpus:4; mem:1024");
+        world.audit();
+    }
+}

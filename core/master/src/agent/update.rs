@@ -68,11 +68,13 @@ impl Master {
 }
 
 impl Said {
+    /// What is oversubscribed can be taken back; anything else that is said to be so would be added again by each message.
     /// Agents older than 1.5 do not say whether they speak of oversubscribed resources: they speak of nothing else.
     fn of(message: &UpdateAgentMessage) -> Said {
         let oversubscribes = message.update_oversubscribed_resources.unwrap_or(true);
         Said {
-            oversubscribed: oversubscribes.then(|| resources(&message.oversubscribed_resources)),
+            oversubscribed: oversubscribes
+                .then(|| resources(&message.oversubscribed_resources).filter(is_oversubscribed)),
             providers: message
                 .resource_providers
                 .as_option()
@@ -106,12 +108,14 @@ fn is_oversubscribed(resource: &Resource) -> bool {
     resource.is_revocable() && resource.provider_id().is_none()
 }
 
-/// A provider by its id; those without one, which no agent sends, are left out.
+/// A provider by its id, with what carries that id; those without one, which no agent sends, are left out.
 fn provider(message: &ResourceProvider) -> Option<(String, Provider)> {
     let info = message.info.as_option()?.clone();
     let id = info.id.as_option()?.value.clone();
     let version = message.resource_version_uuid.value.clone();
-    Some((id, Provider { info, total: resources(&message.total_resources), version }))
+    // What is somebody else's would be added again by each message: only this provider's is taken away before.
+    let total = resources(&message.total_resources).filter(|one| one.provider_id().is_some_and(|own| **own == *id));
+    Some((id, Provider { info, total, version }))
 }
 
 /// Whatever form the agent writes resources in.
