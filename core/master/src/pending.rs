@@ -2,6 +2,7 @@
 
 use crate::Master;
 use crate::agent::Arrival;
+use crate::agent::capacity::Capacity;
 use crate::cx::Cx;
 use crate::metrics::Counter;
 use std::collections::VecDeque;
@@ -64,6 +65,8 @@ pub(crate) struct Known {
     pub standings: Map<AgentId, Standing>,
     /// Tasks that became unreachable with their agent.
     pub unreachable_tasks: Map<AgentId, Vec<(FrameworkId, TaskId)>>,
+    /// What the large ones of the registered agents have, and of those being let in.
+    pub capacity: Capacity,
     /// How many agents the registry had when it was recovered.
     pub recovered: usize,
     removed: Set<AgentId>,

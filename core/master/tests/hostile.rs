@@ -5,16 +5,17 @@ mod harness;
 use harness::*;
 use std::time::Duration;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
-use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage};
+use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage};
 use tepui_proto::mesos::offer::{Operation, operation};
 use tepui_proto::mesos::resource::reservation_info::Type as Reservation;
 use tepui_proto::mesos::scheduler::{Call, call};
 use tepui_proto::mesos::{
-    CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Offer, Resource, TaskGroupInfo, TaskInfo, TaskState,
-    executor_info,
+    AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Offer, Resource, Task, TaskGroupInfo, TaskID,
+    TaskInfo, TaskState, executor_info,
 };
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
+use tepui_wire::NetInput;
 
 const MOUNT: &str =
     r#"{"name":"disk","type":"SCALAR","scalar":{"value":64},"disk":{"source":{"type":"MOUNT","mount":{"root":"/m"}}}}"#;
@@ -173,4 +174,80 @@ fn what_an_agent_comes_back_with_does_not_grow() {
         assert_eq!(total, "cpus:4; mem:1024");
         world.audit();
     }
+}
+
+/// As many as come, with as much as one can have of something, half of it their own and half added later.
+fn with_large_agents() -> World {
+    let mut world = World::new();
+    for number in 1..=100 {
+        world.send(&agent_pid(number), &register_message(number, "cpus:4;mem:1024;bytes:50000000000000"));
+        let snapshot = world.master.snapshot();
+        let Some(agent) = snapshot.agents.values().find(|agent| agent.pid == agent_pid(number)) else { continue };
+        let mut resources = Resources::parse("bytes:50000000000000", "*").unwrap().to_proto();
+        resources[0].revocable = MessageField::some(Default::default());
+        let message = UpdateAgentMessage {
+            agent_id: MessageField::some(AgentID { value: agent.id.to_string(), ..Default::default() }),
+            update_oversubscribed_resources: Some(true),
+            oversubscribed_resources: resources,
+            ..Default::default()
+        };
+        world.send(&agent_pid(number), &message);
+    }
+    world
+}
+
+#[test]
+fn what_agents_have_together_can_be_counted() {
+    let mut world = with_large_agents();
+    let count = |world: &World| world.master.snapshot().agents.len();
+    assert!((50..100).contains(&count(&world)), "{}", count(&world));
+    let before = count(&world);
+    let scheduler = world.subscribe(framework("f", &[Capability::REVOCABLE_RESOURCES]), ContentType::Json);
+    world.advance(Duration::from_secs(1));
+    world.audit();
+    let offers = world.offers(&scheduler);
+    assert_eq!(offers.len(), before);
+    for (number, offer) in offers.iter().enumerate() {
+        let tasks = match number % 2 {
+            0 => vec![task(&format!("t{number}"), &offer.agent_id.value, "cpus:1;mem:32;bytes:50000000000000")],
+            _ => vec![],
+        };
+        world.launch(&scheduler, &[offer], tasks);
+    }
+    world.advance(Duration::from_secs(5));
+    world.audit();
+    world.call(&scheduler, Call { r#type: Some(call::Type::TEARDOWN), ..Default::default() });
+    world.audit();
+    for number in 1..=100 {
+        world.input(NetInput::Exited(agent_pid(number)));
+    }
+    world.advance(Duration::from_secs(900));
+    world.audit();
+    assert_eq!(count(&world), 0);
+    world.register_agent(101, "cpus:4;bytes:100000000000000");
+    world.audit();
+}
+
+#[test]
+fn what_an_agent_lists_is_bounded_as_a_whole() {
+    let refused = |resources: &str, tasks: usize| {
+        let mut world = World::new();
+        let info = FrameworkInfo { id: field_id("old-0000"), ..framework("f", &[]) };
+        let task = |number: usize| Task {
+            name: "name".to_owned(),
+            task_id: MessageField::some(TaskID { value: format!("t{number}"), ..Default::default() }),
+            framework_id: field_id("old-0000"),
+            agent_id: MessageField::some(AgentID { value: "old-S0".to_owned(), ..Default::default() }),
+            state: TaskState::TASK_RUNNING,
+            resources: Resources::parse("bytes:50000000000000", "*").unwrap().to_proto(),
+            ..Default::default()
+        };
+        let tasks = (0..tasks).map(task).collect();
+        world.send(&agent_pid(1), &reregister_message(1, resources, "old-S0", vec![info], tasks));
+        world.audit();
+        world.master.snapshot().agents.is_empty()
+    };
+    assert!(!refused("cpus:4;bytes:100000000000000", 2));
+    assert!(refused("cpus:4;bytes:100000000000000", 3));
+    assert!(refused("bytes(r):60000000000000;bytes:60000000000000", 0));
 }

@@ -3,6 +3,7 @@
 //! An agent is admitted, given up or taken back only after the registrar said so; until then it stands in
 //! [`crate::pending`]. Messages of agents that were removed are ignored.
 
+pub(crate) mod capacity;
 pub(crate) mod checkpointed;
 mod draining;
 mod exited;

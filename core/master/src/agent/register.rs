@@ -1,5 +1,6 @@
 //! A new agent.
 
+use super::capacity::Claim;
 use super::checkpointed::Holdings;
 use super::{Arrival, own, upgraded};
 use crate::Master;
@@ -47,7 +48,11 @@ impl Master {
             self.remove_agent(cx, &id, cause, Some(Counter::AgentRemovalsRegistered));
         }
         let mut info = message.agent.into_option().unwrap_or_default();
-        info.id = self.next_agent_id().to_field();
+        let id = self.next_agent_id();
+        if !self.known.capacity.admit(&id, &Claim::of_new(&info)) {
+            return;
+        }
+        info.id = id.to_field();
         // The registrar and the master share the one description: there is one for every agent of the cluster.
         let info = upgraded(info);
         self.known.registering.insert(pid.clone());
@@ -65,10 +70,14 @@ impl Master {
     /// The registrar has admitted the agent, or knows its id already.
     pub(crate) fn admitted(&mut self, cx: &mut Cx, arrival: Arrival, admitted: bool) {
         self.known.registering.remove(&arrival.pid);
+        let id = tepui_base::AgentId::from(&*arrival.info.id);
         if !admitted {
+            // Ids can be guessed: the one that has it is there.
+            if !self.state.agents.contains_key(&id) {
+                self.known.capacity.forget(&id);
+            }
             return;
         }
-        let id = tepui_base::AgentId::from(&*arrival.info.id);
         self.state.metrics.count(Counter::AgentRegistrations);
         self.add_agent(cx, arrival);
         self.offer_agent(cx, &id);

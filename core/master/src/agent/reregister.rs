@@ -1,6 +1,7 @@
 //! An agent that had an id before: known and back, recovered after a failover of the master, thought unreachable, or
 //! never heard of.
 
+use super::capacity::Claim;
 use super::checkpointed::Holdings;
 use super::draining::GONE;
 use super::{Arrival, own, upgraded};
@@ -55,6 +56,9 @@ impl Master {
                 return self.shut_down(cx, &pid, "Agent attempted to reregister with different IP / hostname");
             }
             let changed = agent.info != info;
+            if !self.known.capacity.admit(&id, &Claim::of_returning(&message)) {
+                return;
+            }
             self.known.reregistering.insert(id);
             if changed {
                 self.apply(cx, Operation::UpdateAgent(info), Pending::UpdateKnown(pid, Box::new(message)));
@@ -64,6 +68,9 @@ impl Master {
         } else {
             if let Err(error) = Holdings::of(&info, &message.checkpointed_resources) {
                 return self.shut_down(cx, &pid, &error.to_string());
+            }
+            if !self.known.capacity.admit(&id, &Claim::of_returning(&message)) {
+                return;
             }
             let recovered = self.state.recovered_agents.get(&id);
             self.known.reregistering.insert(id);
@@ -86,6 +93,10 @@ impl Master {
         self.known.reregistering.remove(&id);
         if self.state.agents.contains_key(&id) {
             // Ids can be guessed: another agent was admitted with this one meanwhile.
+            return;
+        }
+        if !self.known.capacity.admit(&id, &Claim::of_returning(&message)) {
+            // Another agent had it, has gone again, and was what had been counted.
             return;
         }
         let holdings = Holdings::of(&message.agent, &message.checkpointed_resources).expect("it was checked at once");

@@ -1,6 +1,7 @@
 //! UpdateSlaveMessage: an agent's oversubscribed resources, its resource providers or the version of its resources have
 //! changed. Agents send it after each registration, too, when mostly nothing has.
 
+use super::capacity::Claim;
 use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
@@ -38,6 +39,9 @@ impl Master {
     /// agents can name here too, belong to a room not built yet.
     fn take_over(&mut self, cx: &mut Cx, id: &AgentId, message: &UpdateAgentMessage) {
         let Some(agent) = self.state.agents.get(id) else { return };
+        if !self.known.capacity.admit(id, &Claim::of_update(message)) {
+            return;
+        }
         let said = Said::of(message);
         if !said.changes(agent) {
             return;

@@ -2,25 +2,24 @@
 //! logs.
 
 use super::{Checked, executor, framework, resource};
+use crate::agent::capacity::{AGENT_MAX, Sums, added, sums, used};
 use crate::state::task::holds_resources;
 use std::collections::BTreeSet;
 use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage};
 use tepui_proto::mesos::{AgentInfo, Resource, TaskState};
 use tepui_resources::Resources;
 
-/// Sums over many agents must not come near the end of what can be counted, and no agent has so much of anything.
-const SCALAR_MAX: f64 = 1e14;
-
 pub(crate) fn resources(resources: &[Resource]) -> Checked {
     tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
     let mut allocated = resources.iter().filter_map(|one| one.allocation_info.role.as_deref());
     allocated.try_for_each(|role| tepui_resources::roles::validate(role).map_err(|error| error.to_string()))?;
-    countable(resources)
+    countable(&sums([resources]))
 }
 
-fn countable(resources: &[Resource]) -> Checked {
-    match resources.iter().find(|one| one.scalar.value > SCALAR_MAX) {
-        Some(one) => Err(format!("'{}' of {} is more than an agent can have", one.name, one.scalar.value)),
+/// No sum of what an agent lists is more than one can have.
+fn countable(sums: &Sums) -> Checked {
+    match sums.iter().find(|(_, sum)| **sum > AGENT_MAX) {
+        Some((name, sum)) => Err(format!("'{name}' of {sum} is more than an agent can have")),
         None => Ok(()),
     }
 }
@@ -56,13 +55,13 @@ pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
     }
     let executors = executors(message, &frameworks)?;
     tasks(message, &frameworks, &executors)?;
+    countable(&used(message))?;
     apart(message)
 }
 
 /// What a registered agent has besides. Resources that are none, and roles they are allocated to, are left out later.
 pub fn update(message: &UpdateAgentMessage) -> Checked {
-    countable(&message.oversubscribed_resources)?;
-    message.resource_providers.providers.iter().try_for_each(|provider| countable(&provider.total_resources))
+    countable(&added(message))
 }
 
 /// No two that hold resources hold the same port or item.
