@@ -228,26 +228,44 @@ fn what_agents_have_together_can_be_counted() {
     world.audit();
 }
 
+/// A task that an agent reports; it runs.
+fn reported(id: &str, resources: &str) -> Task {
+    Task {
+        name: "name".to_owned(),
+        task_id: MessageField::some(TaskID { value: id.to_owned(), ..Default::default() }),
+        framework_id: field_id("old-0000"),
+        agent_id: MessageField::some(AgentID { value: "old-S0".to_owned(), ..Default::default() }),
+        state: TaskState::TASK_RUNNING,
+        resources: Resources::parse(resources, "*").unwrap().to_proto(),
+        ..Default::default()
+    }
+}
+
+/// Whether an agent that comes back with this and these tasks is not let in.
+fn refused(resources: &str, tasks: Vec<Task>) -> bool {
+    let mut world = World::new();
+    let info = FrameworkInfo { id: field_id("old-0000"), ..framework("f", &[]) };
+    world.send(&agent_pid(1), &reregister_message(1, resources, "old-S0", vec![info], tasks));
+    world.audit();
+    world.master.snapshot().agents.is_empty()
+}
+
 #[test]
 fn what_an_agent_lists_is_bounded_as_a_whole() {
-    let refused = |resources: &str, tasks: usize| {
-        let mut world = World::new();
-        let info = FrameworkInfo { id: field_id("old-0000"), ..framework("f", &[]) };
-        let task = |number: usize| Task {
-            name: "name".to_owned(),
-            task_id: MessageField::some(TaskID { value: format!("t{number}"), ..Default::default() }),
-            framework_id: field_id("old-0000"),
-            agent_id: MessageField::some(AgentID { value: "old-S0".to_owned(), ..Default::default() }),
-            state: TaskState::TASK_RUNNING,
-            resources: Resources::parse("bytes:50000000000000", "*").unwrap().to_proto(),
-            ..Default::default()
-        };
-        let tasks = (0..tasks).map(task).collect();
-        world.send(&agent_pid(1), &reregister_message(1, resources, "old-S0", vec![info], tasks));
-        world.audit();
-        world.master.snapshot().agents.is_empty()
-    };
-    assert!(!refused("cpus:4;bytes:100000000000000", 2));
-    assert!(refused("cpus:4;bytes:100000000000000", 3));
-    assert!(refused("bytes(r):60000000000000;bytes:60000000000000", 0));
+    let tasks = |count: usize| (0..count).map(|number| reported(&number.to_string(), "bytes:50000000000000")).collect();
+    assert!(!refused("cpus:4;bytes:100000000000000", tasks(2)));
+    assert!(refused("cpus:4;bytes:100000000000000", tasks(3)));
+    assert!(refused("bytes(r):60000000000000;bytes:60000000000000", vec![]));
+}
+
+#[test]
+fn two_tasks_do_not_hold_one_port_however_many_there_are() {
+    let twice = |resources: &str| vec![reported("a", resources), reported("b", resources)];
+    for ports in ["[1-2]", "[0-10000000000000000]", "[0-18446744073709551615]"] {
+        assert!(refused(&format!("cpus:4;numbers:{ports}"), twice(&format!("numbers:{ports}"))), "{ports}");
+    }
+    let mut hidden = twice("numbers:[1-2]");
+    hidden[0].resources.push(Resources::parse("numbers:90000000000000", "*").unwrap().to_proto().remove(0));
+    assert!(refused("cpus:4;numbers:[1-2]", hidden));
+    assert!(!refused("cpus:4;numbers:[1-2]", vec![reported("a", "numbers:[1-1]"), reported("b", "numbers:[2-2]")]));
 }

@@ -116,6 +116,14 @@ impl Resources {
         })
     }
 
+    /// True if some number or item is in both, in entries that would be added together.
+    pub fn intersects(&self, other: &Resources) -> bool {
+        other.iter().any(|theirs| {
+            let meets = |mine: &Resource| mine.is_like(theirs) && mine.value().intersects(theirs.value());
+            theirs.amount().is_none() && self.iter().any(meets)
+        })
+    }
+
     /// True if for each name there is as much as asked: the sum of scalars, numbers and items.
     pub fn contains_quantities(&self, quantities: &Quantities) -> bool {
         quantities.iter().all(|(name, wanted)| {
