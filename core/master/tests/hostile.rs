@@ -7,11 +7,13 @@ use std::time::Duration;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
 use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage};
 use tepui_proto::mesos::offer::{Operation, operation};
+use tepui_proto::mesos::offer_filters::{MinAllocatableResources, ResourceQuantities};
 use tepui_proto::mesos::resource::reservation_info::Type as Reservation;
 use tepui_proto::mesos::scheduler::{Call, call};
+use tepui_proto::mesos::value::Scalar;
 use tepui_proto::mesos::{
-    AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Offer, Resource, Task, TaskGroupInfo, TaskID,
-    TaskInfo, TaskState, executor_info,
+    AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Offer, OfferFilters, Resource, Task, TaskGroupInfo,
+    TaskID, TaskInfo, TaskState, executor_info,
 };
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
@@ -268,4 +270,92 @@ fn two_tasks_do_not_hold_one_port_however_many_there_are() {
     hidden[0].resources.push(Resources::parse("numbers:90000000000000", "*").unwrap().to_proto().remove(0));
     assert!(refused("cpus:4;numbers:[1-2]", hidden));
     assert!(!refused("cpus:4;numbers:[1-2]", vec![reported("a", "numbers:[1-1]"), reported("b", "numbers:[2-2]")]));
+}
+
+#[test]
+fn what_an_agent_lists_can_be_searched() {
+    let list = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().join(";");
+    let reserved = |number: usize| format!("cpus(r{number}):1");
+    assert!(!refused(&list(500, &reserved), vec![]));
+    assert!(refused(&list(6_000, &reserved), vec![]));
+    assert!(!refused(&list(900, &|number| format!("x{number}:1")), vec![]));
+    assert!(refused(&list(1_100, &|number| format!("x{number}:1")), vec![]));
+    let items =
+        |count: usize| format!("x:{{{}}}", (0..count).map(|item| item.to_string()).collect::<Vec<_>>().join(","));
+    assert!(!refused(&items(5_000), vec![]));
+    assert!(refused(&items(20_000), vec![]));
+    let tasks = |count: usize| (0..count).map(|number| reported(&number.to_string(), &reserved(number))).collect();
+    assert!(!refused(&list(100, &reserved), tasks(100)));
+    assert!(refused("cpus:4", tasks(6_000)));
+    let alike = (0..6_000).map(|number| reported(&number.to_string(), "cpus:0.001")).collect();
+    assert!(!refused("cpus:6", alike), "what is added together is one");
+}
+
+fn multi_role(roles: usize) -> FrameworkInfo {
+    let roles = (0..roles).map(|number| format!("r{number}")).collect();
+    FrameworkInfo { roles, ..framework("f", &[Capability::MULTI_ROLE]) }
+}
+
+/// A filter of one role that asks for one of so many quantities of so many names.
+fn filtering(quantities: usize, names: usize) -> FrameworkInfo {
+    let one = Scalar { value: 1.0, ..Default::default() };
+    let quantity = |first: usize| ResourceQuantities {
+        quantities: (0..names).map(|number| (format!("x{first}-{number}"), one.clone())).collect(),
+        ..Default::default()
+    };
+    let minimum = MinAllocatableResources { quantities: (0..quantities).map(quantity).collect(), ..Default::default() };
+    let filters = OfferFilters { min_allocatable_resources: MessageField::some(minimum), ..Default::default() };
+    FrameworkInfo { offer_filters: [("r0".to_owned(), filters)].into(), ..multi_role(1) }
+}
+
+#[test]
+fn what_a_framework_lists_is_bounded() {
+    let mut world = World::new();
+    let mut error = |info: FrameworkInfo| {
+        let call = Call {
+            r#type: Some(call::Type::SUBSCRIBE),
+            subscribe: MessageField::some(call::Subscribe {
+                framework_info: MessageField::some(info),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let body = tepui_proto::v1::encode_scheduler_call(ContentType::Protobuf, &call);
+        let type_ = ContentType::Protobuf.as_str();
+        let headers = [("content-type", type_), ("accept", type_)];
+        let (stream, _) = world.http(request("POST", "/master/api/v1/scheduler", "", &headers, &body));
+        let first = world.streams[&stream].front().expect("something is written at once").clone();
+        first.error.as_option().map(|error| error.message.clone())
+    };
+    assert_eq!(error(multi_role(10_000)), None);
+    assert_eq!(error(multi_role(10_001)).unwrap(), "'FrameworkInfo.roles' contains more than 10000 items");
+    assert_eq!(error(filtering(30, 30)), None);
+    assert_eq!(
+        error(filtering(40, 40)).unwrap(),
+        "'FrameworkInfo.offer_filters' would bring the names of resources to more than 1000"
+    );
+    assert_eq!(
+        error(filtering(10_001, 1)).unwrap(),
+        "'FrameworkInfo.offer_filters' contains more than 10000 quantities"
+    );
+    world.audit();
+}
+
+#[test]
+fn what_a_task_lists_is_bounded() {
+    for (count, text) in [(256, "more than available"), (257, "257 resources are more than 256")] {
+        let (mut world, agent, scheduler, offer) = with_mount();
+        let many: Vec<String> = (0..count).map(|number| format!("x{number}:1")).collect();
+        world.launch(&scheduler, &[&offer], vec![task("t", &agent, &many.join(";"))]);
+        let update = world.updates(&scheduler).remove(0);
+        assert!(update.message.as_deref().unwrap().contains(text), "{update:?}");
+    }
+    let (mut world, agent, scheduler, offer) = with_mount();
+    let own = Resources::parse("cpus:0.1;mem:32;disk:16", "*").unwrap().to_proto();
+    let many: Vec<String> = (0..200).map(|number| format!("x{number}:1")).collect();
+    let tasks = (0..30).map(|number| task(&number.to_string(), &agent, &many.join(";"))).collect();
+    world.call(&scheduler, accept(&[&offer], vec![group(executor(&scheduler.id, own), tasks)]));
+    let update = world.updates(&scheduler).remove(0);
+    assert_eq!(update.message.as_deref(), Some("6000 resources of a group are more than 5120"));
+    world.audit();
 }

@@ -1,6 +1,8 @@
 //! LAUNCH_GROUP: tasks that share one executor and start or fail together.
 
-use super::{Purse, Refusal, decorate, downgrade_for, prepare_resources, prepare_task, resource_versions};
+use super::{
+    Purse, RESOURCES_MAX, Refusal, decorate, downgrade_for, prepare_resources, prepare_task, resource_versions,
+};
 use crate::Master;
 use crate::cx::Cx;
 use crate::state::Task;
@@ -45,6 +47,10 @@ impl Master {
         has_id: bool,
     ) -> Result<(), (String, Reason)> {
         let invalid = |text| (text, Reason::REASON_TASK_GROUP_INVALID);
+        let resources: usize = tasks.iter().map(|task| task.resources.len()).sum();
+        if resources > 20 * RESOURCES_MAX {
+            return Err(invalid(format!("{resources} resources of a group are more than {}", 20 * RESOURCES_MAX)));
+        }
         tasks.iter_mut().try_for_each(|task| prepare_task(task, &purse.role)).map_err(invalid)?;
         prepare_resources(&mut executor.resources, &purse.role).map_err(invalid)?;
         if has_id {

@@ -58,6 +58,12 @@ impl Claim {
         Claim { added: Some(added(message)), ..Claim::default() }
     }
 
+    /// The names of all of it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.own, &self.used, &self.added];
+        all.into_iter().flatten().flat_map(|sums| sums.keys().map(String::as_str))
+    }
+
     /// What is large enough to be counted.
     fn counted(&self) -> impl Iterator<Item = (Way, &String, Scalar)> {
         let ways = [(Way::Own, &self.own), (Way::Used, &self.used), (Way::Added, &self.added)];

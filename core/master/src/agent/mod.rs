@@ -27,6 +27,7 @@ use crate::subscribers::Change;
 use crate::terms;
 use crate::timers::Timer;
 use crate::validate::version::Version;
+use capacity::Claim;
 use checkpointed::Holdings;
 use std::sync::Arc;
 use tepui_allocator::Input;
@@ -65,6 +66,11 @@ impl Master {
         let placed =
             if info.domain.is_set() { self.config.domain.is_some() } else { !self.config.require_agent_domain };
         recent && placed
+    }
+
+    /// Whether there is room in what can be counted for what an agent claims; it is taken up from now on.
+    fn has_room(&mut self, id: &tepui_base::AgentId, claim: &Claim) -> bool {
+        self.known.names.admit(claim.names()) && self.known.capacity.admit(id, claim)
     }
 
     /// How long the agent may go without a ping before it looks for a master again.

@@ -49,7 +49,7 @@ impl Master {
         }
         let mut info = message.agent.into_option().unwrap_or_default();
         let id = self.next_agent_id();
-        if !self.known.capacity.admit(&id, &Claim::of_new(&info)) {
+        if !self.has_room(&id, &Claim::of_new(&info)) {
             return;
         }
         info.id = id.to_field();

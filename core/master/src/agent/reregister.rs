@@ -50,13 +50,16 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
+        if message.frameworks.iter().any(|info| self.known.names.admit_filters(info).is_err()) {
+            return;
+        }
         let info = upgraded((*message.agent).clone());
         if let Some(agent) = self.state.agents.get(&id) {
             if agent.pid.ip != pid.ip || agent.info.hostname != info.hostname {
                 return self.shut_down(cx, &pid, "Agent attempted to reregister with different IP / hostname");
             }
             let changed = agent.info != info;
-            if !self.known.capacity.admit(&id, &Claim::of_returning(&message)) {
+            if !self.has_room(&id, &Claim::of_returning(&message)) {
                 return;
             }
             self.known.reregistering.insert(id);
@@ -69,7 +72,7 @@ impl Master {
             if let Err(error) = Holdings::of(&info, &message.checkpointed_resources) {
                 return self.shut_down(cx, &pid, &error.to_string());
             }
-            if !self.known.capacity.admit(&id, &Claim::of_returning(&message)) {
+            if !self.has_room(&id, &Claim::of_returning(&message)) {
                 return;
             }
             let recovered = self.state.recovered_agents.get(&id);
@@ -95,7 +98,7 @@ impl Master {
             // Ids can be guessed: another agent was admitted with this one meanwhile.
             return;
         }
-        if !self.known.capacity.admit(&id, &Claim::of_returning(&message)) {
+        if !self.has_room(&id, &Claim::of_returning(&message)) {
             // Another agent had it, has gone again, and was what had been counted.
             return;
         }

@@ -38,10 +38,10 @@ impl Master {
     /// if the message speaks of those, those with resources of providers if it speaks of providers. Operations, which
     /// agents can name here too, belong to a room not built yet.
     fn take_over(&mut self, cx: &mut Cx, id: &AgentId, message: &UpdateAgentMessage) {
-        let Some(agent) = self.state.agents.get(id) else { return };
-        if !self.known.capacity.admit(id, &Claim::of_update(message)) {
+        if !self.state.agents.contains_key(id) || !self.has_room(id, &Claim::of_update(message)) {
             return;
         }
+        let agent = &self.state.agents[id];
         let said = Said::of(message);
         if !said.changes(agent) {
             return;
