@@ -28,6 +28,7 @@ pub mod input;
 mod inverse_offers;
 mod maintenance;
 pub mod metrics;
+mod names;
 mod offers;
 mod operator;
 mod pending;

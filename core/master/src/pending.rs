@@ -2,8 +2,10 @@
 
 use crate::Master;
 use crate::agent::Arrival;
+use crate::agent::capacity::Capacity;
 use crate::cx::Cx;
 use crate::metrics::Counter;
+use crate::names::Names;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tepui_base::{AgentId, FrameworkId, Map, Set, TaskId};
@@ -64,6 +66,10 @@ pub(crate) struct Known {
     pub standings: Map<AgentId, Standing>,
     /// Tasks that became unreachable with their agent.
     pub unreachable_tasks: Map<AgentId, Vec<(FrameworkId, TaskId)>>,
+    /// What the large ones of the registered agents have, and of those being let in.
+    pub capacity: Capacity,
+    /// Names of resources that were met.
+    pub names: Names,
     /// How many agents the registry had when it was recovered.
     pub recovered: usize,
     removed: Set<AgentId>,

@@ -91,6 +91,29 @@ fn an_update_is_ignored_whose_amounts_cannot_be_added() {
 }
 
 #[test]
+fn what_is_neither_oversubscribed_nor_the_providers_is_left_out() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let own = Resources::parse("cpus:1", "*").unwrap().to_proto();
+    let mut others = provider("a", 1, "cpus:2;mem:64");
+    others.total_resources[0].provider_id = MessageField::none();
+    others.total_resources[1].provider_id = id("b");
+    let revocable =
+        |resource: &Resource| Resource { revocable: MessageField::some(Default::default()), ..resource.clone() };
+    let message = UpdateAgentMessage {
+        update_oversubscribed_resources: Some(true),
+        oversubscribed_resources: [own.clone(), others.total_resources.iter().map(revocable).collect()].concat(),
+        ..update(&agent, Some(vec![others, provider("b", 1, "mem:8")]))
+    };
+    for _ in 0..3 {
+        world.send(&agent_pid(1), &message);
+        let total = world.master.snapshot().agents.values().next().unwrap().total.to_string();
+        assert_eq!(total, "cpus:4; mem:4096; cpus{REV}:2; mem:8");
+        world.audit();
+    }
+}
+
+#[test]
 fn what_an_agent_has_is_allocated_by_the_master_alone() {
     let mut world = World::new();
     let agent = world.register_agent(1, AGENT);

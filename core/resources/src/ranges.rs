@@ -66,6 +66,15 @@ impl Ranges {
             mine.peek().is_some_and(|candidate| candidate.begin <= range.begin && range.end <= candidate.end)
         })
     }
+
+    /// True if some number is in both.
+    pub fn intersects(&self, other: &Ranges) -> bool {
+        let (many, few) = if self.0.len() < other.0.len() { (other, self) } else { (self, other) };
+        few.iter().any(|range| {
+            let at = many.0.partition_point(|candidate| candidate.end < range.begin);
+            many.0.get(at).is_some_and(|candidate| candidate.begin <= range.end)
+        })
+    }
 }
 
 /// True if the ranges are sorted and no two of them touch.

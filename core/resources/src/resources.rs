@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 
-use crate::{Name, Quantities, Ranges, Reservation, Resource, Role, Scalar, Value, validate};
+use crate::{Disk, Name, Quantities, Ranges, Reservation, Resource, Role, Scalar, Value, validate};
 
 /// A bag of resources. A copy shares its entries with the original until one of them changes: most of what an agent has
 /// goes through free, offered, used and free again without a change.
@@ -104,15 +104,23 @@ impl Resources {
         if self.is_same_storage(other) {
             return true;
         }
-        // The entries of a bag draw on different entries of another, except that two equal persistent volumes stay
-        // apart: those must be counted.
+        // The entries of a bag draw on different entries of another, except that two equal persistent volumes, or other
+        // disks that are taken whole, stay apart: those must be counted.
         let mut remaining = Cow::Borrowed(self);
         other.iter().all(|resource| {
             let found = remaining.contains_one(resource);
-            if found && other.len() > 1 && resource.is_persistent_volume() {
+            if found && other.len() > 1 && resource.disk().is_some_and(Disk::is_indivisible) {
                 remaining.to_mut().subtract_one(resource);
             }
             found
+        })
+    }
+
+    /// True if some number or item is in both, in entries that would be added together.
+    pub fn intersects(&self, other: &Resources) -> bool {
+        other.iter().any(|theirs| {
+            let meets = |mine: &Resource| mine.is_like(theirs) && mine.value().intersects(theirs.value());
+            theirs.amount().is_none() && self.iter().any(meets)
         })
     }
 

@@ -1,21 +1,40 @@
 //! Sets of text items.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::{AddAssign, SubAssign};
 use std::sync::Arc;
 
 /// Distinct items in the order in which they came; equality does not look at the order.
 ///
-/// Sets are small and rare (block devices, for instance), so membership is a linear search.
+/// Sets are small and rare (block devices, for instance), so an item is looked for one by one; only where two large ones
+/// meet, in an index made for the purpose.
 #[derive(Clone, Debug, Default)]
 pub struct Set(Vec<Arc<str>>);
+
+/// Up to so many items are looked for one by one.
+const FEW: usize = 16;
+
+/// Tells whether an item is in a set.
+enum Index<'a> {
+    Listed(&'a [Arc<str>]),
+    Sorted(BTreeSet<&'a str>),
+}
+
+impl Index<'_> {
+    fn has(&self, item: &str) -> bool {
+        match self {
+            Index::Listed(items) => items.iter().any(|known| **known == *item),
+            Index::Sorted(items) => items.contains(item),
+        }
+    }
+}
 
 impl Set {
     /// The distinct items among some texts.
     pub fn new<'a>(items: impl IntoIterator<Item = &'a str>) -> Set {
-        let mut set = Set::default();
-        items.into_iter().for_each(|item| set.insert(Arc::from(item)));
-        set
+        let mut seen = BTreeSet::new();
+        Set(items.into_iter().filter(|item| seen.insert(*item)).map(Arc::from).collect())
     }
 
     /// The items in order.
@@ -35,12 +54,21 @@ impl Set {
 
     /// True if every item of `other` is in it.
     pub fn contains(&self, other: &Set) -> bool {
-        other.0.iter().all(|item| self.0.contains(item))
+        let index = self.index(other.len());
+        other.len() <= self.len() && other.iter().all(|item| index.has(item))
     }
 
-    fn insert(&mut self, item: Arc<str>) {
-        if !self.0.contains(&item) {
-            self.0.push(item);
+    /// True if some item is in both.
+    pub fn intersects(&self, other: &Set) -> bool {
+        let index = self.index(other.len());
+        other.iter().any(|item| index.has(item))
+    }
+
+    /// For so many questions.
+    fn index(&self, questions: usize) -> Index<'_> {
+        match questions.min(self.len()) <= FEW {
+            true => Index::Listed(&self.0),
+            false => Index::Sorted(self.iter().collect()),
         }
     }
 }
@@ -56,14 +84,17 @@ impl Eq for Set {}
 /// Union.
 impl AddAssign<&Set> for Set {
     fn add_assign(&mut self, other: &Set) {
-        other.0.iter().for_each(|item| self.insert(item.clone()));
+        let index = self.index(other.len());
+        let new: Vec<Arc<str>> = other.0.iter().filter(|item| !index.has(item)).cloned().collect();
+        self.0.extend(new);
     }
 }
 
 /// Set difference.
 impl SubAssign<&Set> for Set {
     fn sub_assign(&mut self, other: &Set) {
-        self.0.retain(|item| !other.0.contains(item));
+        let index = other.index(self.len());
+        self.0.retain(|item| !index.has(item));
     }
 }
 

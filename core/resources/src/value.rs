@@ -43,6 +43,15 @@ impl Value {
         }
     }
 
+    /// True if some number or item is in both; amounts have none.
+    pub fn intersects(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Ranges(mine), Value::Ranges(theirs)) => mine.intersects(theirs),
+            (Value::Set(mine), Value::Set(theirs)) => mine.intersects(theirs),
+            _ => false,
+        }
+    }
+
     /// Adds a value of the same kind; any other is ignored.
     pub fn add(&mut self, other: &Value) {
         match (self, other) {

@@ -366,6 +366,7 @@ proptest! {
         prop_assert_eq!(numbers(&sum), mine.union(&theirs).copied().collect::<BTreeSet<_>>());
         prop_assert_eq!(numbers(&rest), mine.difference(&theirs).copied().collect::<BTreeSet<_>>());
         prop_assert_eq!(a.contains(&b), mine.is_superset(&theirs));
+        prop_assert_eq!(a.intersects(&b), !mine.is_disjoint(&theirs));
         prop_assert_eq!(a.count(), mine.len() as u64);
         prop_assert_eq!(a == b, mine == theirs);
         for coalesced in [sum, rest] {
@@ -383,6 +384,28 @@ proptest! {
         rest -= &all(&theirs);
         prop_assert_eq!(sum, all(&mine.union(&theirs).copied().collect()));
         prop_assert_eq!(rest, all(&mine.difference(&theirs).copied().collect()));
+        prop_assert_eq!(all(&mine).intersects(&all(&theirs)), !mine.is_disjoint(&theirs));
+    }
+
+    #[test]
+    fn sets_large_or_small_behave_as_sets_in_the_order_of_their_items(a in vec(0..60u8, 0..60), b in vec(30..90u8, 0..40)) {
+        let texts = |items: &[u8]| items.iter().map(u8::to_string).collect::<Vec<_>>();
+        let set = |items: &[String]| Set::new(items.iter().map(String::as_str));
+        let mut first = texts(&a);
+        let mut seen = BTreeSet::new();
+        first.retain(|item| seen.insert(item.clone()));
+        let theirs = BTreeSet::from_iter(texts(&b));
+        let (mine, other) = (set(&texts(&a)), set(&texts(&b)));
+        prop_assert!(mine.iter().eq(first.iter()));
+        prop_assert_eq!(mine.contains(&other), theirs.is_subset(&seen));
+        prop_assert_eq!(mine.intersects(&other), !theirs.is_disjoint(&seen));
+        prop_assert_eq!(mine == other, theirs == seen);
+        let (mut sum, mut rest) = (mine.clone(), mine);
+        sum += &other;
+        rest -= &other;
+        prop_assert!(sum.iter().take(first.len()).eq(first.iter()));
+        prop_assert_eq!(sum.iter().map(str::to_owned).collect::<BTreeSet<_>>(), &seen | &theirs);
+        prop_assert!(rest.iter().eq(first.iter().filter(|item| !theirs.contains(*item))));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! LAUNCH_GROUP: tasks that share one executor and start or fail together.
 
-use super::{Purse, Refusal, decorate, downgrade_for, prepare_resources, prepare_task, resource_versions};
+use super::{
+    Purse, RESOURCES_MAX, Refusal, decorate, downgrade_for, prepare_resources, prepare_task, resource_versions,
+};
 use crate::Master;
 use crate::cx::Cx;
 use crate::state::Task;
@@ -13,6 +15,9 @@ use tepui_proto::mesos::offer::operation::LaunchGroup;
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{ExecutorInfo, TaskGroupInfo, TaskInfo};
 use tepui_resources::{Resources, format};
+
+/// Resources of all tasks of a group: its check compares those of each task with those of the others.
+const GROUP_RESOURCES_MAX: usize = 20 * RESOURCES_MAX;
 
 impl Master {
     /// One invalid task, or the executor, spoils the whole group.
@@ -45,6 +50,10 @@ impl Master {
         has_id: bool,
     ) -> Result<(), (String, Reason)> {
         let invalid = |text| (text, Reason::REASON_TASK_GROUP_INVALID);
+        let resources: usize = tasks.iter().map(|task| task.resources.len()).sum();
+        if resources > GROUP_RESOURCES_MAX {
+            return Err(invalid(format!("{resources} resources of a group are more than {GROUP_RESOURCES_MAX}")));
+        }
         prepare_resources(&mut executor.resources, &purse.role).map_err(invalid)?;
         tasks.iter_mut().try_for_each(|task| prepare_task(task, &purse.role)).map_err(invalid)?;
         if has_id {

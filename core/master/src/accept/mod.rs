@@ -247,8 +247,15 @@ fn resource_versions(agent: &Agent) -> Vec<ResourceVersionUUID> {
     own.chain(provided).collect()
 }
 
+/// So many resources are for one task or executor, and for a group twenty times as many: they are put together one by one,
+/// each looked for among those before. A task has a handful.
+const RESOURCES_MAX: usize = 256;
+
 /// Checks resources as they come from a framework and brings them to the newest form, allocated to the offers' role.
 fn prepare_resources(resources: &mut [Resource], role: &Role) -> Result<(), String> {
+    if resources.len() > RESOURCES_MAX {
+        return Err(format!("{} resources are more than {RESOURCES_MAX}", resources.len()));
+    }
     tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
     format::upgrade_all(resources);
     format::inject_allocation(resources, role);

@@ -7,9 +7,9 @@ use crate::state::Agent;
 use tepui_base::AgentId;
 use tepui_proto::mesos::agent_info::capability::Type;
 use tepui_proto::mesos::internal::CheckpointResourcesMessage;
-use tepui_proto::mesos::{AgentInfo, Resource};
+use tepui_proto::mesos::{AgentInfo, Resource as ResourceMessage};
 use tepui_resources::checkpoint::Error;
-use tepui_resources::{Resources, format};
+use tepui_resources::{Resource, Resources, format};
 
 /// What an agent has, without what oversubscription and resource providers add.
 pub(crate) struct Holdings {
@@ -21,13 +21,17 @@ pub(crate) struct Holdings {
 
 impl Holdings {
     /// From an agent's own words; an error if they contradict each other.
-    pub(super) fn of(info: &AgentInfo, checkpointed: &[Resource]) -> Result<Holdings, Error> {
+    pub(super) fn of(info: &AgentInfo, checkpointed: &[ResourceMessage]) -> Result<Holdings, Error> {
         Holdings::with(info, Resources::from_proto(checkpointed))
     }
 
     /// Of a known agent that comes back. One whose operations this master knows of to the end (RESOURCE_PROVIDER) is
     /// believed; another may have missed one, and has what the master knows it to have.
-    pub(super) fn of_known(agent: &Agent, info: &AgentInfo, checkpointed: &[Resource]) -> Result<Holdings, Error> {
+    pub(super) fn of_known(
+        agent: &Agent,
+        info: &AgentInfo,
+        checkpointed: &[ResourceMessage],
+    ) -> Result<Holdings, Error> {
         if agent.has(Type::RESOURCE_PROVIDER) {
             Holdings::of(info, checkpointed)
         } else {
@@ -36,7 +40,10 @@ impl Holdings {
     }
 
     fn with(info: &AgentInfo, checkpointed: Resources) -> Result<Holdings, Error> {
-        let total = Resources::from_proto(&info.resources).with_checkpointed(&checkpointed)?;
+        // What oversubscription and resource providers add comes in another message; here it would be kept beside that.
+        let own = |one: &Resource| !one.is_revocable() && one.provider_id().is_none();
+        let checkpointed = checkpointed.filter(own);
+        let total = Resources::from_proto(&info.resources).filter(own).with_checkpointed(&checkpointed)?;
         Ok(Holdings { total, checkpointed })
     }
 }

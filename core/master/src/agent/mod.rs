@@ -3,6 +3,7 @@
 //! An agent is admitted, given up or taken back only after the registrar said so; until then it stands in
 //! [`crate::pending`]. Messages of agents that were removed are ignored.
 
+pub(crate) mod capacity;
 pub(crate) mod checkpointed;
 mod draining;
 mod exited;
@@ -26,14 +27,15 @@ use crate::subscribers::Change;
 use crate::terms;
 use crate::timers::Timer;
 use crate::validate::version::Version;
+use capacity::Claim;
 use checkpointed::Holdings;
 use std::sync::Arc;
 use tepui_allocator::Input;
 use tepui_base::FrameworkId;
 use tepui_proto::MessageField;
-use tepui_proto::mesos::AgentInfo;
 use tepui_proto::mesos::agent_info::Capability;
 use tepui_proto::mesos::internal::MasterAgentConnection;
+use tepui_proto::mesos::{AgentInfo, Resource};
 use tepui_resources::{Resources, format};
 use tepui_wire::Upid;
 
@@ -64,6 +66,11 @@ impl Master {
         let placed =
             if info.domain.is_set() { self.config.domain.is_some() } else { !self.config.require_agent_domain };
         recent && placed
+    }
+
+    /// Whether there is room in what can be counted for what an agent claims; it is taken up from now on.
+    fn has_room(&mut self, id: &tepui_base::AgentId, claim: &Claim) -> bool {
+        self.known.names.admit(claim.names()) && self.known.capacity.admit(id, claim)
     }
 
     /// How long the agent may go without a ping before it looks for a master again.
@@ -141,10 +148,14 @@ impl Master {
 /// A description with its resources in the newest form, in no more room than it needs: it is kept for as long as its
 /// agent.
 pub(crate) fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
-    format::upgrade_all(&mut info.resources);
-    // What an agent has is allocated to nobody yet, whatever it says.
-    format::strip_allocation(&mut info.resources);
+    own(&mut info.resources);
     info.resources.shrink_to_fit();
     info.attributes.shrink_to_fit();
     Arc::new(info)
+}
+
+/// Brings what an agent says that it has to the newest form. It is allocated to nobody yet, whatever the agent says.
+fn own(resources: &mut [Resource]) {
+    format::upgrade_all(resources);
+    format::strip_allocation(resources);
 }

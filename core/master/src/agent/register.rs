@@ -1,7 +1,8 @@
 //! A new agent.
 
+use super::capacity::Claim;
 use super::checkpointed::Holdings;
-use super::{Arrival, upgraded};
+use super::{Arrival, own, upgraded};
 use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
@@ -17,7 +18,7 @@ use tepui_wire::Upid;
 impl Master {
     /// Gives the agent an id and asks the registrar to admit it. What cannot be taken is ignored: the agent tries
     /// again.
-    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, message: RegisterAgentMessage) {
+    pub(crate) fn register_agent(&mut self, cx: &mut Cx, pid: Upid, mut message: RegisterAgentMessage) {
         self.state.metrics.count(Counter::RegisterAgent);
         let refused = self.known.registering.contains(&pid)
             || validate::agent::register(&message).is_err()
@@ -31,6 +32,8 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
+        own(&mut message.agent.get_or_insert_default().resources);
+        own(&mut message.checkpointed_resources);
         let holdings = match Holdings::of(&message.agent, &message.checkpointed_resources) {
             Ok(holdings) => holdings,
             Err(error) => return self.shut_down(cx, &pid, &error.to_string()),
@@ -45,7 +48,11 @@ impl Master {
             self.remove_agent(cx, &id, cause, Some(Counter::AgentRemovalsRegistered));
         }
         let mut info = message.agent.into_option().unwrap_or_default();
-        info.id = self.next_agent_id().to_field();
+        let id = self.next_agent_id();
+        if !self.has_room(&id, &Claim::of_new(&info)) {
+            return;
+        }
+        info.id = id.to_field();
         // The registrar and the master share the one description: there is one for every agent of the cluster.
         let info = upgraded(info);
         self.known.registering.insert(pid.clone());
@@ -63,10 +70,14 @@ impl Master {
     /// The registrar has admitted the agent, or knows its id already.
     pub(crate) fn admitted(&mut self, cx: &mut Cx, arrival: Arrival, admitted: bool) {
         self.known.registering.remove(&arrival.pid);
+        let id = tepui_base::AgentId::from(&*arrival.info.id);
         if !admitted {
+            // Ids can be guessed: the one that has it is there.
+            if !self.state.agents.contains_key(&id) {
+                self.known.capacity.forget(&id);
+            }
             return;
         }
-        let id = tepui_base::AgentId::from(&*arrival.info.id);
         self.state.metrics.count(Counter::AgentRegistrations);
         self.add_agent(cx, arrival);
         self.offer_agent(cx, &id);

@@ -91,6 +91,7 @@ impl Master {
             self.addresses.agents.remove(&agent.pid);
         }
         self.cancel_removal(id);
+        self.known.capacity.forget(id);
         self.known.add_removed(id.clone());
     }
 }

@@ -1,9 +1,10 @@
 //! An agent that had an id before: known and back, recovered after a failover of the master, thought unreachable, or
 //! never heard of.
 
+use super::capacity::Claim;
 use super::checkpointed::Holdings;
 use super::draining::GONE;
-use super::{Arrival, upgraded};
+use super::{Arrival, own, upgraded};
 use crate::Master;
 use crate::cx::Cx;
 use crate::effect::Effect;
@@ -49,12 +50,18 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
+        if message.frameworks.iter().any(|info| self.known.names.admit_filters(info).is_err()) {
+            return;
+        }
         let info = upgraded((*message.agent).clone());
         if let Some(agent) = self.state.agents.get(&id) {
             if agent.pid.ip != pid.ip || agent.info.hostname != info.hostname {
                 return self.shut_down(cx, &pid, "Agent attempted to reregister with different IP / hostname");
             }
             let changed = agent.info != info;
+            if !self.has_room(&id, &Claim::of_returning(&message)) {
+                return;
+            }
             self.known.reregistering.insert(id);
             if changed {
                 self.apply(cx, Operation::UpdateAgent(info), Pending::UpdateKnown(pid, Box::new(message)));
@@ -64,6 +71,9 @@ impl Master {
         } else {
             if let Err(error) = Holdings::of(&info, &message.checkpointed_resources) {
                 return self.shut_down(cx, &pid, &error.to_string());
+            }
+            if !self.has_room(&id, &Claim::of_returning(&message)) {
+                return;
             }
             let recovered = self.state.recovered_agents.get(&id);
             self.known.reregistering.insert(id);
@@ -86,6 +96,10 @@ impl Master {
         self.known.reregistering.remove(&id);
         if self.state.agents.contains_key(&id) {
             // Ids can be guessed: another agent was admitted with this one meanwhile.
+            return;
+        }
+        if !self.has_room(&id, &Claim::of_returning(&message)) {
+            // Another agent had it, has gone again, and was what had been counted.
             return;
         }
         let holdings = Holdings::of(&message.agent, &message.checkpointed_resources).expect("it was checked at once");
@@ -314,9 +328,9 @@ fn upgrade(message: &mut ReregisterAgentMessage) {
         })
         .collect();
     if let Some(AgentInfo { resources, .. }) = message.agent.as_option_mut() {
-        format::upgrade_all(resources);
+        own(resources);
     }
-    format::upgrade_all(&mut message.checkpointed_resources);
+    own(&mut message.checkpointed_resources);
     let tasks = message.tasks.iter_mut().map(|task| (task.framework_id.id(), &mut task.resources));
     let executors = message.executor_infos.iter_mut().map(|info| (info.framework_id.id(), &mut info.resources));
     for (owner, resources) in tasks.chain(executors) {

@@ -1,6 +1,7 @@
 //! UpdateSlaveMessage: an agent's oversubscribed resources, its resource providers or the version of its resources have
 //! changed. Agents send it after each registration, too, when mostly nothing has.
 
+use super::capacity::Claim;
 use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
@@ -13,7 +14,7 @@ use tepui_proto::ProtoId;
 use tepui_proto::mesos::Resource as ResourceMessage;
 use tepui_proto::mesos::internal::UpdateAgentMessage;
 use tepui_proto::mesos::internal::update_agent_message::ResourceProvider;
-use tepui_resources::{Resource, Resources, format};
+use tepui_resources::{Resource, Resources};
 
 /// What a message says, in the master's terms. What it does not speak of is `None` and stays as it is.
 struct Said {
@@ -37,7 +38,10 @@ impl Master {
     /// if the message speaks of those, those with resources of providers if it speaks of providers. Operations, which
     /// agents can name here too, belong to a room not built yet.
     fn take_over(&mut self, cx: &mut Cx, id: &AgentId, message: &UpdateAgentMessage) {
-        let Some(agent) = self.state.agents.get(id) else { return };
+        if !self.state.agents.contains_key(id) || !self.has_room(id, &Claim::of_update(message)) {
+            return;
+        }
+        let agent = &self.state.agents[id];
         let said = Said::of(message);
         if !said.changes(agent) {
             return;
@@ -68,11 +72,13 @@ impl Master {
 }
 
 impl Said {
+    /// What is oversubscribed can be taken back; anything else that is said to be so would be added again by each message.
     /// Agents older than 1.5 do not say whether they speak of oversubscribed resources: they speak of nothing else.
     fn of(message: &UpdateAgentMessage) -> Said {
         let oversubscribes = message.update_oversubscribed_resources.unwrap_or(true);
         Said {
-            oversubscribed: oversubscribes.then(|| resources(&message.oversubscribed_resources)),
+            oversubscribed: oversubscribes
+                .then(|| resources(&message.oversubscribed_resources).filter(is_oversubscribed)),
             providers: message
                 .resource_providers
                 .as_option()
@@ -106,18 +112,19 @@ fn is_oversubscribed(resource: &Resource) -> bool {
     resource.is_revocable() && resource.provider_id().is_none()
 }
 
-/// A provider by its id; those without one, which no agent sends, are left out.
+/// A provider by its id, with what carries that id; those without one, which no agent sends, are left out.
 fn provider(message: &ResourceProvider) -> Option<(String, Provider)> {
     let info = message.info.as_option()?.clone();
     let id = info.id.as_option()?.value.clone();
     let version = message.resource_version_uuid.value.clone();
-    Some((id, Provider { info, total: resources(&message.total_resources), version }))
+    // What is somebody else's would be added again by each message: only this provider's is taken away before.
+    let total = resources(&message.total_resources).filter(|one| one.provider_id().is_some_and(|own| **own == *id));
+    Some((id, Provider { info, total, version }))
 }
 
 /// Whatever form the agent writes resources in.
 fn resources(messages: &[ResourceMessage]) -> Resources {
     let mut messages = messages.to_vec();
-    format::upgrade_all(&mut messages);
-    format::strip_allocation(&mut messages);
+    super::own(&mut messages);
     Resources::from_proto(&messages)
 }

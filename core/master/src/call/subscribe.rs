@@ -65,7 +65,8 @@ impl Master {
         let constraints = call.offer_constraints.into_option().unwrap_or_default();
         let checked = validate::framework::subscription(&info, &call.suppressed_roles, &self.state)
             .and_then(|()| Wishes::new(&self.config, call.suppressed_roles, constraints))
-            .and_then(|wishes| self.may_subscribe(principal, &info).map(|()| wishes));
+            .and_then(|wishes| self.may_subscribe(principal, &info).map(|()| wishes))
+            .and_then(|wishes| self.known.names.admit_filters(&info).map(|()| wishes));
         let wishes = match checked {
             Ok(wishes) => wishes,
             Err(text) => return self.refuse(cx, &from, text),

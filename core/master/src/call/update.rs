@@ -29,6 +29,7 @@ impl Master {
         let wishes = Wishes::new(&self.config, call.suppressed_roles, constraints)
             .map_err(invalid("'UpdateFramework.offer_constraints' are not valid"))?;
         self.may_subscribe(&old.principal, &new).map_err(CallError::Forbidden)?;
+        self.known.names.admit_filters(&new).map_err(invalid("Supplied FrameworkInfo is not valid"))?;
         let changed = !is_equivalent(&old, &new);
         self.update_framework(cx, from, new, wishes);
         if changed {

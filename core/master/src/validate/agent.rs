@@ -2,25 +2,52 @@
 //! logs.
 
 use super::{Checked, executor, framework, resource};
+use crate::agent::capacity::{AGENT_MAX, Sums, added, sums, used};
 use crate::state::task::holds_resources;
 use std::collections::BTreeSet;
+use tepui_proto::codec;
 use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage};
 use tepui_proto::mesos::{AgentInfo, Resource, TaskState};
 use tepui_resources::Resources;
 
-/// Sums over many agents must not come near the end of what can be counted, and no agent has so much of anything.
-const SCALAR_MAX: f64 = 1e14;
+/// Entries of which no two can be added together stay apart in what is kept, where each is looked for one by one. With one
+/// reservation for each resource of each task and a volume for each task, an agent has a few hundred.
+const KINDS_MAX: usize = 5_000;
+
+/// The items of sets (devices, say) that an agent can list: an item is looked for one by one.
+const ITEMS_MAX: usize = 10_000;
+
+/// Nothing that is searched one by one is long.
+fn searchable<'a>(lists: impl Iterator<Item = &'a [Resource]> + Clone) -> Checked {
+    let items: usize = lists.clone().flatten().map(|one| one.set.item.len()).sum();
+    if items > ITEMS_MAX {
+        return Err(format!("{items} items of sets are more than {ITEMS_MAX}"));
+    }
+    if lists.clone().map(<[Resource]>::len).sum::<usize>() <= KINDS_MAX {
+        return Ok(());
+    }
+    let mut kinds = BTreeSet::new();
+    for one in lists.flatten() {
+        let (scalar, ranges, set) = Default::default();
+        kinds.insert(codec::encode(&Resource { scalar, ranges, set, ..one.clone() }));
+        if kinds.len() > KINDS_MAX {
+            return Err(format!("There are more than {KINDS_MAX} kinds of resources"));
+        }
+    }
+    Ok(())
+}
 
 pub(crate) fn resources(resources: &[Resource]) -> Checked {
     tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
     let mut allocated = resources.iter().filter_map(|one| one.allocation_info.role.as_deref());
     allocated.try_for_each(|role| tepui_resources::roles::validate(role).map_err(|error| error.to_string()))?;
-    countable(resources)
+    countable(&sums([resources]))
 }
 
-fn countable(resources: &[Resource]) -> Checked {
-    match resources.iter().find(|one| one.scalar.value > SCALAR_MAX) {
-        Some(one) => Err(format!("'{}' of {} is more than an agent can have", one.name, one.scalar.value)),
+/// No sum of what an agent lists is more than one can have.
+fn countable(sums: &Sums) -> Checked {
+    match sums.iter().find(|(_, sum)| **sum > AGENT_MAX) {
+        Some((name, sum)) => Err(format!("'{name}' of {sum} is more than an agent can have")),
         None => Ok(()),
     }
 }
@@ -34,6 +61,7 @@ fn info(info: &AgentInfo) -> Checked {
 
 /// A new agent.
 pub fn register(message: &RegisterAgentMessage) -> Checked {
+    searchable([&*message.agent.resources, &*message.checkpointed_resources].into_iter())?;
     info(&message.agent)?;
     if !message.checkpointed_resources.is_empty() && !message.agent.checkpoint.unwrap_or(false) {
         return Err("Checkpointed resources provided when checkpointing is not enabled".to_owned());
@@ -43,6 +71,10 @@ pub fn register(message: &RegisterAgentMessage) -> Checked {
 
 /// An agent that has an id, with all that it runs.
 pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
+    let own = [&*message.agent.resources, &*message.checkpointed_resources].into_iter();
+    let by_tasks = message.tasks.iter().map(|task| &*task.resources);
+    let by_executors = message.executor_infos.iter().map(|info| &*info.resources);
+    searchable(own.chain(by_tasks).chain(by_executors))?;
     info(&message.agent)?;
     super::id(&message.agent.id.value)?;
     resources(&message.checkpointed_resources)?;
@@ -56,13 +88,15 @@ pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
     }
     let executors = executors(message, &frameworks)?;
     tasks(message, &frameworks, &executors)?;
+    countable(&used(message))?;
     apart(message)
 }
 
 /// What a registered agent has besides. Resources that are none, and roles they are allocated to, are left out later.
 pub fn update(message: &UpdateAgentMessage) -> Checked {
-    countable(&message.oversubscribed_resources)?;
-    message.resource_providers.providers.iter().try_for_each(|provider| countable(&provider.total_resources))
+    let providers = message.resource_providers.providers.iter().map(|provider| &*provider.total_resources);
+    searchable(providers.chain([&*message.oversubscribed_resources]))?;
+    countable(&added(message))
 }
 
 /// No two that hold resources hold the same port or item.

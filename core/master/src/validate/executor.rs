@@ -2,6 +2,7 @@
 
 use super::{Checked, container, resource};
 use crate::state::{Agent, Framework};
+use std::collections::BTreeSet;
 use tepui_base::ExecutorId;
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::container_info::docker_info::{Network, PortMapping};
@@ -109,8 +110,8 @@ fn is_same_command(left: &CommandInfo, right: &CommandInfo) -> bool {
         let variables = command.environment.variables.iter();
         variables.map(|one| (one.name.clone(), one.value.clone().unwrap_or_default())).collect()
     };
-    same_items(&uris(left), &uris(right))
-        && same_items(&variables(left), &variables(right))
+    same_items(uris(left), uris(right))
+        && same_items(variables(left), variables(right))
         && left.arguments == right.arguments
         && left.value.as_deref().unwrap_or_default() == right.value.as_deref().unwrap_or_default()
         && left.user.as_deref().unwrap_or_default() == right.user.as_deref().unwrap_or_default()
@@ -120,9 +121,11 @@ fn is_same_command(left: &CommandInfo, right: &CommandInfo) -> bool {
 fn is_same_container(left: &ContainerInfo, right: &ContainerInfo) -> bool {
     let volumes = |container: &ContainerInfo| -> Vec<_> {
         let volumes = container.volumes.iter();
-        volumes.map(|one| (one.container_path.clone(), one.host_path.clone().unwrap_or_default(), one.mode)).collect()
+        volumes
+            .map(|one| (one.container_path.clone(), one.host_path.clone().unwrap_or_default(), one.mode as i32))
+            .collect()
     };
-    same_items(&volumes(left), &volumes(right))
+    same_items(volumes(left), volumes(right))
         && left.r#type == right.r#type
         && left.hostname.as_deref().unwrap_or_default() == right.hostname.as_deref().unwrap_or_default()
         && is_same_docker(&left.docker, &right.docker)
@@ -137,8 +140,8 @@ fn is_same_docker(left: &DockerInfo, right: &DockerInfo) -> bool {
         && left.network.unwrap_or(Network::HOST) == right.network.unwrap_or(Network::HOST)
         && left.privileged.unwrap_or(false) == right.privileged.unwrap_or(false)
         && left.force_pull_image.unwrap_or(false) == right.force_pull_image.unwrap_or(false)
-        && same_items(&mappings(left), &mappings(right))
-        && same_items(&left.parameters, &right.parameters)
+        && same_items(mappings(left), mappings(right))
+        && same_items(encoded(&left.parameters), encoded(&right.parameters))
 }
 
 fn is_same_discovery(left: &DiscoveryInfo, right: &DiscoveryInfo) -> bool {
@@ -148,7 +151,7 @@ fn is_same_discovery(left: &DiscoveryInfo, right: &DiscoveryInfo) -> bool {
     let ports = |info: &DiscoveryInfo| -> Vec<_> {
         let port = |port: &Port| {
             let texts = [&port.name, &port.protocol].map(|text| text.clone().unwrap_or_default());
-            (port.number, texts, port.visibility.unwrap_or_default())
+            (port.number, texts, port.visibility.unwrap_or_default() as i32)
         };
         info.ports.ports.iter().map(port).collect()
     };
@@ -158,12 +161,18 @@ fn is_same_discovery(left: &DiscoveryInfo, right: &DiscoveryInfo) -> bool {
     };
     left.visibility == right.visibility
         && texts(left) == texts(right)
-        && same_items(&ports(left), &ports(right))
-        && same_items(&labels(left), &labels(right))
+        && same_items(ports(left), ports(right))
+        && same_items(labels(left), labels(right))
 }
 
-fn same_items<T: PartialEq>(left: &[T], right: &[T]) -> bool {
-    left.len() == right.len() && left.iter().all(|item| right.contains(item))
+fn encoded<M: tepui_proto::Message>(messages: &[M]) -> Vec<Vec<u8>> {
+    messages.iter().map(|one| tepui_proto::codec::encode(one).to_vec()).collect()
+}
+
+/// Whether as many items are in both, and all of the left ones among the right ones: how often each does not count, as in
+/// Mesos.
+fn same_items<T: Ord>(left: Vec<T>, right: Vec<T>) -> bool {
+    left.len() == right.len() && BTreeSet::from_iter(left).is_subset(&BTreeSet::from_iter(right))
 }
 
 fn validate_resources(executor: &ExecutorInfo) -> Checked {

@@ -52,7 +52,28 @@ pub fn validate(info: &FrameworkInfo) -> Checked {
     if !info.id.value.is_empty() {
         super::id(&info.id.value)?;
     }
-    info.offer_filters.values().try_for_each(validate_filters)
+    info.offer_filters.values().try_for_each(validate_filters)?;
+    bounded(info)
+}
+
+/// So many roles are for one framework: each is looked for one by one in its list.
+const ROLES_MAX: usize = 10_000;
+
+/// So many quantities to filter offers by are for one framework: each becomes a sum with a place for every name there is.
+const QUANTITIES_MAX: usize = 10_000;
+
+fn bounded(info: &FrameworkInfo) -> Checked {
+    if info.roles.len() > ROLES_MAX {
+        return Err(format!("'FrameworkInfo.roles' contains more than {ROLES_MAX} items"));
+    }
+    if info.offer_filters.len() > ROLES_MAX {
+        return Err(format!("'FrameworkInfo.offer_filters' contains more than {ROLES_MAX} items"));
+    }
+    let quantities = info.offer_filters.values().map(|one| one.min_allocatable_resources.quantities.len());
+    if quantities.sum::<usize>() > QUANTITIES_MAX {
+        return Err(format!("'FrameworkInfo.offer_filters' contains more than {QUANTITIES_MAX} quantities"));
+    }
+    Ok(())
 }
 
 fn validate_roles(info: &FrameworkInfo) -> Checked {

@@ -3,7 +3,7 @@
 use super::Checked;
 use std::collections::BTreeSet;
 use tepui_proto::{json, mesos};
-use tepui_resources::{Quantities, Resources};
+use tepui_resources::Resources;
 
 /// Resources as a message brings them, in the newest form.
 pub fn validate(resources: &[mesos::Resource]) -> Checked {
@@ -99,13 +99,13 @@ pub fn message_text(resources: &[mesos::Resource]) -> String {
     serde_json::from_str(&list).map_or(list, |sorted: serde_json::Value| sorted.to_string())
 }
 
-/// Whether two of these name the same port or item: then their sum is less than the sum of their quantities.
+/// Whether two of these name the same port or item.
 pub fn overlap(parts: &[Resources]) -> bool {
-    let mut bag = Resources::new();
-    let mut quantities = Quantities::new();
-    for part in parts {
-        bag += part;
-        quantities += &Quantities::from_resources(part);
-    }
-    quantities != Quantities::from_resources(&bag)
+    let mut held = Resources::new();
+    parts.iter().any(|part| {
+        let part = part.filter(|one| one.amount().is_none());
+        let meets = held.intersects(&part);
+        held += &part;
+        meets
+    })
 }

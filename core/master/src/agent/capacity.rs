@@ -1,0 +1,168 @@
+//! What all agents together may have: amounts are counted in whole thousandths, and sums over the cluster must not come near
+//! the end of those, or what was added could not be taken away again.
+
+use std::collections::BTreeMap;
+use tepui_base::{AgentId, Map};
+use tepui_proto::mesos::internal::{ReregisterAgentMessage, UpdateAgentMessage};
+use tepui_proto::mesos::{AgentInfo, Resource};
+use tepui_resources::Scalar;
+
+/// More than this of one name is no agent's: hundred terabytes, in bytes.
+pub(crate) const AGENT_MAX: Scalar = Scalar::from_units(100_000_000_000_000);
+/// Agents that have no more than this of a name are not counted, in each of the three ways in which they can have it: a
+/// million of them come to a third of what can be counted. In megabytes it is a petabyte.
+const COUNTED_FROM: Scalar = Scalar::from_units(1_000_000_000);
+/// What all that are counted may have of one name: with the others it stays below the end, 9.2 * 10^15.
+const CLUSTER_MAX: Scalar = Scalar::from_units(5_000_000_000_000_000);
+
+/// Sums by name of what a message lists.
+pub(crate) type Sums = BTreeMap<String, Scalar>;
+
+/// The scalars of some lists, summed by name.
+pub(crate) fn sums<'a>(lists: impl IntoIterator<Item = &'a [Resource]>) -> Sums {
+    let mut sums = Sums::new();
+    for one in lists.into_iter().flatten() {
+        let amount = Scalar::from_f64(one.scalar.value).max(Scalar::ZERO);
+        match sums.get_mut(&one.name) {
+            Some(sum) => *sum += amount,
+            None => _ = sums.insert(one.name.clone(), amount),
+        }
+    }
+    sums
+}
+
+/// What an agent says at once: what it does not speak of stays as it was.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Claim {
+    /// What it registers with.
+    own: Option<Sums>,
+    /// What its tasks and executors use when it comes back. What is launched later comes out of the rest.
+    used: Option<Sums>,
+    /// What oversubscription and resource providers add.
+    added: Option<Sums>,
+}
+
+impl Claim {
+    /// Of an agent that registers.
+    pub fn of_new(info: &AgentInfo) -> Claim {
+        Claim { own: Some(sums([&*info.resources])), ..Claim::default() }
+    }
+
+    /// Of one that comes back.
+    pub fn of_returning(message: &ReregisterAgentMessage) -> Claim {
+        Claim { used: Some(used(message)), ..Claim::of_new(&message.agent) }
+    }
+
+    /// Of one that is registered.
+    pub fn of_update(message: &UpdateAgentMessage) -> Claim {
+        Claim { added: Some(added(message)), ..Claim::default() }
+    }
+
+    /// The names of all of it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let all = [&self.own, &self.used, &self.added];
+        all.into_iter().flatten().flat_map(|sums| sums.keys().map(String::as_str))
+    }
+
+    /// What is large enough to be counted.
+    fn counted(&self) -> impl Iterator<Item = (Way, &String, Scalar)> {
+        let ways = [(Way::Own, &self.own), (Way::Used, &self.used), (Way::Added, &self.added)];
+        ways.into_iter().filter_map(|(way, sums)| Some((way, sums.as_ref()?))).flat_map(|(way, sums)| {
+            let large = sums.iter().filter(|(_, amount)| **amount > COUNTED_FROM);
+            large.map(move |(name, amount)| (way, name, *amount))
+        })
+    }
+}
+
+/// What the tasks and executors of an agent use.
+pub(crate) fn used(message: &ReregisterAgentMessage) -> Sums {
+    let tasks = message.tasks.iter().map(|task| &*task.resources);
+    sums(tasks.chain(message.executor_infos.iter().map(|info| &*info.resources)))
+}
+
+/// What is added to what an agent registered with.
+pub(crate) fn added(message: &UpdateAgentMessage) -> Sums {
+    let providers = message.resource_providers.providers.iter().map(|provider| &*provider.total_resources);
+    sums(providers.chain([&*message.oversubscribed_resources]))
+}
+
+/// In which way an agent has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Own,
+    Used,
+    Added,
+}
+
+/// What large agents have, and together. For each agent it is the most it has ever said: an id that is on its way in
+/// twice, or an agent that has grown and shrunk, is not counted for less than what is held of it.
+#[derive(Debug, Default)]
+pub(crate) struct Capacity {
+    agents: Map<AgentId, BTreeMap<(Way, String), Scalar>>,
+    sums: Sums,
+}
+
+impl Capacity {
+    /// Counts what an agent claims, if there is room for all of it; says whether there was.
+    pub fn admit(&mut self, id: &AgentId, claim: &Claim) -> bool {
+        let known = self.agents.get(id);
+        let more: Vec<((Way, String), Scalar)> = claim
+            .counted()
+            .map(|(way, name, amount)| ((way, name.clone()), amount))
+            .filter(|(key, amount)| known.and_then(|known| known.get(key)).is_none_or(|before| before < amount))
+            .collect();
+        if more.is_empty() {
+            return true;
+        }
+        let before = |key: &(Way, String)| known.and_then(|known| known.get(key)).copied().unwrap_or_default();
+        let mut sums = self.sums.clone();
+        for (key, amount) in &more {
+            *sums.entry(key.1.clone()).or_default() += *amount - before(key);
+        }
+        let fits = more.iter().all(|((_, name), _)| sums[name] <= CLUSTER_MAX);
+        if fits {
+            self.sums = sums;
+            self.agents.entry(id.clone()).or_default().extend(more);
+        }
+        fits
+    }
+
+    /// An agent is gone.
+    pub fn forget(&mut self, id: &AgentId) {
+        for ((_, name), amount) in self.agents.remove(id).unwrap_or_default() {
+            if let Some(sum) = self.sums.get_mut(&name) {
+                *sum -= amount;
+            }
+        }
+        self.sums.retain(|_, sum| *sum > Scalar::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(own: f64, used: f64, added: f64) -> Claim {
+        let sums = |units: f64| Some(Sums::from([("x".to_owned(), Scalar::from_f64(units))]));
+        Claim { own: sums(own), used: sums(used), added: sums(added) }
+    }
+
+    #[test]
+    fn room_is_counted_for_large_agents_and_free_again_when_they_go() {
+        let (a, b) = (AgentId::from("a"), AgentId::from("b"));
+        let mut capacity = Capacity::default();
+        for number in 0..49 {
+            assert!(capacity.admit(&AgentId::from(format!("S{number}")), &claim(1e14, 0.0, 1e9)));
+        }
+        assert!(capacity.admit(&a, &claim(0.5e14, 0.25e14, 0.25e14)));
+        assert!(!capacity.admit(&b, &claim(2e9, 0.0, 0.0)), "the cluster is full");
+        assert!(capacity.admit(&b, &claim(1e9, 1e9, 1e9)), "what is small is not counted");
+        assert!(capacity.admit(&a, &claim(0.5e14, 0.0, 0.0)), "it has no more than before");
+        assert!(!capacity.admit(&a, &claim(0.6e14, 0.0, 0.0)));
+        capacity.forget(&a);
+        assert!(capacity.admit(&b, &claim(1e14, 0.0, 0.0)));
+        (0..49).for_each(|number| capacity.forget(&AgentId::from(format!("S{number}"))));
+        capacity.forget(&b);
+        assert!(capacity.agents.is_empty() && capacity.sums.is_empty());
+    }
+}
