@@ -1,4 +1,5 @@
-//! The agent's own timers as a table. A timer is never cancelled: whoever fires looks whether it still matters.
+//! The agent's own timers as a table. Whoever fires looks whether it still matters, so only that for the next ping is cancelled,
+//! by the one that follows: anybody can ping.
 
 use std::collections::BTreeMap;
 use tepui_base::{ContainerId, Instant};
@@ -32,12 +33,19 @@ pub enum Timer {
 pub struct Timers {
     due: BTreeMap<(Instant, u64), Timer>,
     count: u64,
+    /// Where the timer for the next ping stands.
+    ping: Option<(Instant, u64)>,
 }
 
 impl Timers {
     /// Sets a timer.
     pub fn set(&mut self, at: Instant, timer: Timer) {
         self.count += 1;
+        if matches!(timer, Timer::Ping { .. })
+            && let Some(earlier) = self.ping.replace((at, self.count))
+        {
+            self.due.remove(&earlier);
+        }
         self.due.insert((at, self.count), timer);
     }
 
@@ -60,12 +68,23 @@ mod tests {
     #[test]
     fn timers_fire_in_order_and_not_early() {
         let mut timers = Timers::default();
-        timers.set(Instant(2), Timer::Ping { ping: 2 });
-        timers.set(Instant(1), Timer::Ping { ping: 1 });
+        let heartbeat = |number| Timer::Heartbeat(RequestId(number));
+        timers.set(Instant(2), heartbeat(2));
+        timers.set(Instant(1), heartbeat(1));
         timers.set(Instant(2), Timer::Ping { ping: 3 });
         assert_eq!(timers.deadline(), Some(Instant(1)));
         assert_eq!(timers.pop(Instant(0)), None);
         let fired: Vec<_> = std::iter::from_fn(|| timers.pop(Instant(2))).collect();
-        assert_eq!(fired, [Timer::Ping { ping: 1 }, Timer::Ping { ping: 2 }, Timer::Ping { ping: 3 }]);
+        assert_eq!(fired, [heartbeat(1), heartbeat(2), Timer::Ping { ping: 3 }]);
+    }
+
+    #[test]
+    fn one_timer_waits_for_the_next_ping_however_many_came() {
+        let mut timers = Timers::default();
+        (0..100).for_each(|ping| timers.set(Instant(100 + ping), Timer::Ping { ping }));
+        assert_eq!((timers.due.len(), timers.deadline()), (1, Some(Instant(199))));
+        assert_eq!(timers.pop(Instant(199)), Some(Timer::Ping { ping: 99 }));
+        timers.set(Instant(200), Timer::Ping { ping: 100 });
+        assert_eq!(timers.pop(Instant(200)), Some(Timer::Ping { ping: 100 }));
     }
 }

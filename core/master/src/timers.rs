@@ -1,10 +1,11 @@
 //! Everything the master waits for in time, in one queue.
 //!
-//! Entries are never searched for and removed: what has come due is checked against the state it was set for (an
-//! epoch, a stream, an offer that still stands) and ignored if that has passed.
+//! What has come due is checked against the state it was set for (an epoch, a stream, an offer that still stands) and ignored
+//! if that has passed. So an entry is only taken back where peers could pile up others: a framework's patience can last for
+//! ever, and it may come and go as often as it likes.
 
 use std::collections::BTreeMap;
-use tepui_base::{AgentId, FrameworkId, Instant, OfferId};
+use tepui_base::{AgentId, FrameworkId, Instant, Map, OfferId};
 use tepui_wire::RequestId;
 
 /// What has come due.
@@ -35,19 +36,40 @@ pub enum Timer {
 pub struct Timers {
     queue: BTreeMap<(Instant, u64), Timer>,
     set: u64,
+    /// Where the one failover timer of a framework stands.
+    failovers: Map<FrameworkId, (Instant, u64)>,
 }
 
 impl Timers {
     /// Wakes the master at `at`.
     pub fn set(&mut self, at: Instant, timer: Timer) {
         self.set += 1;
+        if let Timer::Failover(framework, _) = &timer
+            && let Some(earlier) = self.failovers.insert(framework.clone(), (at, self.set))
+        {
+            self.queue.remove(&earlier);
+        }
         self.queue.insert((at, self.set), timer);
+    }
+
+    /// A framework is back or gone for good: nobody waits for it.
+    pub fn cancel_failover(&mut self, framework: &FrameworkId) {
+        if let Some(earlier) = self.failovers.remove(framework) {
+            self.queue.remove(&earlier);
+        }
     }
 
     /// The earliest entry due at `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<Timer> {
         let first = self.queue.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        if first.key().0 > now {
+            return None;
+        }
+        let timer = first.remove();
+        if let Timer::Failover(framework, _) = &timer {
+            self.failovers.remove(framework);
+        }
+        Some(timer)
     }
 
     /// When the earliest entry comes due.
@@ -71,5 +93,18 @@ mod tests {
         assert_eq!(timers.pop_due(Instant(4)), Some(Timer::Ping(1)));
         assert_eq!(timers.pop_due(Instant(4)), Some(Timer::Ping(2)));
         assert_eq!(timers.pop_due(Instant(4)), None);
+    }
+
+    #[test]
+    fn a_framework_has_one_failover_timer_however_often_it_goes() {
+        let mut timers = Timers::default();
+        let of = |number| Timer::Failover(FrameworkId::from("f"), number);
+        (0..100).for_each(|number| timers.set(Instant(u64::MAX - number), of(number)));
+        timers.set(Instant(7), of(100));
+        assert_eq!((timers.queue.len(), timers.failovers.len()), (1, 1));
+        assert_eq!(timers.pop_due(Instant(7)), Some(of(100)));
+        timers.set(Instant(9), of(101));
+        timers.cancel_failover(&FrameworkId::from("f"));
+        assert!(timers.queue.is_empty() && timers.failovers.is_empty());
     }
 }

@@ -158,6 +158,28 @@ fn offers_of_a_provider_are_rescinded_when_providers_change() {
     world.audit();
 }
 
+/// As in 1.11, whatever it is that has changed.
+#[test]
+fn offers_of_a_provider_are_rescinded_when_a_version_changes() {
+    let mut world = World::new();
+    let agent = world.register_agent(1, AGENT);
+    let message = |version: u8, own: u8| UpdateAgentMessage {
+        resource_version_uuid: MessageField::some(UUID { value: vec![own; 16], ..Default::default() }),
+        ..update(&agent, Some(vec![provider("a", version, "cpus:2")]))
+    };
+    world.send(&agent_pid(1), &message(1, 1));
+    let scheduler = world.subscribe(framework("f", &[]), ContentType::Json);
+    for changed in [message(2, 1), message(2, 2)] {
+        world.advance(Duration::from_secs(6));
+        assert_eq!(world.offers(&scheduler).len(), 1);
+        world.send(&agent_pid(1), &changed);
+        assert_eq!(world.events(&scheduler, event::Type::RESCIND).len(), 1);
+        world.send(&agent_pid(1), &changed);
+        assert!(world.events(&scheduler, event::Type::RESCIND).is_empty(), "nothing has changed");
+        world.audit();
+    }
+}
+
 #[test]
 fn a_launch_names_the_version_of_each_provider() {
     let mut world = World::new();

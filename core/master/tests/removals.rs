@@ -8,7 +8,7 @@ use std::time::Duration;
 use tepui_master::Config;
 use tepui_master::metrics::Counter;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
-use tepui_proto::mesos::internal::{AgentReregisteredMessage, PongAgentMessage};
+use tepui_proto::mesos::internal::{AgentReregisteredMessage, PongAgentMessage, UnregisterAgentMessage};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::{AgentID, TaskID, TaskState, TaskStatus};
 use tepui_proto::{ContentType, MessageField};
@@ -68,6 +68,20 @@ fn silent_agents_go_one_at_a_time_and_one_that_answers_stays() {
     assert_eq!(snapshot.agents.values().map(|agent| agent.pid.clone()).collect::<Vec<_>>(), [agent_pid(2)]);
     assert_eq!(counts(&world), [3, 2, 1], "the third has waited for its turn, once");
     world.audit();
+}
+
+#[test]
+fn an_agent_that_leaves_while_it_waits_for_its_turn_is_counted_neither_way() {
+    let limited = config(|config| config.agent_removal_interval = Some(10 * MINUTE));
+    let mut world = World::with(limited, Registrar::default());
+    let ids: Vec<String> = (1..=2).map(|number| world.register_agent(number, AGENT)).collect();
+    world.advance(Duration::from_secs(76));
+    assert_eq!(counts(&world), [2, 1, 0]);
+    let agent_id = MessageField::some(AgentID { value: ids[1].clone(), ..Default::default() });
+    world.send(&agent_pid(2), &UnregisterAgentMessage { agent_id, ..Default::default() });
+    assert_eq!((registered(&world), counts(&world)), (0, [2, 1, 0]));
+    world.advance(11 * MINUTE);
+    assert_eq!(counts(&world), [2, 1, 0]);
 }
 
 #[test]

@@ -61,8 +61,8 @@ impl Removals {
         (!self.waiting.is_empty()).then_some(self.next)
     }
 
-    /// Takes an agent that has answered after all out of the queue; whether it was there.
-    fn cancel(&mut self, agent: &AgentId) -> bool {
+    /// Takes an agent that has answered after all, or is gone, out of the queue; whether it was there.
+    pub(super) fn cancel(&mut self, agent: &AgentId) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|waiting| *waiting != Removal::Silent(agent.clone()));
         self.waiting.len() != before
@@ -100,7 +100,7 @@ impl Master {
         }
     }
 
-    /// The agent has answered, or is gone another way: it need not be given up.
+    /// The agent has answered: it need not be given up. (One that is gone another way leaves the queue uncounted, as in Mesos.)
     pub(super) fn cancel_removal(&mut self, agent: &AgentId) {
         if self.removals.cancel(agent) {
             self.state.metrics.count(Counter::AgentUnreachableCanceled);

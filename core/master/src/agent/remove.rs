@@ -90,7 +90,7 @@ impl Master {
         if self.addresses.agents.get(&agent.pid) == Some(id) {
             self.addresses.agents.remove(&agent.pid);
         }
-        self.cancel_removal(id);
+        self.removals.cancel(id);
         self.known.capacity.forget(id);
         self.known.add_removed(id.clone());
     }

@@ -53,9 +53,9 @@ impl Master {
              registry that did not reregister: \n{{ {} }}\n  The configured removal limit is {}%. Please investigate or \
              increase this limit to proceed further",
             missing.len(),
-            share * 100.0,
+            percent(share),
             ids.join(", "),
-            self.config.recovery_agent_removal_limit * 100.0,
+            percent(self.config.recovery_agent_removal_limit),
         )
     }
 
@@ -126,5 +126,24 @@ impl Master {
             self.tell(cx, &framework, Event::LostAgent(id.clone()));
         }
         self.hooks.master_agent_lost(info);
+    }
+}
+
+/// A share in percent as a C++ stream prints it: six significant digits. Shares are from 0 to 1.
+fn percent(share: f64) -> String {
+    let percent = share * 100.0;
+    let before_point = if percent > 0.0 { percent.log10().floor() as i32 + 1 } else { 1 };
+    let text = format!("{percent:.*}", usize::try_from(6 - before_point).unwrap_or(0));
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_have_six_digits() {
+        let texts = [2.0 / 3.0, 0.55, 1.0, 0.0, 0.01, 1.0 / 30.0, 1.0 / 300.0].map(percent);
+        assert_eq!(texts, ["66.6667", "55", "100", "0", "1", "3.33333", "0.333333"]);
     }
 }

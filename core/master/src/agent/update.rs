@@ -48,12 +48,7 @@ impl Master {
         }
         let (oversubscribes, provides) = (said.oversubscribed.is_some(), said.providers.is_some());
         let agent = self.state.agent_mut(id).expect("it was there a moment ago");
-        let total_before = agent.total.clone();
         said.take_over(agent);
-        if agent.total == total_before {
-            // Versions alone are between the agent and what is sent to it.
-            return;
-        }
         // The allocator learns first: what is rescinded is not to be offered once more.
         cx.allocator(Input::UpdateAgent { key: agent.key, facts: None, total: Some(agent.total.clone()) });
         self.rescind_where(cx, id, |one| {

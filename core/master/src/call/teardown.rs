@@ -40,6 +40,7 @@ impl Master {
             self.remove_executor(cx, id, &agent, &executor);
         }
         self.detach(cx, id);
+        self.timers.cancel_failover(id);
         let mut framework = self.state.frameworks.remove(id).expect("a framework is removed once");
         let record = Arc::make_mut(&mut framework);
         assert!(record.used.is_empty() && record.offered.is_empty(), "a framework that ends holds nothing");

@@ -45,7 +45,7 @@ pub struct Task {
     pub state: TaskState,
     /// What it uses, allocated to a role.
     pub resources: Resources,
-    /// The last status of each run of equal states, without `data`, oldest first.
+    /// The last status of each run of equal states, without `data`, oldest first: at most [`STATUSES_MAX`].
     pub statuses: Vec<Arc<TaskStatus>>,
     /// State and uuid of the last update forwarded to the framework that asks for an acknowledgement.
     pub forwarded: Option<(TaskState, [u8; 16])>,
@@ -55,9 +55,19 @@ pub struct Task {
     pub details: Option<Arc<Details>>,
 }
 
+/// So many statuses of a task are kept, the first and the newest: executors may alternate between two states for ever. A
+/// task goes through half a dozen.
+pub const STATUSES_MAX: usize = 100;
+
 /// Whether a task in this state holds its resources: neither final nor unreachable.
 pub fn holds_resources(state: TaskState) -> bool {
     !is_terminal(state) && state != TaskState::TASK_UNREACHABLE
+}
+
+/// The first and the newest of what an agent reports.
+fn kept_statuses(all: &[TaskStatus]) -> impl Iterator<Item = &TaskStatus> {
+    let newest = all.len().saturating_sub(STATUSES_MAX - 1).max(1);
+    all.iter().take(1).chain(all.iter().skip(newest))
 }
 
 /// The 16 bytes of a UUID, if it is one: of a version from 1 to 5, so that the nil UUID is none, as in Mesos.
@@ -112,7 +122,7 @@ impl Task {
             agent: AgentId::from(&*task.agent_id),
             state: task.state,
             resources,
-            statuses: task.statuses.iter().cloned().map(Arc::new).collect(),
+            statuses: kept_statuses(&task.statuses).cloned().map(Arc::new).collect(),
             forwarded,
             user: task.user.as_deref().map(Arc::from),
             details: details.shared(),
@@ -164,6 +174,9 @@ impl Task {
             Some(last) if last.state == status.state => *last = kept,
             _ => self.statuses.push(kept),
         }
+        if self.statuses.len() > STATUSES_MAX {
+            self.statuses.remove(1);
+        }
     }
 
     /// Health in the last status.
@@ -191,5 +204,33 @@ impl Task {
 impl Details {
     fn shared(self) -> Option<Arc<Details>> {
         (self != Details::default()).then(|| Arc::new(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(number: usize) -> TaskStatus {
+        let state = if number.is_multiple_of(2) { TaskState::TASK_RUNNING } else { TaskState::TASK_STARTING };
+        TaskStatus { state, message: Some(number.to_string()), ..Default::default() }
+    }
+
+    fn texts(task: &Task) -> Vec<usize> {
+        task.statuses.iter().map(|status| status.message.as_deref().unwrap().parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_first_and_the_newest_statuses_are_kept() {
+        let mut task = Task::reported(&mesos::Task::default(), Resources::new());
+        for count in [1, STATUSES_MAX, STATUSES_MAX + 1, 10 * STATUSES_MAX] {
+            task.statuses.clear();
+            (0..count).for_each(|number| task.add_status(&status(number)));
+            let newest = count.saturating_sub(STATUSES_MAX - 1).max(1);
+            let expected: Vec<usize> = std::iter::once(0).chain(newest..count).collect();
+            assert_eq!(texts(&task), expected);
+            let all = mesos::Task { statuses: (0..count).map(status).collect(), ..Default::default() };
+            assert_eq!(texts(&Task::reported(&all, Resources::new())), expected);
+        }
     }
 }
