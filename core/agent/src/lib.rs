@@ -8,8 +8,8 @@
 //! * an executor is one run in one container; a new run is a new [`state::Executor`];
 //! * a task is in exactly one place: queued, launched, terminated (updates not all acknowledged) or completed;
 //! * a terminal state is final: a later status of that task is acknowledged to the executor and dropped;
-//! * a framework without executors is removed at once, so its updates are no longer retried; but one whose task came for an
-//!   executor that was not there stays until it has acknowledged that;
+//! * a framework without executors is removed once it has acknowledged everything; at once if it leaves, or if its only task
+//!   could not run here;
 //! * V0 and V1 executors share every handler; they differ only in [`executor::events`] and in how a call is read.
 //!
 //! Not done here yet: executors of type DEFAULT (nested containers), checkpoints and recovery, draining, operations

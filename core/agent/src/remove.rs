@@ -30,6 +30,13 @@ impl Agent {
         self.exit_if_done(cx);
     }
 
+    /// Removes a framework without executors once it has acknowledged everything. Mesos drops what is left.
+    pub(crate) fn remove_framework_if_done(&mut self, cx: &mut Cx<'_>, id: &FrameworkId) {
+        if !self.streams.has_any(id) {
+            self.remove_framework_if_idle(cx, id);
+        }
+    }
+
     /// Leaves once told to and once nothing is left to shut down.
     pub(crate) fn exit_if_done(&mut self, cx: &mut Cx<'_>) {
         if self.state.phase == Phase::Terminating && self.state.frameworks.is_empty() {

@@ -265,10 +265,7 @@ impl Agent {
         let owner = self.state.framework(&framework).and_then(|framework| framework.executor_of(&task));
         let Some(owner) = owner.map(|executor| executor.id.clone()) else {
             // A task that was dropped; its framework may have been kept for the sake of this.
-            if !self.streams.has_any(&framework) {
-                self.remove_framework_if_idle(cx, &framework);
-            }
-            return;
+            return self.remove_framework_if_done(cx, &framework);
         };
         let Some(executor) = self.state.executor_mut(&framework, &owner) else { return };
         if ended {
@@ -277,7 +274,7 @@ impl Agent {
         if executor.phase == executor::Phase::Terminated && !executor.has_incomplete_tasks() {
             self.remove_executor(cx, &framework, &owner);
         }
-        self.remove_framework_if_idle(cx, &framework);
+        self.remove_framework_if_done(cx, &framework);
     }
 }
 

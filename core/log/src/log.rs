@@ -127,7 +127,7 @@ impl Log {
         wait: Duration,
         out: &mut Outbox<Effect>,
     ) -> RoundId {
-        let recover = RecoverTally::new(self.replica.status(), self.config.auto_initialize);
+        let recover = RecoverTally::new(self.replica.status(), self.config.auto_initialize, self.rounds.everyone());
         let id = self.rounds.start(owner, ask, recover, now, wait);
         let questions = self.rounds.questions(id);
         self.put(questions, out);

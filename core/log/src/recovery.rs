@@ -38,10 +38,12 @@ const TAIL: u64 = 1024;
 /// How long they are left alone.
 const TAIL_WAIT: Duration = Duration::from_millis(300);
 
-/// How long a replica waits for those that do not answer. A write is put again for half a minute, everything else for less,
-/// and what comes of it then counts for nobody. A process that was stopped goes on with the rest of that time: one that cannot
-/// be heard, and is stopped for this long while it writes, and goes on, is what is not reckoned with.
-const WRITERS_GIVE_UP: Duration = Duration::from_secs(60);
+/// How long a replica waits for those that do not answer. A write is put again for 35 seconds, everything else for less, and
+/// what comes of it then counts for nobody. It is less than a minute, within which a registrar has to have read its registry
+/// (`--registry_fetch_timeout`). A process that was stopped goes on with the rest of its time: one that cannot be heard, and
+/// is stopped for this long while it writes, and goes on, is what is not reckoned with; nor is a writer of 1.11 with a
+/// `--registry_store_timeout` as long as this.
+const WRITERS_GIVE_UP: Duration = Duration::from_secs(45);
 
 /// Where the recovery is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,9 +107,9 @@ impl Log {
             return;
         }
         let verdict = match verdict {
+            // Who has not answered may have a slow disk: it is given longer each time.
             Verdict::OfSome(_) if self.recovering_since.is_none_or(|since| now < since + WRITERS_GIVE_UP) => {
-                self.recovery = Recovery::Waiting(now + self.back_off(AGAIN));
-                return;
+                return self.ask_all(longer(wait), now, out);
             }
             Verdict::OfSome(verdict) => *verdict,
             verdict => verdict,

@@ -102,6 +102,13 @@ impl Rounds {
         self.quorum
     }
 
+    /// How many members there are when all are there. A group that is named once and for all may have an even number of them;
+    /// of any other the quorum is all that is known.
+    pub fn everyone(&self) -> usize {
+        let is_named = self.group.is_some() && self.members.len() >= self.quorum;
+        if is_named { self.members.len() } else { 2 * self.quorum - 1 }
+    }
+
     pub fn members(&self) -> &BTreeSet<Upid> {
         &self.members
     }
@@ -174,6 +181,7 @@ impl Rounds {
     /// Counts an answer. What it decides ends its round.
     pub fn reply(&mut self, sender: u64, reply: &Reply) -> Option<(Owner, RoundId, Verdict)> {
         let (id, member) = self.senders.get(&sender).cloned()?;
+        let everyone = self.everyone();
         let round = self.rounds.get_mut(&id)?;
         let counted = round.tally.count(self.quorum, reply);
         let state = match &counted {
@@ -183,8 +191,6 @@ impl Rounds {
         };
         round.members.insert(member, Asked { sender, state });
         self.senders.remove(&sender);
-        // A group that is named once and for all may have an even number of members.
-        let everyone = if self.group.is_some() { self.members.len() } else { 2 * self.quorum - 1 };
         let verdict = match counted {
             Counted::Decides(verdict) if !round.wants_all(&verdict) => verdict,
             Counted::Decides(verdict) => {
@@ -271,7 +277,7 @@ impl Round {
             return Some(Verdict::Ignored);
         }
         match &self.tally {
-            Tally::Recover(tally) if count(State::Waiting) == 0 => Some(tally.inconclusive(quorum)),
+            Tally::Recover(tally) if count(State::Waiting) == 0 => Some(tally.inconclusive()),
             _ => None,
         }
     }

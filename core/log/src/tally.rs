@@ -43,6 +43,7 @@ pub(crate) struct RecoverTally {
     /// Where this replica was when it asked.
     pub own: Status,
     pub auto_initialize: bool,
+    everyone: usize,
     voting: usize,
     starting: usize,
     empty: usize,
@@ -177,8 +178,9 @@ impl WriteTally {
 }
 
 impl RecoverTally {
-    pub fn new(own: Status, auto_initialize: bool) -> RecoverTally {
-        RecoverTally { own, auto_initialize, voting: 0, starting: 0, empty: 0, range: None }
+    /// Of a group that has so many members when it is complete.
+    pub fn new(own: Status, auto_initialize: bool, everyone: usize) -> RecoverTally {
+        RecoverTally { own, auto_initialize, everyone, voting: 0, starting: 0, empty: 0, range: None }
     }
 
     fn count(&mut self, quorum: usize, reply: &RecoverReply) -> Counted {
@@ -192,7 +194,7 @@ impl RecoverTally {
             let (lowest, highest) = self.range.unwrap_or((begin, end));
             self.range = Some((lowest.min(begin), highest.max(end)));
         }
-        let everyone = 2 * quorum - 1;
+        let everyone = self.everyone;
         let next = match (self.range, self.own) {
             (Some(range), _) if self.voting >= quorum => Some((Status::Recovering, range)),
             _ if !self.auto_initialize => None,
@@ -204,8 +206,8 @@ impl RecoverTally {
     }
 
     /// What it says when everybody answered.
-    pub fn inconclusive(&self, quorum: usize) -> Verdict {
-        Verdict::Inconclusive(!self.auto_initialize && self.empty >= 2 * quorum - 1)
+    pub fn inconclusive(&self) -> Verdict {
+        Verdict::Inconclusive(!self.auto_initialize && self.empty >= self.everyone)
     }
 }
 
@@ -305,7 +307,7 @@ mod tests {
     fn a_quorum_that_votes_is_caught_up_with() {
         for own in [Status::Empty, Status::Starting, Status::Recovering] {
             for auto_initialize in [false, true] {
-                let mut tally = RecoverTally::new(own, auto_initialize);
+                let mut tally = RecoverTally::new(own, auto_initialize, 3);
                 let replies = [(Status::Voting, Some((3, 9))), (Status::Empty, None), (Status::Voting, Some((1, 7)))];
                 assert_eq!(recover(&mut tally, &replies), next(Status::Recovering, (1, 9)), "{own:?}");
             }
@@ -316,28 +318,28 @@ mod tests {
     #[test]
     fn a_group_begins_when_all_of_it_is_new() {
         use Status::{Empty, Recovering, Starting, Voting};
-        let mut tally = RecoverTally::new(Empty, true);
+        let mut tally = RecoverTally::new(Empty, true, 3);
         let replies = [(Empty, None), (Recovering, None), (Starting, None), (Empty, None)];
         assert_eq!(recover(&mut tally, &replies), next(Starting, (0, 0)));
-        let mut tally = RecoverTally::new(Starting, true);
+        let mut tally = RecoverTally::new(Starting, true, 3);
         let replies = [(Starting, None), (Empty, None), (Voting, Some((0, 0))), (Starting, None)];
         assert_eq!(recover(&mut tally, &replies), next(Voting, (0, 0)));
         for own in [Empty, Starting] {
-            let mut tally = RecoverTally::new(own, false);
+            let mut tally = RecoverTally::new(own, false, 3);
             assert_eq!(recover(&mut tally, &[(own, None); 3]), Counted::Yes, "an operator begins it");
         }
-        let mut tally = RecoverTally::new(Recovering, true);
+        let mut tally = RecoverTally::new(Recovering, true, 3);
         assert_eq!(recover(&mut tally, &[(Empty, None); 3]), Counted::Yes, "it has lost what it knew");
     }
 
     #[test]
     fn a_group_waits_for_its_operator_when_all_of_it_is_empty() {
-        let mut tally = RecoverTally::new(Status::Empty, false);
+        let mut tally = RecoverTally::new(Status::Empty, false, 3);
         recover(&mut tally, &[(Status::Empty, None); 2]);
-        assert_eq!(tally.inconclusive(2), Verdict::Inconclusive(false));
+        assert_eq!(tally.inconclusive(), Verdict::Inconclusive(false));
         recover(&mut tally, &[(Status::Empty, None)]);
-        assert_eq!(tally.inconclusive(2), Verdict::Inconclusive(true));
+        assert_eq!(tally.inconclusive(), Verdict::Inconclusive(true));
         let tally = RecoverTally { auto_initialize: true, ..tally };
-        assert_eq!(tally.inconclusive(2), Verdict::Inconclusive(false));
+        assert_eq!(tally.inconclusive(), Verdict::Inconclusive(false));
     }
 }

@@ -52,7 +52,7 @@ impl Timers {
         self.queue.insert((at, self.set), timer);
     }
 
-    /// A framework is back or gone for good: nobody waits for it.
+    /// A framework is gone for good: nobody waits for it.
     pub fn cancel_failover(&mut self, framework: &FrameworkId) {
         if let Some(earlier) = self.failovers.remove(framework) {
             self.queue.remove(&earlier);

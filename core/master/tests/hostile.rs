@@ -278,8 +278,8 @@ fn what_an_agent_lists_can_be_searched() {
     let reserved = |number: usize| format!("cpus(r{number}):1");
     assert!(!refused(&list(500, &reserved), vec![]));
     assert!(refused(&list(6_000, &reserved), vec![]));
-    assert!(!refused(&list(900, &|number| format!("x{number}:1")), vec![]));
-    assert!(refused(&list(1_100, &|number| format!("x{number}:1")), vec![]));
+    assert!(!refused(&list(50, &|number| format!("x{number}:1")), vec![]));
+    assert!(refused(&list(51, &|number| format!("x{number}:1")), vec![]));
     let items =
         |count: usize| format!("x:{{{}}}", (0..count).map(|item| item.to_string()).collect::<Vec<_>>().join(","));
     assert!(!refused(&items(5_000), vec![]));
@@ -329,10 +329,10 @@ fn what_a_framework_lists_is_bounded() {
     };
     assert_eq!(error(multi_role(10_000)), None);
     assert_eq!(error(multi_role(10_001)).unwrap(), "'FrameworkInfo.roles' contains more than 10000 items");
-    assert_eq!(error(filtering(30, 30)), None);
+    assert_eq!(error(filtering(5, 10)), None);
     assert_eq!(
-        error(filtering(40, 40)).unwrap(),
-        "'FrameworkInfo.offer_filters' would bring the names of resources to more than 1000"
+        error(filtering(6, 20)).unwrap(),
+        "'FrameworkInfo.offer_filters' would bring more than 50 new names of resources, or all to more than 1000"
     );
     assert_eq!(
         error(filtering(10_001, 1)).unwrap(),

@@ -223,9 +223,11 @@ fn removal_interval(values: &Values) -> Result<Option<Duration>, Error> {
 fn removal_limit(values: &Values) -> Result<f64, Error> {
     const FLAG: &str = "recovery_agent_removal_limit";
     let text = values.get(FLAG).unwrap_or("100%");
-    let Some(percent) = text.strip_suffix('%') else { return Err(value(FLAG, text, "missing '%'")) };
+    let invalid =
+        |cause| Error::Start(format!("Invalid value '{text}' for --recovery_agent_removal_percent_limit: {cause}"));
+    let Some(percent) = text.strip_suffix('%') else { return Err(invalid("missing '%'")) };
     let share = percent.parse::<f64>().ok().filter(|percent| (0.0..=100.0).contains(percent));
-    share.map(|percent| percent / 100.0).ok_or_else(|| value(FLAG, text, "expecting a percentage from 0% to 100%"))
+    share.map(|percent| percent / 100.0).ok_or_else(|| invalid("Must be within [0%-100%]"))
 }
 
 fn allocator(values: &Values) -> Result<Options, Error> {
@@ -450,9 +452,12 @@ mod tests {
         assert!(text("--domain={}").ends_with("`domain` must define `fault_domain`"));
         assert!(text("--agent_removal_rate_limit=1").contains("expecting <Number of agents>/<Duration>"));
         assert!(text("--agent_removal_rate_limit=0/1secs").contains("expecting <Number of agents>/<Duration>"));
-        assert!(text("--recovery_agent_removal_limit=0.5").contains("missing '%'"));
+        let limit = "for --recovery_agent_removal_percent_limit: ";
+        let missing = text("--recovery_agent_removal_limit=0.5");
+        assert_eq!(missing, format!("Invalid value '0.5' {limit}missing '%'"));
         assert_eq!(text("--offer_timeout=0secs"), "Invalid value '0ns' for --offer_timeout: Must be greater than zero");
-        assert!(text("--recovery_agent_removal_limit=101%").contains("expecting a percentage from 0% to 100%"));
+        let beyond = text("--recovery_agent_removal_limit=101%");
+        assert_eq!(beyond, format!("Invalid value '101%' {limit}Must be within [0%-100%]"));
         assert!(text("--min_allocatable_resources=cpus").starts_with("--min_allocatable_resources=cpus"));
     }
 }

@@ -93,6 +93,9 @@ impl Containers {
                 self.attached.remove(agent);
                 self.masters.remove(agent);
                 self.masters.extend(master.clone().map(|master| (*agent, master)));
+                // Nobody is there to be told; what the agent reports when it registers again lacks the executor (seed
+                // 67560837201934).
+                self.untold.retain(|(_, container)| container.agent != *agent);
             }
             Fact::Ended(process) => {
                 self.attached.remove(process);

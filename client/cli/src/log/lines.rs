@@ -31,7 +31,7 @@ pub(super) struct Lines {
 impl Lines {
     /// The line of a key and its value.
     pub fn write(&mut self, key: &[u8], value: &[u8]) -> Result<String> {
-        let mut record: Record = codec::decode(value).map_err(|error| error.to_string())?;
+        let mut record: Record = codec::decode_stored(value).map_err(|error| error.to_string())?;
         let key = std::str::from_utf8(key).map_err(|error| error.to_string())?;
         self.arrive(&record);
         let parts = appended(&mut record).and_then(|bytes| {
@@ -40,7 +40,7 @@ impl Lines {
             Some(parts)
         });
         let text = line(key, &record, parts.as_ref());
-        let record: Record = codec::decode(value).map_err(|error| error.to_string())?;
+        let record: Record = codec::decode_stored(value).map_err(|error| error.to_string())?;
         // What JSON cannot say (fields of a later version) stays in bytes.
         let is_same = self.pair(&text).is_ok_and(|(_, back)| codec::encode(&back) == value);
         let text = if is_same { text } else { line(key, &record, None) };
@@ -57,14 +57,14 @@ impl Lines {
 
     /// The operation without its value if that can be told from the registry, and the registry.
     fn take_apart(&self, bytes: &[u8]) -> Option<(Operation, Option<Registry>)> {
-        let mut operation: Operation = codec::decode(bytes).ok()?;
+        let mut operation: Operation = codec::decode_stored(bytes).ok()?;
         let registry = self.registry(&mut operation);
         Some((operation, registry))
     }
 
     fn registry(&self, operation: &mut Operation) -> Option<Registry> {
         let value = self.value(operation)?;
-        let registry: Registry = codec::decode(&value).ok()?;
+        let registry: Registry = codec::decode_stored(&value).ok()?;
         let before = self.values.get(REGISTRY);
         let is_difference = operation.r#type == Type::DIFF;
         let entry = entry(operation).filter(|entry| entry.name == REGISTRY)?;
@@ -136,7 +136,7 @@ impl Lines {
         let Some(action) = record.action.as_option().filter(|action| action.learned == Some(true)) else { return };
         self.next = action.position + 1;
         let Some(append) = action.append.as_option() else { return };
-        let Ok(mut operation) = codec::decode::<Operation>(&append.bytes) else { return };
+        let Ok(mut operation) = codec::decode_stored::<Operation>(&append.bytes) else { return };
         let value = self.value(&mut operation);
         if let Some(expunge) = operation.expunge.as_option() {
             self.values.remove(&expunge.name);

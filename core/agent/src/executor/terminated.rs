@@ -130,11 +130,15 @@ impl Agent {
     /// An executor without unacknowledged updates is forgotten; so is any if nobody will acknowledge.
     fn remove_if_over(&mut self, cx: &mut Cx<'_>, (framework, id): &ExecutorKey, leaving: bool) {
         let Some(executor) = self.state.executor(framework, id) else { return };
-        let over = leaving || self.state.phase == state::Phase::Terminating || !executor.has_incomplete_tasks();
-        if over {
+        let leaving = leaving || self.state.phase == state::Phase::Terminating;
+        if leaving || !executor.has_incomplete_tasks() {
             self.remove_executor(cx, framework, id);
         }
-        self.remove_framework_if_idle(cx, framework);
+        if leaving {
+            self.remove_framework_if_idle(cx, framework);
+        } else {
+            self.remove_framework_if_done(cx, framework);
+        }
     }
 }
 

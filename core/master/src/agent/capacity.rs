@@ -1,6 +1,7 @@
 //! What all agents together may have: amounts are counted in whole thousandths, and sums over the cluster must not come near
 //! the end of those, or what was added could not be taken away again.
 
+use crate::state::task::holds_resources;
 use std::collections::BTreeMap;
 use tepui_base::{AgentId, Map};
 use tepui_proto::mesos::internal::{ReregisterAgentMessage, UpdateAgentMessage};
@@ -36,8 +37,8 @@ pub(crate) fn sums<'a>(lists: impl IntoIterator<Item = &'a [Resource]>) -> Sums 
 pub(crate) struct Claim {
     /// What it registers with.
     own: Option<Sums>,
-    /// What its tasks and executors use when it comes back. What is launched later comes out of the rest.
-    used: Option<Sums>,
+    /// What its tasks and executors use, when it comes back, beyond what it has. All that is launched comes out of that.
+    excess: Option<Sums>,
     /// What oversubscription and resource providers add.
     added: Option<Sums>,
 }
@@ -50,7 +51,14 @@ impl Claim {
 
     /// Of one that comes back.
     pub fn of_returning(message: &ReregisterAgentMessage) -> Claim {
-        Claim { used: Some(used(message)), ..Claim::of_new(&message.agent) }
+        let own = sums([&*message.agent.resources]);
+        let mut excess = used(message);
+        for (name, amount) in &own {
+            if let Some(used) = excess.get_mut(name) {
+                *used = (*used - *amount).max(Scalar::ZERO);
+            }
+        }
+        Claim { own: Some(own), excess: Some(excess), added: None }
     }
 
     /// Of one that is registered.
@@ -59,14 +67,14 @@ impl Claim {
     }
 
     /// The names of all of it.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let all = [&self.own, &self.used, &self.added];
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        let all = [&self.own, &self.excess, &self.added];
         all.into_iter().flatten().flat_map(|sums| sums.keys().map(String::as_str))
     }
 
     /// What is large enough to be counted.
     fn counted(&self) -> impl Iterator<Item = (Way, &String, Scalar)> {
-        let ways = [(Way::Own, &self.own), (Way::Used, &self.used), (Way::Added, &self.added)];
+        let ways = [(Way::Own, &self.own), (Way::Excess, &self.excess), (Way::Added, &self.added)];
         ways.into_iter().filter_map(|(way, sums)| Some((way, sums.as_ref()?))).flat_map(|(way, sums)| {
             let large = sums.iter().filter(|(_, amount)| **amount > COUNTED_FROM);
             large.map(move |(name, amount)| (way, name, *amount))
@@ -76,7 +84,7 @@ impl Claim {
 
 /// What the tasks and executors of an agent use.
 pub(crate) fn used(message: &ReregisterAgentMessage) -> Sums {
-    let tasks = message.tasks.iter().map(|task| &*task.resources);
+    let tasks = message.tasks.iter().filter(|task| holds_resources(task.state)).map(|task| &*task.resources);
     sums(tasks.chain(message.executor_infos.iter().map(|info| &*info.resources)))
 }
 
@@ -90,7 +98,7 @@ pub(crate) fn added(message: &UpdateAgentMessage) -> Sums {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     Own,
-    Used,
+    Excess,
     Added,
 }
 
@@ -141,10 +149,31 @@ impl Capacity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tepui_proto::MessageField;
+    use tepui_proto::mesos::{Task, TaskState};
 
-    fn claim(own: f64, used: f64, added: f64) -> Claim {
+    fn claim(own: f64, excess: f64, added: f64) -> Claim {
         let sums = |units: f64| Some(Sums::from([("x".to_owned(), Scalar::from_f64(units))]));
-        Claim { own: sums(own), used: sums(used), added: sums(added) }
+        Claim { own: sums(own), excess: sums(excess), added: sums(added) }
+    }
+
+    #[test]
+    fn what_is_used_comes_out_of_what_there_is() {
+        let resources = |units: f64| {
+            let mut one = Resource { name: "x".to_owned(), ..Default::default() };
+            one.scalar.get_or_insert_default().value = units;
+            vec![one]
+        };
+        let claim = |used: f64, state| {
+            let task = Task { state, resources: resources(used), ..Default::default() };
+            let agent = AgentInfo { resources: resources(9e13), ..Default::default() };
+            let agent = MessageField::some(agent);
+            Claim::of_returning(&ReregisterAgentMessage { agent, tasks: vec![task], ..Default::default() })
+        };
+        let excess = |claim: &Claim| claim.excess.as_ref().and_then(|sums| sums.get("x")).map(|sum| sum.to_f64());
+        assert_eq!(excess(&claim(9e13, TaskState::TASK_RUNNING)), Some(0.0));
+        assert_eq!(excess(&claim(9.5e13, TaskState::TASK_RUNNING)), Some(5e12));
+        assert_eq!(excess(&claim(9.5e13, TaskState::TASK_FINISHED)), None, "it holds nothing any more");
     }
 
     #[test]

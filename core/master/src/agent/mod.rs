@@ -70,7 +70,9 @@ impl Master {
 
     /// Whether there is room in what can be counted for what an agent claims; it is taken up from now on.
     fn has_room(&mut self, id: &tepui_base::AgentId, claim: &Claim) -> bool {
-        self.known.names.admit(claim.names()) && self.known.capacity.admit(id, claim)
+        self.known.names.fit(claim.names())
+            && self.known.capacity.admit(id, claim)
+            && self.known.names.admit(claim.names())
     }
 
     /// How long the agent may go without a ping before it looks for a master again.

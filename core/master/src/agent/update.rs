@@ -38,11 +38,13 @@ impl Master {
     /// if the message speaks of those, those with resources of providers if it speaks of providers. Operations, which
     /// agents can name here too, belong to a room not built yet.
     fn take_over(&mut self, cx: &mut Cx, id: &AgentId, message: &UpdateAgentMessage) {
-        if !self.state.agents.contains_key(id) || !self.has_room(id, &Claim::of_update(message)) {
+        if !self.state.agents.contains_key(id) {
             return;
         }
+        let has_room = self.has_room(id, &Claim::of_update(message));
         let agent = &self.state.agents[id];
-        let said = Said::of(message);
+        // Where there is no room for more, the version counts still: without it the agent would drop each launch.
+        let said = if has_room { Said::of(message) } else { Said::version_of(message) };
         if !said.changes(agent) {
             return;
         }
@@ -67,6 +69,12 @@ impl Master {
 }
 
 impl Said {
+    /// Nothing but the version.
+    fn version_of(message: &UpdateAgentMessage) -> Said {
+        let version = message.resource_version_uuid.as_option().map(|uuid| uuid.value.clone());
+        Said { oversubscribed: None, providers: None, version }
+    }
+
     /// What is oversubscribed can be taken back; anything else that is said to be so would be added again by each message.
     /// Agents older than 1.5 do not say whether they speak of oversubscribed resources: they speak of nothing else.
     fn of(message: &UpdateAgentMessage) -> Said {

@@ -1,5 +1,5 @@
-//! What agents say of themselves when they register. An agent that says nonsense is not answered, so the texts are for
-//! logs.
+//! What agents say of themselves when they register. An agent that says nonsense is not answered, as in Mesos; the texts are
+//! for whoever looks.
 
 use super::{Checked, executor, framework, resource};
 use crate::agent::capacity::{AGENT_MAX, Sums, added, sums, used};
@@ -74,7 +74,9 @@ pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
     let own = [&*message.agent.resources, &*message.checkpointed_resources].into_iter();
     let by_tasks = message.tasks.iter().map(|task| &*task.resources);
     let by_executors = message.executor_infos.iter().map(|info| &*info.resources);
-    searchable(own.chain(by_tasks).chain(by_executors))?;
+    // Use comes out of what there is, and names who it is allocated to besides: it is looked at by itself.
+    searchable(own)?;
+    searchable(by_tasks.chain(by_executors))?;
     info(&message.agent)?;
     super::id(&message.agent.id.value)?;
     resources(&message.checkpointed_resources)?;
