@@ -32,7 +32,8 @@ impl Agent {
 
     /// Removes a framework without executors once it has acknowledged everything. Mesos drops what is left.
     pub(crate) fn remove_framework_if_done(&mut self, cx: &mut Cx<'_>, id: &FrameworkId) {
-        if !self.streams.has_any(id) {
+        let is_idle = self.state.framework(id).is_some_and(|framework| framework.executors.is_empty());
+        if is_idle && !self.streams.has_any(id) {
             self.remove_framework_if_idle(cx, id);
         }
     }

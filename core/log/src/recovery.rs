@@ -107,9 +107,8 @@ impl Log {
             return;
         }
         let verdict = match verdict {
-            // Who has not answered may have a slow disk: it is given longer each time.
             Verdict::OfSome(_) if self.recovering_since.is_none_or(|since| now < since + WRITERS_GIVE_UP) => {
-                return self.ask_all(longer(wait), now, out);
+                return self.ask_longer(wait, now, out);
             }
             Verdict::OfSome(verdict) => *verdict,
             verdict => verdict,
@@ -136,6 +135,16 @@ impl Log {
                     if not_initialized { Recovery::NotInitialized(until) } else { Recovery::Waiting(until) };
             }
             _ => self.ask_all(longer(wait), now, out),
+        }
+    }
+
+    /// Who has not answered may have a slow disk: it is given longer each time, within what is waited in all.
+    fn ask_longer(&mut self, wait: Duration, now: Instant, out: &mut Outbox<Effect>) {
+        let until = self.recovering_since.unwrap_or(now) + WRITERS_GIVE_UP;
+        let wait = longer(wait).min(until.since(now)).max(ROUND_WAIT);
+        match self.recovery {
+            Recovery::Probing(..) => self.probe(wait, now, out),
+            _ => self.ask_all(wait, now, out),
         }
     }
 

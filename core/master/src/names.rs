@@ -7,11 +7,27 @@ use tepui_proto::mesos::FrameworkInfo;
 /// A cluster has a handful of names; a sum of a thousand is 8 KB, and there are several for each agent, role and filter.
 pub(crate) const NAMES_MAX: usize = 1_000;
 
-/// So many new names can one peer bring in one message, or it could leave no room for those of others.
-const NEW_MAX: usize = 50;
+/// So many of them can one peer list, or it could leave no room for those of others. It does not depend on what is known
+/// already: what one master has taken in, the next one takes in too.
+const LISTED_MAX: usize = 50;
 
 /// Nearly every agent has these, and nobody can take their places.
 const ALWAYS: [&str; 5] = ["cpus", "gpus", "mem", "disk", "ports"];
+
+/// Whether one peer may list all these names.
+pub(crate) fn are_few<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), String> {
+    let listed: BTreeSet<&str> = names.into_iter().filter(|name| !ALWAYS.contains(name)).collect();
+    match listed.len() > LISTED_MAX {
+        true => Err(format!("There are more than {LISTED_MAX} names of resources")),
+        false => Ok(()),
+    }
+}
+
+/// The names that a framework filters offers by.
+pub(crate) fn of_filters(info: &FrameworkInfo) -> impl Iterator<Item = &str> + Clone {
+    let quantities = info.offer_filters.values().flat_map(|filter| &filter.min_allocatable_resources.quantities);
+    quantities.flat_map(|one| one.quantities.keys().map(String::as_str))
+}
 
 /// Names that were met.
 #[derive(Debug, Default)]
@@ -20,8 +36,7 @@ pub(crate) struct Names(BTreeSet<String>);
 impl Names {
     /// Whether there is room for what is new among some names.
     pub fn fit<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> bool {
-        let new = self.new_among(names).len();
-        new <= NEW_MAX && self.0.len() + new <= NAMES_MAX
+        self.0.len() + self.new_among(names).len() <= NAMES_MAX
     }
 
     /// Takes in what is new among some names, if there is room for all of it; says whether there was.
@@ -40,12 +55,10 @@ impl Names {
 
     /// The same of what a framework filters offers by, with the text of a refusal.
     pub fn admit_filters(&mut self, info: &FrameworkInfo) -> Result<(), String> {
-        let quantities = info.offer_filters.values().flat_map(|filter| &filter.min_allocatable_resources.quantities);
-        match self.admit(quantities.flat_map(|one| one.quantities.keys().map(String::as_str))) {
+        match self.admit(of_filters(info)) {
             true => Ok(()),
             false => Err(format!(
-                "'FrameworkInfo.offer_filters' would bring more than {NEW_MAX} new names of resources, or all to more than \
-                 {NAMES_MAX}"
+                "'FrameworkInfo.offer_filters' would bring the names of resources to more than {NAMES_MAX}"
             )),
         }
     }
@@ -60,11 +73,11 @@ mod tests {
         let mut names = Names::default();
         let texts: Vec<String> = (0..=NAMES_MAX).map(|number| number.to_string()).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        assert!(!names.admit(texts[..=NEW_MAX].iter().copied()), "all at once are too many");
-        for some in texts[..NAMES_MAX].chunks(NEW_MAX) {
-            assert!(names.admit(some.iter().copied()));
-        }
-        assert!(names.admit(["7", "7"]) && !names.admit(["7", texts[NAMES_MAX]]), "it is full");
+        assert!(are_few(texts[..LISTED_MAX].iter().copied().chain(ALWAYS)).is_ok());
+        assert!(are_few(texts[..=LISTED_MAX].iter().copied()).is_err());
+        assert!(!names.admit(texts.iter().copied()), "all are too many");
+        assert!(names.admit(texts[1..].iter().copied()), "nothing was taken of those");
+        assert!(names.admit(["7", "7"]) && !names.admit(["7", "0"]), "it is full");
         assert!(names.admit(ALWAYS), "there is always room for what all have");
     }
 }

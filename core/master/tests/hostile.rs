@@ -332,7 +332,7 @@ fn what_a_framework_lists_is_bounded() {
     assert_eq!(error(filtering(5, 10)), None);
     assert_eq!(
         error(filtering(6, 20)).unwrap(),
-        "'FrameworkInfo.offer_filters' would bring more than 50 new names of resources, or all to more than 1000"
+        "'FrameworkInfo.offer_filters' is not valid: There are more than 50 names of resources"
     );
     assert_eq!(
         error(filtering(10_001, 1)).unwrap(),

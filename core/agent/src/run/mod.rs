@@ -62,8 +62,11 @@ impl Agent {
                 // What is not allowed, and limits that cannot be set, are told without the executor, as in Mesos.
                 let is_named = state != TaskState::TASK_ERROR && reason != Reason::REASON_GC_ERROR;
                 let executor = is_named.then(|| assignment.executor_id());
+                let waits = self.streams.has_any(&framework);
                 self.report_all(cx, &assignment, executor.as_ref(), (state, reason), &message);
-                self.remove_framework_if_idle(cx, &framework);
+                if !waits {
+                    self.remove_framework_if_idle(cx, &framework);
+                }
                 if assignment.launch_executor == Some(true) {
                     self.executor_exited(cx, &framework, &assignment.executor_id(), -1);
                 }

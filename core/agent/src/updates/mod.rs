@@ -68,7 +68,7 @@ impl Streams {
 
     /// Whether a framework has yet to acknowledge something.
     pub fn has_any(&self, framework: &FrameworkId) -> bool {
-        self.streams.keys().any(|(of, _)| of == framework)
+        self.streams.iter().any(|((of, _), stream)| of == framework && !stream.is_quiet())
     }
 
     /// What is to be sent once more.

@@ -43,6 +43,11 @@ impl Stream {
         self.pending.len() == 1
     }
 
+    /// Whether everything of it was acknowledged.
+    pub fn is_quiet(&self) -> bool {
+        self.pending.is_empty()
+    }
+
     /// The head, to be sent now and again after `pause`.
     pub fn send(&mut self, now: Instant, pause: Duration) -> Option<StatusUpdate> {
         let head = self.pending.front()?;

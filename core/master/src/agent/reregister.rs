@@ -50,8 +50,11 @@ impl Master {
         if !self.is_acceptable(&message.agent, message.version.as_deref()) {
             return;
         }
-        if message.frameworks.iter().any(|info| self.known.names.admit_filters(info).is_err()) {
-            return;
+        // No agent is turned away for what its frameworks ask for: they say it again when they subscribe.
+        for info in &mut message.frameworks {
+            if self.known.names.admit_filters(info).is_err() {
+                info.offer_filters.clear();
+            }
         }
         let info = upgraded((*message.agent).clone());
         if let Some(agent) = self.state.agents.get(&id) {

@@ -3,6 +3,7 @@
 
 use super::{Checked, executor, framework, resource};
 use crate::agent::capacity::{AGENT_MAX, Sums, added, sums, used};
+use crate::names;
 use crate::state::task::holds_resources;
 use std::collections::BTreeSet;
 use tepui_proto::codec;
@@ -41,7 +42,9 @@ pub(crate) fn resources(resources: &[Resource]) -> Checked {
     tepui_resources::validate::list(resources).map_err(|error| error.to_string())?;
     let mut allocated = resources.iter().filter_map(|one| one.allocation_info.role.as_deref());
     allocated.try_for_each(|role| tepui_resources::roles::validate(role).map_err(|error| error.to_string()))?;
-    countable(&sums([resources]))
+    let sums = sums([resources]);
+    names::are_few(sums.keys().map(String::as_str))?;
+    countable(&sums)
 }
 
 /// No sum of what an agent lists is more than one can have.
@@ -98,7 +101,9 @@ pub fn reregister(message: &ReregisterAgentMessage) -> Checked {
 pub fn update(message: &UpdateAgentMessage) -> Checked {
     let providers = message.resource_providers.providers.iter().map(|provider| &*provider.total_resources);
     searchable(providers.chain([&*message.oversubscribed_resources]))?;
-    countable(&added(message))
+    let added = added(message);
+    names::are_few(added.keys().map(String::as_str))?;
+    countable(&added)
 }
 
 /// No two that hold resources hold the same port or item.

@@ -1,6 +1,7 @@
 //! A framework's description of itself.
 
 use super::Checked;
+use crate::names;
 use crate::state::Snapshot;
 use crate::state::framework::{has_capability, roles};
 use std::collections::BTreeSet;
@@ -73,7 +74,8 @@ fn bounded(info: &FrameworkInfo) -> Checked {
     if quantities.sum::<usize>() > QUANTITIES_MAX {
         return Err(format!("'FrameworkInfo.offer_filters' contains more than {QUANTITIES_MAX} quantities"));
     }
-    Ok(())
+    names::are_few(names::of_filters(info))
+        .map_err(|text| format!("'FrameworkInfo.offer_filters' is not valid: {text}"))
 }
 
 fn validate_roles(info: &FrameworkInfo) -> Checked {
