@@ -6,6 +6,7 @@
 
 pub mod bytes;
 pub mod date;
+pub mod double;
 pub mod duration;
 pub mod effect_queue;
 pub mod id;

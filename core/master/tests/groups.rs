@@ -6,38 +6,16 @@ use harness::*;
 use std::time::Duration;
 use tepui_proto::mesos::command_info::URI as Uri;
 use tepui_proto::mesos::internal::{ExitedExecutorMessage, RunTaskGroupMessage, ShutdownExecutorMessage};
-use tepui_proto::mesos::offer::{Operation, operation};
 use tepui_proto::mesos::scheduler::{Call, call, event};
 use tepui_proto::mesos::task_status::Reason;
-use tepui_proto::mesos::{
-    AgentID, CommandInfo, ExecutorID, ExecutorInfo, Offer, TaskGroupInfo, TaskInfo, TaskState, executor_info,
-};
+use tepui_proto::mesos::{AgentID, CommandInfo, ExecutorID, ExecutorInfo, Offer, TaskInfo, TaskState};
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
 
 const AGENT: &str = "cpus:4;mem:4096;disk:4096;ports:[31000-32000]";
 
 fn executor(framework: &str, resources: &str) -> ExecutorInfo {
-    ExecutorInfo {
-        r#type: Some(executor_info::Type::DEFAULT),
-        executor_id: MessageField::some(ExecutorID { value: "e".to_owned(), ..Default::default() }),
-        framework_id: field_id(framework),
-        resources: Resources::parse(resources, "*").unwrap().to_proto(),
-        ..Default::default()
-    }
-}
-
-fn group(executor: ExecutorInfo, tasks: Vec<TaskInfo>) -> Operation {
-    let group = operation::LaunchGroup {
-        executor: MessageField::some(executor),
-        task_group: MessageField::some(TaskGroupInfo { tasks, ..Default::default() }),
-        ..Default::default()
-    };
-    Operation {
-        r#type: Some(operation::Type::LAUNCH_GROUP),
-        launch_group: MessageField::some(group),
-        ..Default::default()
-    }
+    default_executor(framework, Resources::parse(resources, "*").unwrap().to_proto())
 }
 
 fn one(id: &str, agent: &str) -> TaskInfo {
@@ -57,8 +35,8 @@ fn cluster() -> (World, String, Scheduler, Offer) {
 fn a_group_shares_one_executor() {
     let (mut world, agent, scheduler, offer) = cluster();
     let executor = executor(&scheduler.id, "cpus:0.1;mem:32;disk:32");
-    let first = group(executor.clone(), vec![one("a", &agent), one("b", &agent)]);
-    let second = group(executor, vec![one("c", &agent)]);
+    let first = group_operation(executor.clone(), vec![one("a", &agent), one("b", &agent)]);
+    let second = group_operation(executor, vec![one("c", &agent)]);
     world.call(&scheduler, accept(&[&offer], vec![first, second]));
     let run: Vec<RunTaskGroupMessage> = world.received(&agent_pid(1));
     assert_eq!(run.iter().map(|group| group.launch_executor.unwrap()).collect::<Vec<_>>(), [true, false]);
@@ -109,7 +87,7 @@ fn refused(change: impl FnOnce(&mut ExecutorInfo, &mut Vec<TaskInfo>)) -> String
     let mut executor = executor(&scheduler.id, "cpus:0.1;mem:32;disk:32");
     let mut tasks = vec![one("a", &agent), one("b", &agent)];
     change(&mut executor, &mut tasks);
-    world.call(&scheduler, accept(&[&offer], vec![group(executor, tasks)]));
+    world.call(&scheduler, accept(&[&offer], vec![group_operation(executor, tasks)]));
     let updates = world.updates(&scheduler);
     assert_eq!(updates.len(), 2, "the whole group is refused");
     assert!(updates.iter().all(|update| update.state == TaskState::TASK_ERROR));

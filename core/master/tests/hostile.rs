@@ -6,14 +6,13 @@ use harness::*;
 use std::time::Duration;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
 use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage, UpdateAgentMessage};
-use tepui_proto::mesos::offer::{Operation, operation};
+use tepui_proto::mesos::offer::Operation;
 use tepui_proto::mesos::offer_filters::{MinAllocatableResources, ResourceQuantities};
 use tepui_proto::mesos::resource::reservation_info::Type as Reservation;
 use tepui_proto::mesos::scheduler::{Call, call};
 use tepui_proto::mesos::value::Scalar;
 use tepui_proto::mesos::{
-    AgentID, CommandInfo, ExecutorID, ExecutorInfo, FrameworkInfo, Offer, OfferFilters, Resource, Task, TaskGroupInfo,
-    TaskID, TaskInfo, TaskState, executor_info,
+    AgentID, CommandInfo, ExecutorInfo, FrameworkInfo, Offer, OfferFilters, Resource, Task, TaskID, TaskInfo, TaskState,
 };
 use tepui_proto::{ContentType, MessageField};
 use tepui_resources::Resources;
@@ -43,29 +42,6 @@ fn with_mounts(mut task: TaskInfo, count: usize) -> TaskInfo {
     task
 }
 
-fn executor(framework: &str, resources: Vec<Resource>) -> ExecutorInfo {
-    ExecutorInfo {
-        r#type: Some(executor_info::Type::DEFAULT),
-        executor_id: MessageField::some(ExecutorID { value: "e".to_owned(), ..Default::default() }),
-        framework_id: field_id(framework),
-        resources,
-        ..Default::default()
-    }
-}
-
-fn group(executor: ExecutorInfo, tasks: Vec<TaskInfo>) -> Operation {
-    let group = operation::LaunchGroup {
-        executor: MessageField::some(executor),
-        task_group: MessageField::some(TaskGroupInfo { tasks, ..Default::default() }),
-        ..Default::default()
-    };
-    Operation {
-        r#type: Some(operation::Type::LAUNCH_GROUP),
-        launch_group: MessageField::some(group),
-        ..Default::default()
-    }
-}
-
 #[test]
 fn a_disk_that_is_taken_whole_is_taken_once() {
     type Launch = fn(&str, &str) -> Operation;
@@ -77,7 +53,7 @@ fn a_disk_that_is_taken_whole_is_taken_once() {
             let custom = ExecutorInfo {
                 r#type: None,
                 command: MessageField::some(CommandInfo { value: Some("e".to_owned()), ..Default::default() }),
-                ..executor(framework, own.collect())
+                ..default_executor(framework, own.collect())
             };
             let task = with_mounts(task("t", agent, "cpus:1;mem:64"), 1);
             let (command, executor) = (MessageField::none(), MessageField::some(custom));
@@ -86,13 +62,13 @@ fn a_disk_that_is_taken_whole_is_taken_once() {
         (2, |framework, agent| {
             let small = Resources::parse("cpus:0.1;mem:32;disk:16", "*").unwrap().to_proto();
             let one = |id| with_mounts(task(id, agent, "cpus:0.5;mem:64"), 1);
-            group(executor(framework, small), vec![one("t"), one("u")])
+            group_operation(default_executor(framework, small), vec![one("t"), one("u")])
         }),
         (2, |framework, agent| {
             let small =
                 Resources::parse("cpus:0.1;mem:32;disk:16", "*").unwrap().to_proto().into_iter().chain([mount()]);
             let one = |id, count| with_mounts(task(id, agent, "cpus:0.5;mem:64"), count);
-            group(executor(framework, small.collect()), vec![one("t", 1), one("u", 0)])
+            group_operation(default_executor(framework, small.collect()), vec![one("t", 1), one("u", 0)])
         }),
     ];
     for (number, (refused, launch)) in launches.into_iter().enumerate() {
@@ -354,7 +330,7 @@ fn what_a_task_lists_is_bounded() {
     let own = Resources::parse("cpus:0.1;mem:32;disk:16", "*").unwrap().to_proto();
     let many: Vec<String> = (0..200).map(|number| format!("x{number}:1")).collect();
     let tasks = (0..30).map(|number| task(&number.to_string(), &agent, &many.join(";"))).collect();
-    world.call(&scheduler, accept(&[&offer], vec![group(executor(&scheduler.id, own), tasks)]));
+    world.call(&scheduler, accept(&[&offer], vec![group_operation(default_executor(&scheduler.id, own), tasks)]));
     let update = world.updates(&scheduler).remove(0);
     assert_eq!(update.message.as_deref(), Some("6000 resources of a group are more than 5120"));
     world.audit();

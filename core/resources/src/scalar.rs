@@ -6,6 +6,7 @@
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
+use tepui_base::double;
 
 /// An amount in thousandths: 1.5 cpus are 1500. Arithmetic saturates, so no wire value can make it panic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,7 +98,7 @@ impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let thousandths = self.0.unsigned_abs();
         if thousandths >= EXACT {
-            return write_rounded(f, self.to_f64());
+            return f.write_str(&double::stream(self.to_f64(), 15));
         }
         let sign = if self.0 < 0 { "-" } else { "" };
         let (whole, part) = (thousandths / UNIT.unsigned_abs(), thousandths % UNIT.unsigned_abs());
@@ -108,22 +109,6 @@ impl fmt::Display for Scalar {
             part if part % 10 == 0 => write!(f, ".{:02}", part / 10),
             part => write!(f, ".{part:03}"),
         }
-    }
-}
-
-/// Fifteen significant digits; an exponent once the whole part has more digits than that.
-fn write_rounded(f: &mut fmt::Formatter<'_>, units: f64) -> fmt::Result {
-    let scientific = format!("{units:.14e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: usize = exponent.parse().unwrap_or(0);
-    if exponent >= 15 {
-        let digits = digits.trim_end_matches('0').trim_end_matches('.');
-        return write!(f, "{digits}e+{exponent:02}");
-    }
-    let fixed = format!("{units:.*}", 14 - exponent);
-    match fixed.contains('.') {
-        true => f.write_str(fixed.trim_end_matches('0').trim_end_matches('.')),
-        false => f.write_str(&fixed),
     }
 }
 

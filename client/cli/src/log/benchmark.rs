@@ -9,6 +9,7 @@ use bytes::Bytes;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
+use tepui_base::double;
 use tepui_logd::Client;
 
 /// Its flags.
@@ -62,7 +63,7 @@ async fn replay(client: &Client, data: Vec<Bytes>, output: &Path) -> Result<()> 
         let took = begun.elapsed().as_secs_f64() * 1000.0;
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // Writing to a string cannot fail.
-        let _ = writeln!(lines, "{} Appended {size} bytes in {} ms", timestamp(wall), number(took));
+        let _ = writeln!(lines, "{} Appended {size} bytes in {} ms", timestamp(wall), double::stream(took, 6));
     }
     say!("Total number of appends: {count}");
     say!("Total time used: {}", tepui_base::duration::format(started.elapsed()));
@@ -99,24 +100,6 @@ fn data(kind: &str, size: usize) -> Result<Bytes> {
     Ok(data.into())
 }
 
-/// As a C++ stream prints a number: six significant digits, no zeros behind them, and an exponent where it is large or small.
-fn number(value: f64) -> String {
-    const DIGITS: i32 = 6;
-    let rounded = format!("{value:.5e}");
-    let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let short = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
-    };
-    if (-4..DIGITS).contains(&exponent) {
-        let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
-        return short(&format!("{value:.decimals$}"));
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", short(mantissa), exponent.unsigned_abs())
-}
-
 /// As libprocess prints a time: `2026-11-28 06:10:03.123456789+00:00`.
 fn timestamp(wall: Duration) -> String {
     const DAY: u64 = 24 * 3600;
@@ -134,24 +117,6 @@ mod tests {
     fn times_look_as_libprocess_prints_them() {
         let wall = Duration::new(1_795_846_203, 1_020_000);
         assert_eq!(timestamp(wall), "2026-11-28 06:10:03.001020000+00:00");
-    }
-
-    #[test]
-    fn numbers_look_as_a_stream_prints_them() {
-        let texts = [
-            (0.0, "0"),
-            (5.0, "5"),
-            (1.2345678, "1.23457"),
-            (12.50, "12.5"),
-            (0.000123456789, "0.000123457"),
-            (0.0000123, "1.23e-05"),
-            (123_456.4, "123456"),
-            (999_999.7, "1e+06"),
-            (12_345_678.0, "1.23457e+07"),
-        ];
-        for (value, text) in texts {
-            assert_eq!(number(value), text);
-        }
     }
 
     #[test]

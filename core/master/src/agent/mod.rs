@@ -147,10 +147,8 @@ impl Master {
     }
 }
 
-/// A description with its resources in the newest form, in no more room than it needs: it is kept for as long as its
-/// agent.
-pub(crate) fn upgraded(mut info: AgentInfo) -> Arc<AgentInfo> {
-    own(&mut info.resources);
+/// A description in no more room than it needs: it is kept for as long as its agent.
+pub(crate) fn compact(mut info: AgentInfo) -> Arc<AgentInfo> {
     info.resources.shrink_to_fit();
     info.attributes.shrink_to_fit();
     Arc::new(info)

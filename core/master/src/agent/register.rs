@@ -2,7 +2,7 @@
 
 use super::capacity::Claim;
 use super::checkpointed::Holdings;
-use super::{Arrival, own, upgraded};
+use super::{Arrival, compact, own};
 use crate::Master;
 use crate::cx::Cx;
 use crate::metrics::Counter;
@@ -54,7 +54,7 @@ impl Master {
         }
         info.id = id.to_field();
         // The registrar and the master share the one description: there is one for every agent of the cluster.
-        let info = upgraded(info);
+        let info = compact(info);
         self.known.registering.insert(pid.clone());
         let arrival = Arrival {
             pid,

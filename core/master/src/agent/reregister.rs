@@ -4,7 +4,7 @@
 use super::capacity::Claim;
 use super::checkpointed::Holdings;
 use super::draining::GONE;
-use super::{Arrival, own, upgraded};
+use super::{Arrival, compact, own};
 use crate::Master;
 use crate::cx::Cx;
 use crate::effect::Effect;
@@ -56,7 +56,7 @@ impl Master {
                 info.offer_filters.clear();
             }
         }
-        let info = upgraded((*message.agent).clone());
+        let info = compact((*message.agent).clone());
         if let Some(agent) = self.state.agents.get(&id) {
             if agent.pid.ip != pid.ip || agent.info.hostname != info.hostname {
                 return self.shut_down(cx, &pid, "Agent attempted to reregister with different IP / hostname");

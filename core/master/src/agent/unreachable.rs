@@ -8,7 +8,7 @@ use crate::metrics::Counter;
 use crate::pending::Pending;
 use crate::state::status;
 use std::sync::Arc;
-use tepui_base::{AgentId, duration};
+use tepui_base::{AgentId, double, duration};
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::task_status::Reason;
 use tepui_proto::mesos::{AgentInfo, TaskState};
@@ -129,12 +129,9 @@ impl Master {
     }
 }
 
-/// A share in percent as a C++ stream prints it: six significant digits. Shares are from 0 to 1.
+/// A share in percent.
 fn percent(share: f64) -> String {
-    let percent = share * 100.0;
-    let before_point = if percent > 0.0 { percent.log10().floor() as i32 + 1 } else { 1 };
-    let text = format!("{percent:.*}", usize::try_from(6 - before_point).unwrap_or(0));
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    double::stream(share * 100.0, 6)
 }
 
 #[cfg(test)]

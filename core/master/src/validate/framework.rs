@@ -5,7 +5,7 @@ use crate::names;
 use crate::state::Snapshot;
 use crate::state::framework::{has_capability, roles};
 use std::collections::BTreeSet;
-use tepui_base::duration;
+use tepui_base::{double, duration};
 use tepui_proto::ProtoId;
 use tepui_proto::mesos::framework_info::capability::Type as Capability;
 use tepui_proto::mesos::{FrameworkInfo, OfferFilters};
@@ -31,20 +31,10 @@ pub fn subscription(info: &FrameworkInfo, suppressed: &[String], state: &Snapsho
     // A negative one is valid, and never over.
     let failover_timeout = info.failover_timeout.unwrap_or(0.0);
     if duration::from_secs_f64(failover_timeout.abs()).is_none() {
-        let text = many_seconds(failover_timeout);
+        let text = double::stream(failover_timeout, 6);
         return Err(format!("The framework failover_timeout ({text}) is invalid"));
     }
     Ok(())
-}
-
-/// A number too large for a duration, as C++ streams print it: six digits at most.
-fn many_seconds(secs: f64) -> String {
-    if !secs.is_finite() {
-        return secs.to_string().to_lowercase();
-    }
-    let text = format!("{secs:.5e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    format!("{}e+{exponent}", digits.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Whether a description is sound in itself.

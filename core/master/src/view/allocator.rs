@@ -4,6 +4,7 @@
 //! request that asks for metrics is answered. Source: Mesos `src/master/allocator/mesos/metrics.cpp`.
 
 use super::api;
+use super::roles::DEFAULT_WEIGHT;
 use crate::http::route;
 use crate::state::Snapshot;
 use std::collections::BTreeMap;
@@ -86,7 +87,7 @@ fn consumed(snapshot: &Snapshot) -> BTreeMap<String, Quantities> {
         let reserved = agent.total.reservations();
         reserved.iter().for_each(|(role, reserved)| add(role.as_str(), &Quantities::from_scalars(reserved)));
     }
-    let weighed = snapshot.weights.iter().filter(|(_, weight)| **weight != 1.0).map(|(role, _)| role);
+    let weighed = snapshot.weights.iter().filter(|(_, weight)| **weight != DEFAULT_WEIGHT).map(|(role, _)| role);
     weighed.chain(snapshot.quotas.keys()).for_each(|role| add(role, &none));
     roles
 }

@@ -12,7 +12,7 @@ use tepui_resources::{Quantities, Resources, Role};
 use tepui_wire::Request;
 
 /// The weight of a role that was given none.
-const DEFAULT_WEIGHT: f64 = 1.0;
+pub(super) const DEFAULT_WEIGHT: f64 = 1.0;
 
 /// The weight of a role.
 pub(super) fn weight(snapshot: &Snapshot, role: &str) -> f64 {

@@ -8,8 +8,8 @@ use tepui_proto::mesos::internal::{RegisterAgentMessage, ReregisterAgentMessage,
 use tepui_proto::mesos::offer::{Operation, operation};
 use tepui_proto::mesos::scheduler::{Call, call};
 use tepui_proto::mesos::{
-    AgentID, AgentInfo, CommandInfo, Filters, FrameworkID, FrameworkInfo, Offer, OfferID, Task, TaskID, TaskInfo,
-    TaskState, TaskStatus,
+    AgentID, AgentInfo, CommandInfo, ExecutorID, ExecutorInfo, Filters, FrameworkID, FrameworkInfo, Offer, OfferID,
+    Resource, Task, TaskGroupInfo, TaskID, TaskInfo, TaskState, TaskStatus, executor_info,
 };
 use tepui_resources::Resources;
 use tepui_wire::Request;
@@ -118,6 +118,30 @@ pub fn launch_operation(tasks: Vec<TaskInfo>) -> Operation {
     Operation {
         r#type: Some(operation::Type::LAUNCH),
         launch: MessageField::some(operation::Launch { task_infos: tasks, ..Default::default() }),
+        ..Default::default()
+    }
+}
+
+/// An executor of the agent's own kind, as groups need one.
+pub fn default_executor(framework: &str, resources: Vec<Resource>) -> ExecutorInfo {
+    ExecutorInfo {
+        r#type: Some(executor_info::Type::DEFAULT),
+        executor_id: MessageField::some(ExecutorID { value: "e".to_owned(), ..Default::default() }),
+        framework_id: field_id(framework),
+        resources,
+        ..Default::default()
+    }
+}
+
+pub fn group_operation(executor: ExecutorInfo, tasks: Vec<TaskInfo>) -> Operation {
+    let group = operation::LaunchGroup {
+        executor: MessageField::some(executor),
+        task_group: MessageField::some(TaskGroupInfo { tasks, ..Default::default() }),
+        ..Default::default()
+    };
+    Operation {
+        r#type: Some(operation::Type::LAUNCH_GROUP),
+        launch_group: MessageField::some(group),
         ..Default::default()
     }
 }
