@@ -27,6 +27,8 @@ pub struct Patience {
 impl Patience {
     pub fn see(&mut self, now: u64, fact: &Fact, model: &Model, found: &mut Vec<String>) {
         match fact {
+            // A registered agent that says so again, because the answer was slow, has answered no ping.
+            Fact::Reregistered { id } if self.heard.contains_key(id) && !self.lost.contains_key(id) => {}
             Fact::Admitted { id } | Fact::Reregistered { id } => {
                 self.forget(id);
                 self.heard.insert(id.clone(), now);
@@ -96,4 +98,36 @@ fn silence() -> u64 {
 
 fn absence() -> u64 {
     REREGISTER_TIMEOUT.as_nanos() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// What is said when agent `a` is given up at that second, after it registered at 0 and what `before` adds.
+    fn given_up(at: u64, before: &[(u64, Fact)]) -> usize {
+        let (mut patience, mut model, mut found) = (Patience::default(), Model::default(), Vec::new());
+        model.known.registered.insert("a".to_owned());
+        let mut see = |seconds: u64, fact: &Fact| patience.see(seconds * SECOND, fact, &model, &mut found);
+        see(0, &Fact::Admitted { id: "a".to_owned() });
+        for (seconds, fact) in before {
+            see(*seconds, fact);
+        }
+        see(at, &Fact::GivenUp { id: "a".to_owned() });
+        found.len()
+    }
+
+    /// Seed 219538786367752: the agent registered again because the answer to its first message was slow.
+    #[test]
+    fn only_an_answer_to_a_ping_or_a_return_gives_an_agent_more_time() {
+        let back = || Fact::Reregistered { id: "a".to_owned() };
+        let lost = || Fact::AgentLost { id: "a".to_owned() };
+        assert_eq!(given_up(24, &[]), 0);
+        assert_eq!(given_up(23, &[]), 1);
+        assert_eq!(given_up(24, &[(2, back())]), 0, "it was there already");
+        assert_eq!(given_up(24, &[(2, Fact::Pong { id: "a".to_owned() })]), 1);
+        assert_eq!(given_up(24, &[(1, lost()), (2, back())]), 1, "it came back");
+    }
 }
