@@ -2,6 +2,7 @@
 
 use super::jute::{Malformed, Reader};
 use super::protocol::{self, Acl, Code, Mode, Request, Stat};
+use super::servers::{self, Servers};
 use super::session::{self, Ask, Config, Event};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,11 +28,18 @@ pub struct Client {
 impl Client {
     /// Starts a session, and answers at once; what becomes of it arrives as events.
     pub fn open(config: Config) -> (Client, mpsc::UnboundedReceiver<Event>) {
+        // Without randomness the servers are tried in their own order.
+        let servers = Servers::new(&config.servers, getrandom::u64().unwrap_or_default(), servers::system());
+        Client::open_among(config, servers)
+    }
+
+    /// The same, with servers that are looked up in a way of one's own.
+    pub(super) fn open_among(config: Config, servers: Servers) -> (Client, mpsc::UnboundedReceiver<Event>) {
         let (asks, queue) = mpsc::channel(QUEUE);
         let (closing, closed) = oneshot::channel();
         let (confirmed, until) = watch::channel(None);
         let (events, receiver) = mpsc::unbounded_channel();
-        let task = tokio::spawn(session::run(config, queue, closed, confirmed, events));
+        let task = tokio::spawn(session::run(config, servers, queue, closed, confirmed, events));
         (Client { asks, until, closing: Some(closing), task: Some(task) }, receiver)
     }
 

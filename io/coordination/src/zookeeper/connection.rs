@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 use std::io::{Error, ErrorKind};
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -16,8 +17,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Looks the name up anew each time: servers move.
-    pub async fn open(address: &str) -> Result<Connection, Error> {
+    /// Connects to a server.
+    pub async fn open(address: SocketAddr) -> Result<Connection, Error> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Connection { stream, input: BytesMut::new() })

@@ -12,6 +12,7 @@ use crate::url::Credentials;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{Error, ErrorKind};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
@@ -90,13 +91,12 @@ struct Session {
 /// Keeps the session until it is over or closed.
 pub(super) async fn run(
     config: Config,
+    servers: Servers,
     asks: mpsc::Receiver<Ask>,
     closed: oneshot::Receiver<()>,
     until: watch::Sender<Option<Instant>>,
     events: mpsc::UnboundedSender<Event>,
 ) {
-    // Without randomness the servers are tried in the order given.
-    let servers = Servers::new(&config.servers, getrandom::u64().unwrap_or_default());
     let (timeout, confirmed) = (config.timeout, Instant::now());
     let password = Bytes::from_static(&[0; 16]);
     let mut session =
@@ -151,25 +151,34 @@ impl Session {
 
     /// Tries one server after the other until one takes the session.
     async fn connect(&mut self) -> Result<Connection, End> {
+        self.servers.look_up();
         loop {
             if self.is_expired() {
                 return Err(End::Expired);
             }
-            let limit = (self.timeout / (self.servers.len() as u32 + 2)).max(SHORTEST_ATTEMPT);
-            let limit = Instant::now() + limit;
-            let limit = self.expiry().map_or(limit, |expiry| expiry.min(limit));
-            let attempt = timeout_at(limit, self.attempt()).await;
-            let failure = match attempt.unwrap_or_else(|_| Err(End::Lost(ErrorKind::TimedOut.into()))) {
-                Ok(connection) => {
-                    self.servers.worked();
-                    return Ok(connection);
+            let failure = match self.servers.current() {
+                Some(server) => match self.try_server(server).await {
+                    Ok(connection) => {
+                        self.servers.worked();
+                        return Ok(connection);
+                    }
+                    Err(End::Lost(error)) => error,
+                    Err(end) => return Err(end),
+                },
+                // Only a session that has not begun knows no address.
+                None if !self.servers.is_settled() => {
+                    tokio::select! {
+                        () = self.servers.looked_up() => continue,
+                        _ = &mut self.closed => return Err(End::Closed),
+                    }
                 }
-                Err(End::Lost(error)) => error,
-                Err(end) => return Err(end),
+                None => self.servers.trouble(),
             };
-            let server = self.servers.current().unwrap_or("no server");
-            tracing::debug!(server, error = %failure, "ZooKeeper does not answer");
+            tracing::debug!(error = %failure, "ZooKeeper does not answer");
             let pause = self.servers.failed();
+            if !pause.is_zero() {
+                self.servers.look_up();
+            }
             tokio::select! {
                 () = sleep(pause) => {}
                 _ = &mut self.closed => return Err(End::Closed),
@@ -177,9 +186,17 @@ impl Session {
         }
     }
 
+    /// One attempt, which takes a share of the time that all servers have together.
+    async fn try_server(&mut self, server: SocketAddr) -> Result<Connection, End> {
+        let limit = (self.timeout / (self.servers.len() as u32 + 2)).max(SHORTEST_ATTEMPT);
+        let limit = Instant::now() + limit;
+        let limit = self.expiry().map_or(limit, |expiry| expiry.min(limit));
+        let attempt = timeout_at(limit, self.attempt(server)).await;
+        attempt.unwrap_or_else(|_| Err(End::Lost(ErrorKind::TimedOut.into())))
+    }
+
     /// Connects to one server, starts or goes on with the session there, and says who we are.
-    async fn attempt(&mut self) -> Result<Connection, End> {
-        let server = self.servers.current().ok_or(ErrorKind::NotFound).map_err(Error::from)?;
+    async fn attempt(&mut self, server: SocketAddr) -> Result<Connection, End> {
         let mut connection = tokio::select! {
             connection = Connection::open(server) => connection?,
             _ = &mut self.closed => return Err(End::Closed),
