@@ -1,7 +1,7 @@
 //! Makes the requests of a protocol machine.
 
 use crate::connection::Connection;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use tepui_framework::exchange::{ExchangeId, HttpEffect, HttpInput, Post, Reply};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -12,9 +12,15 @@ const QUEUE: usize = 64;
 /// Two lanes to a peer, as `tepui_framework::exchange` describes them. Dropping it closes both.
 pub(crate) struct Transport {
     inputs: mpsc::Sender<HttpInput>,
-    calls: mpsc::UnboundedSender<(ExchangeId, Post)>,
+    calls: mpsc::UnboundedSender<Step>,
     caller: JoinHandle<()>,
     streams: HashMap<ExchangeId, JoinHandle<()>>,
+}
+
+/// What the lane of calls is told.
+enum Step {
+    Call(ExchangeId, Post),
+    Abort(ExchangeId),
 }
 
 impl Transport {
@@ -22,27 +28,28 @@ impl Transport {
     pub fn new() -> (Transport, mpsc::Receiver<HttpInput>) {
         let (inputs, received) = mpsc::channel(QUEUE);
         // Unbounded, because a machine never waits; its callers wait for their answers, which bounds it in practice.
-        let (calls, queue) = mpsc::unbounded_channel();
-        let caller = tokio::spawn(make_calls(queue, inputs.clone()));
+        let (calls, steps) = mpsc::unbounded_channel();
+        let caller = tokio::spawn(make_calls(steps, inputs.clone()));
         (Transport { inputs, calls, caller, streams: HashMap::new() }, received)
     }
 
     /// Performs one effect.
     pub fn apply(&mut self, effect: HttpEffect) {
+        // The task that takes steps ends only together with this value.
         match effect {
             HttpEffect::Call(id, post) => {
-                // The task that takes calls ends only together with this value.
-                let _ = self.calls.send((id, post));
+                let _ = self.calls.send(Step::Call(id, post));
             }
             HttpEffect::Subscribe(id, post) => {
                 self.streams.retain(|_, stream| !stream.is_finished());
                 self.streams.insert(id, tokio::spawn(subscribe(id, post, self.inputs.clone())));
             }
-            HttpEffect::Abort(id) => {
-                if let Some(stream) = self.streams.remove(&id) {
-                    stream.abort();
+            HttpEffect::Abort(id) => match self.streams.remove(&id) {
+                Some(stream) => stream.abort(),
+                None => {
+                    let _ = self.calls.send(Step::Abort(id));
                 }
-            }
+            },
         }
     }
 }
@@ -54,18 +61,54 @@ impl Drop for Transport {
     }
 }
 
-async fn make_calls(mut queue: mpsc::UnboundedReceiver<(ExchangeId, Post)>, inputs: mpsc::Sender<HttpInput>) {
+/// The lane of calls: one after another, over one connection while they go to one peer.
+async fn make_calls(mut steps: mpsc::UnboundedReceiver<Step>, inputs: mpsc::Sender<HttpInput>) {
+    let mut queue = VecDeque::new();
     let mut open: Option<(String, Connection)> = None;
-    while let Some((id, post)) = queue.recv().await {
-        let input = match call(&mut open, &post).await {
-            Ok(reply) => HttpInput::Answered(id, reply),
-            Err(error) => {
+    loop {
+        let Some((id, post)) = queue.pop_front() else {
+            match steps.recv().await {
+                Some(Step::Call(id, post)) => queue.push_back((id, post)),
+                // It was answered before.
+                Some(Step::Abort(_)) => {}
+                None => return,
+            }
+            continue;
+        };
+        let answer = tokio::select! {
+            biased;
+            () = aborted(id, &mut steps, &mut queue) => None,
+            answer = call(&mut open, &post) => Some(answer),
+        };
+        let input = match answer {
+            Some(Ok(reply)) => HttpInput::Answered(id, reply),
+            Some(Err(error)) => {
                 open = None;
                 HttpInput::Closed(id, error)
+            }
+            None => {
+                open = None;
+                continue;
             }
         };
         if inputs.send(input).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Takes steps while a call is under way, until that call is to be forgotten.
+async fn aborted(
+    current: ExchangeId,
+    steps: &mut mpsc::UnboundedReceiver<Step>,
+    queue: &mut VecDeque<(ExchangeId, Post)>,
+) {
+    loop {
+        match steps.recv().await {
+            Some(Step::Call(id, post)) => queue.push_back((id, post)),
+            Some(Step::Abort(id)) if id == current => return,
+            Some(Step::Abort(id)) => queue.retain(|(waiting, _)| *waiting != id),
+            None => std::future::pending().await,
         }
     }
 }

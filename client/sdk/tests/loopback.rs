@@ -154,6 +154,47 @@ async fn a_lost_stream_is_made_again_with_the_framework_id() {
 }
 
 #[tokio::test]
+async fn a_master_that_answers_no_call_does_not_keep_calls_from_the_next() {
+    let (listener, address) = listen().await;
+    let form = ContentType::Protobuf;
+    let (scheduler, mut events) = Scheduler::builder(address, messages::framework("test", "nobody")).connect().unwrap();
+    let open = async || {
+        let mut stream = Peer::accept(&listener).await;
+        stream.request().await;
+        stream.open(form.as_str(), "Mesos-Stream-Id: s\r\n").await;
+        stream.chunk(&recordio::encode(&form.encode(&subscribed()))).await;
+        stream
+    };
+    let stream = open().await;
+    assert!(matches!(events.next().await, Some(Event::Subscribed { .. })));
+    let asked = |role: &str| {
+        let (scheduler, roles) = (scheduler.clone(), vec![role.to_owned()]);
+        tokio::spawn(async move { scheduler.revive(roles).await })
+    };
+    // Two calls, of which the master reads one and answers none.
+    let first = asked("a");
+    let mut silent = Peer::accept(&listener).await;
+    silent.request().await;
+    let second = asked("b");
+    tokio::task::yield_now().await;
+    drop(stream);
+    assert!(matches!(events.next().await, Some(Event::Disconnected(_))));
+    for call in [first, second] {
+        let answer = call.await.unwrap();
+        assert!(matches!(answer, Err(Error::Refused(_))), "{answer:?}");
+    }
+    assert!(silent.is_over().await, "the connection of the calls is closed");
+    let _stream = open().await;
+    assert!(matches!(events.next().await, Some(Event::Subscribed { .. })));
+    let third = asked("c");
+    let mut calls = Peer::accept(&listener).await;
+    let call = v1::decode_scheduler_call(form, &calls.request().await.body).unwrap();
+    calls.answer("202 Accepted", "", b"").await;
+    assert_eq!(call.revive.roles, ["c"]);
+    third.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_refusal_ends_the_events() {
     let (listener, address) = listen().await;
     let (_scheduler, mut events) = Scheduler::builder(address, messages::framework("t", "u")).connect().unwrap();

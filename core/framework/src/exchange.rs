@@ -29,7 +29,8 @@ pub enum HttpEffect {
     Subscribe(ExchangeId, Post),
     /// Makes a request after those put out before it; its answer is taken whole.
     Call(ExchangeId, Post),
-    /// Forgets a request: its connection is closed and nothing more is reported of it.
+    /// Forgets a request: one that waits for its turn is never made, the connection of one that was made is closed, and
+    /// nothing more is reported of it.
     Abort(ExchangeId),
 }
 

@@ -301,6 +301,27 @@ fn a_master_that_no_longer_leads_is_left() {
 }
 
 #[test]
+fn calls_end_with_the_subscription_they_were_made_over() {
+    let (mut world, _) = World::subscribed(|_| {});
+    world.input(Input::Call(CallId(1), Box::new(call::revive(vec![]))));
+    let old = world.calls()[0].0;
+    world.input(Input::Leader(vec!["m3:5050".into()]));
+    let effects = world.drain();
+    assert!(effects.contains(&Effect::Http(HttpEffect::Abort(old))), "{effects:?}");
+    let lost = Refusal::Lost("the leading master has changed".into());
+    assert!(effects.contains(&Effect::Answered(CallId(1), Err(lost))), "{effects:?}");
+    let Some(Effect::Http(HttpEffect::Subscribe(id, post))) = effects.last() else { panic!("{effects:?}") };
+    assert_eq!(post.to, "m3:5050");
+    world.open(*id);
+    world.drain();
+    // What the old leader said when it was no leader any more says nothing of the new one.
+    world.http(HttpInput::Answered(old, answer(503, "No leader elected")));
+    world.http(HttpInput::Closed(old, "eof".into()));
+    assert_eq!(world.drain(), []);
+    assert!(world.machine.is_subscribed());
+}
+
+#[test]
 fn a_teardown_ends_everything_once_it_is_taken() {
     let (mut world, id) = World::subscribed(|_| {});
     world.input(Input::Call(CallId(1), Box::new(call::teardown())));

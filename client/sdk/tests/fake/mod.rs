@@ -48,6 +48,11 @@ impl Peer {
         request
     }
 
+    /// Whether the other end has closed the connection and sent nothing before; waits for one of the two.
+    pub async fn is_over(&mut self) -> bool {
+        self.0.fill_buf().await.is_ok_and(<[u8]>::is_empty)
+    }
+
     async fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).await.unwrap();
