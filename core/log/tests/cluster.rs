@@ -147,6 +147,29 @@ fn without_faults_everything_is_acknowledged() {
     settle(&mut world);
 }
 
+/// A storage that truncates after each of its stores would fill the log with truncations.
+#[test]
+fn truncations_that_come_while_one_is_under_way_are_one() {
+    let mut world = World::new(8, 3, Faults::NONE);
+    world.clients_active = false;
+    world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
+    world.run_until_elected(0);
+    let (id, bytes) = world.checks.new_append(0);
+    world.request(0, Request::Append(id, bytes));
+    world.run_until("it", |world| world.checks.acknowledged.len() == 1);
+    for _ in 0..3 {
+        let (id, to) = world.checks.new_truncation(0).expect("something was acknowledged");
+        world.request(0, Request::Truncate(id, to));
+    }
+    let written = |node: &Node| -> Vec<u64> {
+        let position = |answer: &Answer| if let Answer::Written(_, position) = answer { Some(*position) } else { None };
+        node.answers.iter().filter_map(position).collect()
+    };
+    world.run_until("all of them", |world| written(&world.nodes[0]).len() == 4);
+    let first = written(&world.nodes[0])[0];
+    assert_eq!(written(&world.nodes[0])[1..], [first + 1, first + 2, first + 2]);
+}
+
 /// Two of three come up half a second late at most, so that the first one's first question finds nobody.
 #[test]
 fn replicas_that_start_together_do_not_wait_long_for_each_other() {

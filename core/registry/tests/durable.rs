@@ -202,6 +202,23 @@ fn the_next_master_reads_what_the_last_one_stored() {
     assert_eq!(world.next(1), Output::Applied(OperationId(1), Ok(true)));
 }
 
+/// A thousand agents that register at once are a few stores.
+#[test]
+fn what_queues_behind_a_store_is_stored_together() {
+    let mut world = World::new(3);
+    world.recover(0);
+    world.deliver();
+    let end = |world: &World| world.nodes[0].registrar.log().expect("a log").figures().end;
+    let before = end(&world);
+    for number in 0..6 {
+        apply(&mut world, 0, number, &number.to_string());
+    }
+    for number in 0..6 {
+        assert_eq!(world.next(0), Output::Applied(OperationId(number), Ok(true)));
+    }
+    assert_eq!(end(&world) - before, 2);
+}
+
 /// Who asks is shown nothing of a term that is over.
 #[test]
 fn a_term_that_is_over_leaves_nothing_to_be_shown() {

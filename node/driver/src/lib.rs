@@ -56,6 +56,7 @@ pub struct Place(Option<OwnedSemaphorePermit>);
 enum Item<M: Machine> {
     Input(M::Input, Option<OwnedSemaphorePermit>),
     Inspect(Box<dyn FnOnce(&M) + Send>),
+    Close,
 }
 
 /// Where a machine's inputs are put.
@@ -100,6 +101,11 @@ impl<M: Machine> Mailbox<M> {
         let (sender, receiver) = oneshot::channel();
         self.put(Item::Inspect(Box::new(move |machine| drop(sender.send(look(machine))))));
         receiver.await.ok()
+    }
+
+    /// Ends the machine in order once it has handled what was put here before, as if every mailbox were gone.
+    pub fn close(&self) {
+        self.put(Item::Close);
     }
 
     /// Inputs that wait.
@@ -156,7 +162,7 @@ impl<M: Machine> Driver<M> {
         self
     }
 
-    /// Runs until every mailbox is gone (`Ok`; lazy writes are on the disk then) or a write fails.
+    /// Runs until every mailbox is gone or one is closed (`Ok`; all writes are on the disk then, lazy ones too) or a write fails.
     pub async fn run(mut self, mut world: impl World<M::Effect>) -> Result<(), SyncFailed> {
         let mut syncing: Option<Syncing> = None;
         loop {
@@ -175,7 +181,11 @@ impl<M: Machine> Driver<M> {
                     self.queue.finish_sync();
                 }
                 item = self.receiver.recv() => match item {
-                    Some(item) => self.take_batch(item),
+                    Some(item) => {
+                        if !self.take_batch(item) {
+                            break;
+                        }
+                    }
                     None => break,
                 },
                 () = tokio::time::sleep_until(deadline.unwrap_or_else(tokio::time::Instant::now)), if deadline.is_some() => {}
@@ -186,22 +196,30 @@ impl<M: Machine> Driver<M> {
             syncing.await?;
             self.queue.finish_sync();
         }
+        // What was written while that sync ran, and lazy writes with it.
+        if let Some(writes) = self.queue.begin_sync() {
+            world.sync(writes).await?;
+            self.queue.finish_sync();
+        }
         match self.queue.take_lazy() {
             writes if writes.is_empty() => Ok(()),
             writes => world.sync(writes).await,
         }
     }
 
-    fn take_batch(&mut self, first: Item<M>) {
+    /// Whether it goes on.
+    fn take_batch(&mut self, first: Item<M>) -> bool {
         let mut item = Some(first);
         for _ in 0..BATCH {
-            let Some(next) = item.take().or_else(|| self.receiver.try_recv().ok()) else { return };
+            let Some(next) = item.take().or_else(|| self.receiver.try_recv().ok()) else { break };
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             match next {
                 Item::Input(input, _permit) => self.handle(input),
                 Item::Inspect(look) => look(&self.machine),
+                Item::Close => return false,
             }
         }
+        true
     }
 
     fn handle(&mut self, input: M::Input) {

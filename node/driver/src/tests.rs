@@ -3,7 +3,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 use tepui_base::{Instant, WriteKey};
 
-/// Counts; writes odd inputs down and reports them once durable; reports its timer.
+/// Inputs from here on are written lazily.
+const LAZY: u64 = 100;
+
+/// Counts; writes odd inputs down and reports them once durable, large ones lazily; reports its timer.
 #[derive(Default)]
 struct Counter {
     due: Option<Instant>,
@@ -23,6 +26,7 @@ impl Machine for Counter {
     fn handle(&mut self, now: Now, input: u64, out: &mut Outbox<Effect>) {
         match input {
             0 => self.due = Some(now.monotonic + Duration::from_millis(50)),
+            n if n >= LAZY => out.lazy(Effect::Write(n)),
             n if n % 2 == 1 => {
                 out.write(WriteKey(n), Effect::Write(n));
                 out.after(WriteKey(n), Effect::Tell(n));
@@ -80,6 +84,26 @@ async fn what_waits_for_the_disk_leaves_after_it() {
     assert!(at(Effect::Tell(2)) < at(Effect::Tell(1)), "a free effect does not wait: {seen:?}");
     assert!(at(Effect::Write(1)) < at(Effect::Tell(1)) && at(Effect::Write(3)) < at(Effect::Tell(3)));
     assert_eq!(seen.last(), Some(&Effect::Timer));
+}
+
+/// Also what was written while another sync was under way.
+#[tokio::test]
+async fn a_mailbox_that_is_closed_ends_the_machine_once_all_is_written() {
+    for inputs in [&[LAZY][..], &[1, LAZY], &[1, LAZY, 3], &[1, 3, LAZY]] {
+        let (driver, mailbox) = Driver::new(Counter::default(), Clock::default());
+        let log = Log::default();
+        let running = tokio::spawn(driver.run(log.clone()));
+        for input in inputs {
+            mailbox.post(*input);
+            assert!(mailbox.inspect(|_| ()).await.is_some());
+        }
+        mailbox.close();
+        mailbox.post(5);
+        running.await.unwrap().unwrap();
+        let seen = log.seen.lock().unwrap().clone();
+        let written = seen.into_iter().filter(|effect| matches!(effect, Effect::Write(_)));
+        assert_eq!(written.collect::<Vec<_>>(), inputs.iter().map(|input| Effect::Write(*input)).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

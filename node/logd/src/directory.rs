@@ -14,7 +14,9 @@ pub enum Error {
     Store(tepui_store::Error),
     /// A file does not hold what was once written there, or holds what is no log.
     #[error(
-        "{what}. To re-initialise this replica move {} away and start again: it catches up from its peers", directory.display()
+        "{what}. To re-initialise this replica move {} away and start again: if there are other replicas it catches up from \
+         them. If there are none, what was in it is lost: put a backup of it in its place, with --accept_other_quorum for that \
+         one start", directory.display()
     )]
     Damaged {
         /// What is wrong, with file and offset, or key.
@@ -28,6 +30,11 @@ impl Error {
     /// Whether opening again later may help without anybody looking at the files.
     pub fn is_passing(&self) -> bool {
         matches!(self, Error::Store(error) if error.is_passing())
+    }
+
+    /// Whether there is no directory, or nothing in it.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Error::Store(tepui_store::Error::Missing { .. }))
     }
 }
 

@@ -187,7 +187,8 @@ pub enum Error {
 
 /// Checks a start against the file, and writes it down; what is written there now. With `accept` what the file says is
 /// replaced; that a quorum must be a majority of a group that is known holds all the same. A group of before of which it is none
-/// is no reason not to start: the replica does not vote until those that were too many have left.
+/// is no reason not to start: the replica does not vote until those that were too many have left. Nor is a file that cannot be
+/// written, unless something is accepted.
 pub fn check_and_record(
     disk: &Arc<dyn Disk>,
     directory: &Path,
@@ -211,9 +212,23 @@ pub fn check_and_record(
         }
     }
     if recorded.as_ref() != Some(&membership) {
-        record(disk, directory, &membership)?;
+        record_start(disk, directory, &membership, accept)?;
     }
     Ok(membership)
+}
+
+/// Writes down a start. One that contradicts nothing goes on where that fails: Mesos, which has no such file, starts where the
+/// directory's parent may not be written. What was accepted must be written down, or the next start is refused.
+fn record_start(disk: &Arc<dyn Disk>, directory: &Path, membership: &Membership, accept: bool) -> Result<(), Error> {
+    let recorded = record(disk, directory, membership);
+    if accept {
+        return recorded;
+    }
+    if let Err(error) = recorded {
+        tracing::warn!(%error, "what this replica of the log is started with cannot be written down: the next start is not \
+            held against it");
+    }
+    Ok(())
 }
 
 /// Checks a directory that was opened against how far it was at the last start, and writes down how far it is; with `accept` only the latter.
@@ -233,7 +248,7 @@ pub fn check_and_record_reached(
     }
     let membership = Membership { reached: now, ..membership };
     if now != then {
-        record(disk, directory, &membership)?;
+        record_start(disk, directory, &membership, accept)?;
     }
     Ok(membership)
 }

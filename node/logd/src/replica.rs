@@ -24,7 +24,7 @@ use tepui_net::{Inbox, Node, Outlet};
 use tepui_store::disk::{Disk, RealDisk};
 use tepui_store::{Options, Store};
 use tepui_wire::{NetEffect, NetInput, Response, Upid};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
 /// The process that replicas know each other by.
@@ -103,9 +103,11 @@ impl Settings {
         Ok((membership, opened))
     }
 
-    /// Opens it after a failure: it must be the directory of before.
+    /// Opens it after a failure: it must be the directory of before. One that is not there (its volume is not mounted) is not
+    /// made: an empty log would stand in for what was promised.
     fn open_again(&self, membership: Membership) -> Result<(Membership, (Store, Restored)), Error> {
-        let opened = directory::open(self.disk.clone(), &self.directory, self.store)?;
+        let options = Options { create: false, ..self.store };
+        let opened = directory::open(self.disk.clone(), &self.directory, options)?;
         let membership = quorum::check_and_record_reached(&self.disk, &self.directory, membership, &opened.1, false)?;
         Ok((membership, opened))
     }
@@ -158,7 +160,7 @@ pub struct Replica<K: Keeper = Client> {
     keeper: K,
     ended: watch::Receiver<Option<String>>,
     /// Dropped to tell the replica to end.
-    _running: tokio::sync::oneshot::Sender<()>,
+    _running: oneshot::Sender<()>,
 }
 
 impl Replica {
@@ -180,7 +182,7 @@ impl<K: Keeper> Replica<K> {
         let (membership, opened) = blocking(move || checked.open()).await??;
         let (inbox, outlet) = node.spawn(PROCESS).ok_or(Error::Twice)?;
         outlet.receive_family(SENDERS);
-        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (stop, stopped) = oneshot::channel();
         let (ended, end) = watch::channel(None);
         let group = Group::new(membership, settings.patience);
         let following = settings.others.follow(outlet.upid());
@@ -188,10 +190,7 @@ impl<K: Keeper> Replica<K> {
         let mut process =
             Process { node, inbox, outlet, keeper: keeper.clone(), settings, group, following, storage: None };
         tokio::spawn(async move {
-            let why = tokio::select! {
-                why = process.live(opened) => why.to_string(),
-                _ = stopped => "it was told to end".to_owned(),
-            };
+            let why = process.live(opened, stopped).await;
             process.keeper.stop();
             // The thread of the store has the directory until it ends.
             if let Some(mut storage) = process.storage.take() {
@@ -236,9 +235,11 @@ struct Process<K> {
     storage: Option<Failure>,
 }
 
-/// Why a machine does not run for a while.
+/// Why a machine does not run for a while, or ends.
 #[derive(Debug, thiserror::Error)]
 enum Stopped {
+    #[error("it was told to end")]
+    Told,
     #[error(transparent)]
     Disk(#[from] tepui_store::Error),
     #[error(transparent)]
@@ -246,33 +247,42 @@ enum Stopped {
 }
 
 impl<K: Keeper> Process<K> {
-    /// Runs the machine, again and again after failures; returns what cannot be helped.
-    async fn live(&mut self, mut opened: (Store, Restored)) -> Error {
+    /// Runs the machine, again and again after failures, until it is told to end or what happened cannot be helped: why.
+    async fn live(&mut self, mut opened: (Store, Restored), mut told: oneshot::Receiver<()>) -> String {
         loop {
             let storage = match Storage::start(opened.0) {
                 Ok(storage) => storage,
-                Err(error) => return Error::System(error.to_string()),
+                Err(error) => return Error::System(error.to_string()).to_string(),
             };
-            let stopped = match self.run(storage, opened.1).await {
+            let stopped = match self.run(storage, opened.1, &mut told).await {
+                Ok(Stopped::Told) => return Stopped::Told.to_string(),
                 Ok(stopped) => stopped,
-                Err(error) => return error,
+                Err(error) => return error.to_string(),
             };
             let directory = self.settings.directory.display().to_string();
             tracing::error!(
                 directory,
                 "the replica of the log stops: {stopped}. It promises nothing until that is over"
             );
-            self.fit_together().await;
-            opened = match self.reopen().await {
+            let reopened = tokio::select! {
+                reopened = self.reopen() => reopened,
+                _ = &mut told => return Stopped::Told.to_string(),
+            };
+            opened = match reopened {
                 Ok(opened) => opened,
-                Err(error) => return error,
+                Err(error) => return error.to_string(),
             };
             tracing::info!(directory, "the replica of the log goes on");
         }
     }
 
-    /// Runs one machine until the disk fails or the group contradicts the quorum.
-    async fn run(&mut self, storage: Storage, restored: Restored) -> Result<Stopped, Error> {
+    /// Runs one machine until the disk fails, the group contradicts the quorum, or it is told to end.
+    async fn run(
+        &mut self,
+        storage: Storage,
+        restored: Restored,
+        told: &mut oneshot::Receiver<()>,
+    ) -> Result<Stopped, Error> {
         let config = self.settings.config(self.outlet.upid());
         let seed = getrandom::u64().map_err(|error| Error::System(error.to_string()))?;
         let machine = self.keeper.build(Log::new(config, seed, restored));
@@ -282,8 +292,9 @@ impl<K: Keeper> Process<K> {
         let (outlet, keeper) = (self.outlet.clone(), self.keeper.clone());
         keeper.start(mailbox.clone());
         let world = LogWorld { outlet, storage, mailbox: mailbox.clone(), keeper: keeper.clone() };
+        let mut running = Box::pin(driver.run(world));
         let stopped = tokio::select! {
-            result = driver.run(world) => match result {
+            result = &mut running => match result {
                 // The store says more than the driver, and may say it a moment later.
                 Err(failed) => {
                     ended.ended().await;
@@ -293,8 +304,18 @@ impl<K: Keeper> Process<K> {
             },
             failed = failure.happened() => failed.into(),
             contradiction = self.feed(&mailbox) => contradiction.into(),
+            _ = told => {
+                // That the last positions are decided is written lazily, and by an orderly end.
+                mailbox.close();
+                if let Err(error) = (&mut running).await {
+                    tracing::warn!(%error, "the end of the log is not known to be decided");
+                }
+                Stopped::Told
+            }
         };
         keeper.stop();
+        // It has the thread of the store, which has the directory.
+        drop(running);
         ended.ended().await;
         Ok(stopped)
     }
@@ -368,8 +389,9 @@ impl<K: Keeper> Process<K> {
         }
     }
 
-    /// Opens the directory as soon as the disk allows it. Meanwhile what arrives is dropped, as if this node were away.
+    /// Opens the directory as soon as group and disk allow it. Meanwhile what arrives is dropped, as if this node were away.
     async fn reopen(&mut self) -> Result<(Store, Restored), Error> {
+        self.fit_together().await;
         let (mut pause, longest) = PAUSES;
         loop {
             let (settings, membership) = (self.settings.clone(), self.group.membership().clone());
@@ -378,7 +400,7 @@ impl<K: Keeper> Process<K> {
                     self.group.reached(membership);
                     return Ok(opened);
                 }
-                Err(Error::Directory(error)) if error.is_passing() => {
+                Err(Error::Directory(error)) if error.is_passing() || error.is_missing() => {
                     tracing::debug!(%error, "the directory of the log is not back yet");
                 }
                 Err(error) => return Err(error),

@@ -59,10 +59,6 @@ pub struct Settings {
     pub keeping: Keeping,
     /// How it is decided who leads.
     pub contest: Contest,
-    /// `--registry_fetch_timeout`.
-    pub fetch_timeout: Duration,
-    /// `--registry_store_timeout`.
-    pub store_timeout: Duration,
     values: Values,
 }
 
@@ -87,20 +83,7 @@ impl Settings {
         regex_limits(&values)?;
         removal_interval(&values)?;
         removal_limit(&values)?;
-        let (fetch_timeout, store_timeout) =
-            (values.duration("registry_fetch_timeout"), values.duration("registry_store_timeout"));
-        Ok(Settings {
-            net,
-            allocator,
-            verbosity: |_| {},
-            metrics_pause,
-            record,
-            keeping,
-            contest,
-            fetch_timeout,
-            store_timeout,
-            values,
-        })
+        Ok(Settings { net, allocator, verbosity: |_| {}, metrics_pause, record, keeping, contest, values })
     }
 
     /// The file that the log goes to, if there is one.
@@ -432,6 +415,17 @@ mod tests {
         assert_eq!(of(&[]).registry_gc_interval, defaults.registry_gc_interval);
         assert_eq!(of(&[]).recovery_agent_removal_limit, defaults.recovery_agent_removal_limit);
         assert_eq!(of(&[]).agent_removal_interval, None);
+    }
+
+    #[test]
+    fn the_registrar_waits_as_long_as_it_is_told() {
+        let of = |args: &[&str]| {
+            let args: Vec<&str> = [&["--registry=in_memory"], args].concat();
+            let timeouts = settings(&args).unwrap().registry_timeouts();
+            (timeouts.fetch.as_secs(), timeouts.store.as_secs())
+        };
+        assert_eq!(of(&[]), (60, 20));
+        assert_eq!(of(&["--registry_fetch_timeout=2mins", "--registry_store_timeout=5secs"]), (120, 5));
     }
 
     #[test]

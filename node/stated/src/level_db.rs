@@ -31,7 +31,8 @@ impl Directory {
         let mut place = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let mut store = match place.take() {
             Some(store) => store,
-            None => Store::open_on(self.disk.clone(), &self.path, self.options)?,
+            // An empty one would stand in for a directory whose volume is not mounted.
+            None => Store::open_on(self.disk.clone(), &self.path, Options { create: false, ..self.options })?,
         };
         let result = work(&mut store);
         if !matches!(result, Err(Error::Store(_))) {

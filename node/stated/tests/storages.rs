@@ -12,7 +12,7 @@ use tepui_net::{NetConfig, Node};
 use tepui_stated::State;
 use tepui_stated::replicated::LogKeeper;
 use tepui_store::Options;
-use tepui_store::disk::{Fault, Recorder};
+use tepui_store::disk::{Fault, RealDisk, Recorder};
 use tokio::sync::watch;
 
 /// A storage to which all ways are the same.
@@ -86,6 +86,23 @@ async fn a_change_that_the_disk_refused_is_not_read_and_the_directory_is_used_ag
         assert_eq!(again.value(), found.value(), "{fault:?}: what was read is durable");
         assert!(state.store(&again.mutate("more".into())).await.unwrap().is_some());
     }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_mounted_is_not_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, away) = (folder.path().join("state"), folder.path().join("away"));
+    let state = State::level_db_on(Arc::new(RealDisk), &path, small()).unwrap();
+    let mut kept = state.store(&state.fetch("v").await.unwrap().mutate("value".into())).await.unwrap().unwrap();
+    std::fs::rename(&path, &away).unwrap();
+    // Until a table is due, for which a file is made.
+    while let Ok(stored) = state.store(&kept).await {
+        kept = stored.expect("nobody else writes");
+    }
+    assert!(state.fetch("v").await.is_err());
+    assert!(!path.exists(), "an empty one stands in for it");
+    std::fs::rename(&away, &path).unwrap();
+    assert_eq!(state.fetch("v").await.unwrap().value(), kept.value());
 }
 
 struct Member {

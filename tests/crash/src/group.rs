@@ -3,16 +3,16 @@
 //! Messages arrive in the order in which they were sent, and none is lost; time goes on when nothing is under way.
 
 use crate::judge::Diary;
-use crate::replica::{DIR, small};
+use crate::replica;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 use tepui_base::machine::Entry;
 use tepui_base::{EffectQueue, Machine, Now, Outbox};
 use tepui_log::records::{METADATA_KEY, Metadata, Status, metadata_value};
 use tepui_log::{Answer, Change, Config, Effect, Input, Log, Request, Restored};
 use tepui_logd::directory;
+use tepui_logd::quorum::Membership;
 use tepui_store::disk::Disk;
 use tepui_store::{Durability, Store};
 use tepui_wire::{Message, Upid};
@@ -91,7 +91,7 @@ fn log(member: usize, restored: Restored) -> Log {
 
 /// Starts the follower from what its disk holds.
 pub fn start(disk: Arc<dyn Disk>) -> Result<(Store, Log), String> {
-    let (store, restored) = directory::open(disk, Path::new(DIR), small()).map_err(|error| error.to_string())?;
+    let (store, restored) = replica::open(disk, &Membership { quorum: 2, ..Membership::default() })?;
     Ok((store, log(FOLLOWER, restored)))
 }
 

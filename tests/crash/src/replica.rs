@@ -1,13 +1,13 @@
 //! A replica as a node runs it, without sockets and threads: a machine with a log inside, over a directory.
 //!
 //! It starts as `node/logd` does: what it was last started with is checked and written down beside the directory, then the
-//! directory is opened, checked and read. Batches of writes go to the store in one synced call, as there.
+//! directory is opened, checked and read, and how far it is checked and written down too. Batches of writes go to the store in one synced call, as there.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use tepui_base::{EffectQueue, Machine, Now, Outbox};
-use tepui_log::{Config, Log};
+use tepui_log::{Config, Log, Restored};
 use tepui_logd::directory;
 use tepui_logd::quorum::{self, Membership};
 use tepui_store::disk::Disk;
@@ -28,6 +28,15 @@ const DEADLINES_MAX: usize = 1000;
 /// Limits so small that a few writes make tables, and a few tables are merged.
 pub fn small() -> Options {
     Options { memory_bytes: 1200, wal_bytes: 2500, lazy_bytes: 800, table_bytes: 700, ..Options::default() }
+}
+
+/// Opens the directory as a start of this membership does that contradicts neither the last one nor the directory.
+pub fn open(disk: Arc<dyn Disk>, membership: &Membership) -> Result<(Store, Restored), String> {
+    let dir = Path::new(DIR);
+    let membership = quorum::check_and_record(&disk, dir, membership, false).map_err(|error| error.to_string())?;
+    let opened = directory::open(disk.clone(), dir, small()).map_err(|error| error.to_string())?;
+    quorum::check_and_record_reached(&disk, dir, membership, &opened.1, false).map_err(|error| error.to_string())?;
+    Ok(opened)
 }
 
 /// A machine with a log inside.
@@ -57,8 +66,7 @@ impl<M: Inside> Replica<M> {
         if recorded.is_none() && disk.open(&dir.join("CURRENT")).is_ok() {
             return Err("the log is there, and what it was started with is not".to_owned());
         }
-        quorum::check_and_record(&disk, dir, &membership, false).map_err(|error| error.to_string())?;
-        let (store, restored) = directory::open(disk, dir, small()).map_err(|error| error.to_string())?;
+        let (store, restored) = open(disk, &membership)?;
         let pid = Upid::new("log-replica(1)", [127, 0, 0, 1].into(), 5050);
         let machine = M::build(Log::new(Config::new(pid.clone(), 1), 1, restored));
         let (queue, told) = Default::default();

@@ -57,18 +57,22 @@ impl GroupArgs {
         initialize.apply(&self.path)?;
         let net = NetConfig::from_env(|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
         let node = Node::bind(net).await.map_err(|error| error.to_string())?;
-        let own = node.upid(PROCESS);
+        let settings = self.settings(&node.upid(PROCESS))?;
+        let replica = Replica::start(&node, settings).await.map_err(|error| error.to_string())?;
+        Ok(Running { node, replica })
+    }
+
+    /// Unlike a master's, a log of these begins only where it was initialized, as in 1.11.
+    fn settings(self, own: &Upid) -> Result<Settings> {
         let others = match (&self.servers, &self.znode, &self.members) {
             (Some(servers), Some(znode), _) => {
                 let url = Url::of_group(&format!("zk://{servers}{znode}")).map_err(|error| error.to_string())?;
                 Others::ZooKeeper(url, SESSION)
             }
-            (.., members) => Others::Known(watch::channel(fixed(members.as_deref().unwrap_or_default(), &own)?).1),
+            (.., members) => Others::Known(watch::channel(fixed(members.as_deref().unwrap_or_default(), own)?).1),
         };
-        let settings =
-            Settings { accept_other_quorum: self.accept_other_quorum, ..Settings::new(self.path, self.quorum, others) };
-        let replica = Replica::start(&node, settings).await.map_err(|error| error.to_string())?;
-        Ok(Running { node, replica })
+        let settings = Settings::new(self.path, self.quorum, others);
+        Ok(Settings { auto_initialize: false, accept_other_quorum: self.accept_other_quorum, ..settings })
     }
 }
 
@@ -81,4 +85,26 @@ fn fixed(members: &str, own: &Upid) -> Result<BTreeSet<Upid>> {
     };
     let members: BTreeSet<Upid> = words.map(upid).collect::<Result<_>>()?;
     Ok(members.into_iter().filter(|member| member != own).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Words {
+        #[command(flatten)]
+        group: GroupArgs,
+    }
+
+    #[test]
+    fn a_log_does_not_begin_by_itself() {
+        let own = Upid::at(PROCESS, "127.0.0.1:5050".parse().unwrap());
+        for group in ["--members=127.0.0.1:5050,127.0.0.1:5051", "--servers=127.0.0.1:2181 --znode=/log"] {
+            let words = format!("replica --quorum=2 --path=/l {group}");
+            let settings = Words::parse_from(words.split(' ')).group.settings(&own).unwrap();
+            assert!(!settings.auto_initialize, "{words}");
+        }
+    }
 }

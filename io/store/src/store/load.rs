@@ -10,6 +10,9 @@ use crate::leveldb::names::{CURRENT, Name};
 use crate::leveldb::{Damage, batch, frame};
 use crate::place::Place;
 
+/// What a MANIFEST of LevelDB's `NewDB` and `RepairDB` says instead of a log: there was none, or all of them are in tables.
+const NO_WAL: u64 = 0;
+
 /// A database as its files say it.
 #[derive(Default)]
 pub(super) struct Loaded {
@@ -37,19 +40,27 @@ pub(super) fn load(place: &Place) -> Result<Option<Loaded>, Error> {
         loaded.report.tables.push((Name::Table(meta.number).text(), meta.level, entries, meta.size));
         loaded.tables.push(table);
     }
-    let first = manifest.wal.unwrap_or(0);
-    let mut wals: Vec<u64> = names
-        .into_iter()
-        .filter_map(|name| match name {
-            Name::Wal(number) if number >= first || number == manifest.previous_wal => Some(number),
-            _ => None,
-        })
-        .collect();
-    wals.sort_unstable();
-    for number in wals {
+    for number in wals(place, &names, &manifest, &loaded.report.manifest)? {
         loaded.take_wal(place, Name::Wal(number))?;
     }
     Ok(Some(loaded))
+}
+
+/// The logs whose writes are in no table, in their order. The first of them was made before the MANIFEST named it, by LevelDB
+/// too, so a directory without it has lost what was in it.
+fn wals(place: &Place, names: &[Name], manifest: &Manifest, named_by: &str) -> Result<Vec<u64>, Error> {
+    let first = manifest.wal.unwrap_or(NO_WAL);
+    let numbers = names.iter().filter_map(|name| match *name {
+        Name::Wal(number) if number >= first || number == manifest.previous_wal => Some(number),
+        _ => None,
+    });
+    let mut wals: Vec<u64> = numbers.collect();
+    wals.sort_unstable();
+    if first != NO_WAL && !wals.contains(&first) {
+        let path = place.path(&Name::Wal(first).text());
+        return Err(Error::corrupt(&path, 0, format!("{named_by} names this log and it is not there")));
+    }
+    Ok(wals)
 }
 
 /// CURRENT is durable before a table is written, or anything into a log.
@@ -102,8 +113,10 @@ impl Loaded {
         if !records.records.is_empty()
             && let Some(torn) = self.report.torn_wal()
         {
-            // A log is synced to its end before the next one is begun.
-            let what = format!("{} (the log after it is not empty)", torn.what);
+            // A log is synced to its end before the next one is begun; but for a last deletion that Mesos 1.11 did not sync.
+            let dir = place.dir.display();
+            let mend = format!("if Mesos 1.11 wrote it, its `mesos-log read --path={dir}`, once, mends that");
+            let what = format!("{} (the log after it is not empty; {mend})", torn.what);
             return Err(Error::corrupt(&torn.path, torn.offset, what));
         }
         let (count, bytes) = (records.records.len() as u64, file.len() as u64);

@@ -75,6 +75,17 @@ fn a_table_that_is_missing_or_cut_is_refused() {
     assert!(error.contains(&name) && error.contains("100 bytes"), "{error}");
 }
 
+/// It may have held promises; an empty one in its place would hold none.
+#[test]
+fn a_log_that_is_missing_is_refused() {
+    let (mut image, _) = sample();
+    let name = files(&image).into_iter().find(|(name, _)| name.contains(".log")).unwrap().0;
+    image.remove(&Path::new(DIR).join(&name));
+    let error = open(&image).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("/log/{name} is damaged at byte 0: MANIFEST-")), "{error}");
+    assert!(error.ends_with("names this log and it is not there"), "{error}");
+}
+
 #[test]
 fn a_directory_without_current_is_refused_and_not_made_anew() {
     let (mut image, _) = sample();
