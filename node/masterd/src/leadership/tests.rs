@@ -227,7 +227,8 @@ async fn many_terms_leave_nothing_behind() {
     for _ in 0..20 {
         stage.elect().await;
         // At first it has not read the registry yet, and says so by 503.
-        soon(async { while stage.status("/state").await != 200 {} }).await;
+        soon(async { while stage.status("/state").await == 503 {} }).await;
+        assert_eq!(stage.status("/state").await, 200);
         stage.say(Change::Leader(None));
         stage.is_over().await;
     }
