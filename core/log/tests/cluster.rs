@@ -132,12 +132,18 @@ fn one_replica_restores_elects_appends_and_reads() {
     assert!(world.checks.acknowledged.len() > 100);
 }
 
-#[test]
-fn without_faults_everything_is_acknowledged() {
-    let mut world = World::new(2, 3, Faults::NONE);
+/// Three replicas without faults, the first of them the writer; nobody asks anything by himself.
+fn with_a_writer(seed: u64) -> World {
+    let mut world = World::new(seed, 3, Faults::NONE);
     world.clients_active = false;
     world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
     world.run_until_elected(0);
+    world
+}
+
+#[test]
+fn without_faults_everything_is_acknowledged() {
+    let mut world = with_a_writer(2);
     for _ in 0..500 {
         let (id, bytes) = world.checks.new_append(0);
         world.request(0, Request::Append(id, bytes));
@@ -150,10 +156,7 @@ fn without_faults_everything_is_acknowledged() {
 /// A storage that truncates after each of its stores would fill the log with truncations.
 #[test]
 fn truncations_that_come_while_one_is_under_way_are_one() {
-    let mut world = World::new(8, 3, Faults::NONE);
-    world.clients_active = false;
-    world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
-    world.run_until_elected(0);
+    let mut world = with_a_writer(8);
     let (id, bytes) = world.checks.new_append(0);
     world.request(0, Request::Append(id, bytes));
     world.run_until("it", |world| world.checks.acknowledged.len() == 1);
@@ -189,10 +192,7 @@ fn replicas_that_start_together_do_not_wait_long_for_each_other() {
 #[test]
 fn a_replica_that_lost_its_disk_comes_back_in_a_quiet_group() {
     for seed in 0..10 {
-        let mut world = World::new(seed, 3, Faults::NONE);
-        world.clients_active = false;
-        world.run_until("the recovery", |world| world.nodes[0].figures().is_some_and(|figures| figures.recovered));
-        world.run_until_elected(0);
+        let mut world = with_a_writer(seed);
         for _ in 0..20 {
             let (id, bytes) = world.checks.new_append(0);
             world.request(0, Request::Append(id, bytes));

@@ -190,7 +190,10 @@ impl<K: Keeper> Replica<K> {
         let mut process =
             Process { node, inbox, outlet, keeper: keeper.clone(), settings, group, following, storage: None };
         tokio::spawn(async move {
-            let why = process.live(opened, stopped).await;
+            let why = match process.live(opened, stopped).await {
+                Ok(()) => "it was told to end".to_owned(),
+                Err(error) => error.to_string(),
+            };
             process.keeper.stop();
             // The thread of the store has the directory until it ends.
             if let Some(mut storage) = process.storage.take() {
@@ -235,11 +238,9 @@ struct Process<K> {
     storage: Option<Failure>,
 }
 
-/// Why a machine does not run for a while, or ends.
+/// Why a machine does not run for a while.
 #[derive(Debug, thiserror::Error)]
 enum Stopped {
-    #[error("it was told to end")]
-    Told,
     #[error(transparent)]
     Disk(#[from] tepui_store::Error),
     #[error(transparent)]
@@ -247,42 +248,31 @@ enum Stopped {
 }
 
 impl<K: Keeper> Process<K> {
-    /// Runs the machine, again and again after failures, until it is told to end or what happened cannot be helped: why.
-    async fn live(&mut self, mut opened: (Store, Restored), mut told: oneshot::Receiver<()>) -> String {
+    /// Runs the machine, again and again after failures, until it is told to end or what happened cannot be helped.
+    async fn live(&mut self, mut opened: (Store, Restored), mut told: oneshot::Receiver<()>) -> Result<(), Error> {
         loop {
-            let storage = match Storage::start(opened.0) {
-                Ok(storage) => storage,
-                Err(error) => return Error::System(error.to_string()).to_string(),
-            };
-            let stopped = match self.run(storage, opened.1, &mut told).await {
-                Ok(Stopped::Told) => return Stopped::Told.to_string(),
-                Ok(stopped) => stopped,
-                Err(error) => return error.to_string(),
-            };
+            let storage = Storage::start(opened.0).map_err(|error| Error::System(error.to_string()))?;
+            let Some(stopped) = self.run(storage, opened.1, &mut told).await? else { return Ok(()) };
             let directory = self.settings.directory.display().to_string();
             tracing::error!(
                 directory,
                 "the replica of the log stops: {stopped}. It promises nothing until that is over"
             );
-            let reopened = tokio::select! {
-                reopened = self.reopen() => reopened,
-                _ = &mut told => return Stopped::Told.to_string(),
-            };
-            opened = match reopened {
-                Ok(opened) => opened,
-                Err(error) => return error.to_string(),
+            opened = tokio::select! {
+                reopened = self.reopen() => reopened?,
+                _ = &mut told => return Ok(()),
             };
             tracing::info!(directory, "the replica of the log goes on");
         }
     }
 
-    /// Runs one machine until the disk fails, the group contradicts the quorum, or it is told to end.
+    /// Runs one machine until the disk fails or the group contradicts the quorum; nothing if it was told to end.
     async fn run(
         &mut self,
         storage: Storage,
         restored: Restored,
         told: &mut oneshot::Receiver<()>,
-    ) -> Result<Stopped, Error> {
+    ) -> Result<Option<Stopped>, Error> {
         let config = self.settings.config(self.outlet.upid());
         let seed = getrandom::u64().map_err(|error| Error::System(error.to_string()))?;
         let machine = self.keeper.build(Log::new(config, seed, restored));
@@ -298,19 +288,19 @@ impl<K: Keeper> Process<K> {
                 // The store says more than the driver, and may say it a moment later.
                 Err(failed) => {
                     ended.ended().await;
-                    failure.why().ok_or_else(|| Error::System(failed.to_string()))?.into()
+                    Some(failure.why().ok_or_else(|| Error::System(failed.to_string()))?.into())
                 }
-                Ok(()) => failure.happened().await.into(),
+                Ok(()) => Some(failure.happened().await.into()),
             },
-            failed = failure.happened() => failed.into(),
-            contradiction = self.feed(&mailbox) => contradiction.into(),
+            failed = failure.happened() => Some(failed.into()),
+            contradiction = self.feed(&mailbox) => Some(contradiction.into()),
             _ = told => {
                 // That the last positions are decided is written lazily, and by an orderly end.
                 mailbox.close();
                 if let Err(error) = (&mut running).await {
                     tracing::warn!(%error, "the end of the log is not known to be decided");
                 }
-                Stopped::Told
+                None
             }
         };
         keeper.stop();

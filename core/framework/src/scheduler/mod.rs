@@ -209,13 +209,11 @@ impl Scheduler {
 
     /// Calls that were made over a subscription end with it: an answer of its master says nothing of the next one, and
     /// may never come. Only a teardown is waited for, because nothing follows if it was taken.
-    fn lose_calls(&mut self, reason: &str, out: &mut Outbox<Effect>) {
-        let lost = self.calls.extract_if(.., |_, call| !call.teardown);
+    fn lose_calls(&mut self, now: Instant, reason: &str, out: &mut Outbox<Effect>) {
+        let lost: Vec<_> = self.calls.extract_if(.., |_, call| !call.teardown).collect();
         for (exchange, call) in lost {
             out.push(Effect::Http(HttpEffect::Abort(exchange)));
-            if let Some(id) = call.id {
-                out.push(Effect::Answered(id, Err(Refusal::Lost(reason.to_owned()))));
-            }
+            self.call_lost(now, &call, reason.to_owned(), out);
         }
     }
 

@@ -131,7 +131,7 @@ impl Scheduler {
 
     /// The subscription, or the attempt at one, came to nothing.
     pub(super) fn disconnected(&mut self, now: Instant, reason: String, out: &mut Outbox<Effect>) {
-        self.lose_calls(&reason, out);
+        self.lose_calls(now, &reason, out);
         if self.calls.values().any(|call| call.teardown) {
             // The master ends the stream before it answers the call: this is the end that was asked for.
             self.link.stop();
